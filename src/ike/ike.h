@@ -1,0 +1,208 @@
+/* Front door of ike/: the IKEv2 engine (RFC 7296, RFC 3947-style NAT traversal, RFC 8247
+ * algorithms), pre-shared keys only, child SAs in transport mode only.
+ *
+ * Octets and facts in, actions out. The engine reads no clock, socket or file and calls
+ * nobody back: each entry point gets `now` and appends to an array of actions that the caller
+ * carries out afterwards. What can fail carries a ticket; its outcome comes back as a fact.
+ *
+ *      datagram --ike_input-->  +--------+  --acts--> SEND, PSK_*, PATH, SPI_ALLOC,
+ *      clock    --ike_timer-->  | engine |            CHILD_INSTALL/MOVE/REMOVE,
+ *      admin    --ike_command-> |        |            NOTE, TUNNEL (facts for tunnel/)
+ *      outcomes --ike_report--> +--------+
+ *
+ * An IKE SA:
+ *   initiator  PATH -> INIT_SENT -> KEYED (SPI_ALLOC, PSK_SIGN) -> AUTH_SENT -> (PSK_VERIFY)
+ *              -> (CHILD_INSTALL) -> ESTABLISHED -> DELETING -> gone
+ *   responder  INIT_REPLIED -> AUTH_RECEIVED (PSK_VERIFY, PSK_SIGN, SPI_ALLOC, CHILD_INSTALL)
+ *              -> ESTABLISHED -> DELETING -> gone
+ *
+ * The engine knows tunnels by a number that the daemon gives out (the same name keeps its number over
+ * reloads) and reads their `struct tunnel_conf` in place: the daemon keeps a configuration
+ * blob alive until the next TUNNEL_SET/TUNNEL_DEL for all its tunnels.
+ *
+ * Ownership: spans in facts and datagrams are borrowed for the call; spans and texts in
+ * actions live in acts->arena until the caller resets it. Keys in actions are copies: the caller wipes them
+ * with ike_acts_reset(). */
+#ifndef IKE_IKE_H
+#define IKE_IKE_H
+
+#include "crypto/crypto.h"
+#include "model/model.h"
+#include "wire/wire.h"
+
+struct ike;
+
+struct ike_env {
+	struct mem *mem;
+	struct crypto *crypto;
+	struct rng *rng;
+};
+
+/* --- Facts the engine gives to tunnel/ and to watchers (inside an action) --- */
+enum ike_event {
+	IKE_EV_PEER_KNOWN,   /* a path was found: local, remote are valid (guard it) */
+	IKE_EV_CHILD_UP,     /* first or further child SA is in the kernel, in use */
+	IKE_EV_CHILD_DOWN,   /* a child SA is gone; `reason` says why */
+	IKE_EV_CHILD_MOVED,  /* endpoints or ports changed */
+	IKE_EV_FAILED,       /* an attempt ended: `reason`; retried by itself when the tunnel is wanted */
+	IKE_EV_IKE_UP, IKE_EV_IKE_DOWN,
+};
+
+/* Everything an updown script may be told about a child SA (ike.md 4.3). */
+struct ike_child_info {
+	uint32_t child_id;          /* the number in {n} */
+	uint32_t ike_id;            /* the number in [n] */
+	struct endpoint local, remote; /* IKE endpoints in use */
+	struct ident my_id, peer_id;
+	uint32_t reqid, spi_in, spi_out;
+	struct selector sel;
+	struct addr ts_local, ts_remote;
+	bool encap;
+	uint32_t mark_in, mark_in_mask, mark_out, mark_out_mask;
+};
+
+/* --- Actions --- */
+enum ike_act_type {
+	IKE_ACT_SEND,
+	IKE_ACT_PATH,          /* ticket */
+	IKE_ACT_PSK_SIGN,      /* ticket */
+	IKE_ACT_PSK_VERIFY,    /* ticket */
+	IKE_ACT_SPI_ALLOC,     /* ticket */
+	IKE_ACT_SPI_FREE,      /* an allocated SPI that was never installed */
+	IKE_ACT_CHILD_INSTALL, /* ticket: both SAs, policies */
+	IKE_ACT_CHILD_MOVE,    /* new addresses or ports of an installed child */
+	IKE_ACT_CHILD_REMOVE,
+	IKE_ACT_NOTE,          /* a log line, also progress for those who wait */
+	IKE_ACT_TUNNEL,        /* a fact for tunnel/ */
+};
+
+enum note_level { NOTE_ERROR = -1, NOTE_AUDIT = 0, NOTE_CONTROL = 1, NOTE_MORE = 2, NOTE_RAW = 3 };
+
+struct ike_act {
+	uint8_t type;            /* enum ike_act_type */
+	uint32_t ticket;         /* of those that report back */
+	uint32_t tunnel;         /* 0 = none */
+	union {
+		struct { struct endpoint local, remote; bool natt_port; struct span data; } send;
+		/* natt_port: goes out of the NAT-T socket with the non-ESP marker in front (data has it not).
+		 * data.n == 1 and natt_port: a NAT keep-alive, sent without the marker. */
+		struct { uint32_t attempt; } path;
+		/* octets = RealMessage | nonce | prf(SK_p, RestOfID) (RFC 7296 2.15). key: 0 = choose for (me, peer), else the
+		 * handle of the key that verified the peer. */
+		struct { uint16_t prf; uint32_t key; struct ident me, peer; struct span octets; } sign;
+		struct { uint16_t prf; struct ident me, peer; struct span octets, auth; } verify;
+		struct { struct addr local, remote; uint32_t reqid, min, max; } spi;
+		struct { struct addr local, remote; uint32_t spi; } spi_free;
+		struct { uint32_t child_id; struct child_sa sa; } install;
+		struct { uint32_t child_id; struct child_sa sa; } move; /* sa without keys: new local, remote, encap ports */
+		struct { uint32_t child_id; uint32_t spi_in, spi_out; struct addr local, remote; } remove;
+		struct { int8_t level; const char *text; bool progress; } note;
+		struct { uint8_t event; const char *reason; bool retry; struct ike_child_info info; } tunnel_event;
+	};
+};
+
+enum { IKE_ACTS_MAX = 256, IKE_ARENA = 128 * 1024 };
+struct ike_acts {
+	uint32_t n;
+	uint32_t dropped;        /* actions that found no room */
+	size_t used;
+	struct ike_act v[IKE_ACTS_MAX];
+	uint8_t arena[IKE_ARENA];
+};
+void ike_acts_reset(struct ike_acts *a); /* wipes what may hold keys */
+
+/* --- Commands --- */
+enum ike_cmd_type {
+	IKE_CMD_SETUP,       /* new daemon-wide settings */
+	IKE_CMD_TUNNEL_SET,  /* add or replace; held: loaded, but `down` was asked for */
+	IKE_CMD_TUNNEL_DEL,  /* its SAs are deleted */
+	IKE_CMD_UP, IKE_CMD_DOWN, /* by tunnel */
+	IKE_CMD_DOWN_IKE,    /* one IKE SA by unique id */
+	IKE_CMD_DOWN_CHILD,  /* one child SA by its id */
+	IKE_CMD_STOP,        /* delete everything; ike_idle() turns true when said or given up */
+};
+struct ike_cmd {
+	uint8_t type;
+	uint32_t tunnel, id;
+	bool held;
+	bool start;                      /* TUNNEL_SET: honour auto=start now */
+	const struct conf *conf;         /* SETUP, TUNNEL_SET */
+	const struct tunnel_conf *t;     /* TUNNEL_SET */
+};
+
+/* --- Facts --- */
+enum ike_fact_type {
+	IKE_FACT_PATH,       /* ticket: status, local, remote; text on failure */
+	IKE_FACT_SIGNED,     /* ticket: status, octets (AUTH value); -ENOKEY: no key for this pair */
+	IKE_FACT_VERIFIED,   /* ticket: status 0 and key handle; -ENOKEY none configured, -EBADMSG none of n_tried fits */
+	IKE_FACT_SPI,        /* ticket: status, spi */
+	IKE_FACT_INSTALLED,  /* ticket: status */
+	IKE_FACT_EXPIRE,     /* kernel: spi (ours, inbound, or the peer's), hard */
+	IKE_FACT_MAPPING,    /* kernel: ESP of spi (inbound) came from a new source endpoint */
+	IKE_FACT_ICMP,       /* an ICMP error about a datagram to `remote`: text names it; a hint only */
+	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new */
+};
+struct ike_fact {
+	uint8_t type;
+	uint32_t ticket;
+	int status;          /* 0 or -errno */
+	struct endpoint local, remote;
+	struct span octets;
+	uint32_t key, n_tried, spi;
+	bool hard;
+	const char *text;
+};
+
+struct ike_datagram {
+	struct endpoint local, remote;
+	bool natt_port;      /* came in on the NAT-T port; data is behind the marker */
+	struct span data;
+};
+
+struct ike *ike_new(const struct ike_env *env); /* NULL: no memory */
+void ike_free(struct ike *e);
+
+void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct ike_acts *acts);
+void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts);
+mono_t ike_due(const struct ike *e); /* when ike_timer wants to be called; MONO_NEVER */
+void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ike_acts *acts);
+void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct ike_acts *acts);
+bool ike_idle(const struct ike *e); /* no IKE SA left */
+
+/* --- Views for status (valid until the next call into the engine) --- */
+enum ike_sa_state { IKE_S_CREATED, IKE_S_CONNECTING, IKE_S_ESTABLISHED, IKE_S_REKEYED, IKE_S_DELETING };
+struct ike_sa_view {
+	uint32_t ike_id, tunnel;       /* tunnel 0 = not known yet */
+	uint8_t state;                 /* enum ike_sa_state */
+	bool initiator;
+	uint64_t spi_i, spi_r;
+	struct endpoint local, remote;
+	struct ident my_id, peer_id;   /* ID_ANY until known */
+	struct suite suite;
+	bool nat_here, nat_there;
+	mono_t since;                  /* established, or created */
+	mono_t reauth_at;              /* MONO_NEVER = disabled */
+	uint32_t retransmits;          /* of the request under way */
+	mono_t last_in;                /* last authenticated message */
+};
+struct ike_child_view {
+	uint32_t child_id, ike_id, tunnel;
+	const struct child_sa *sa;
+	bool installed, rekeyed;
+	mono_t since, rekey_at;        /* rekey_at: MONO_NEVER = disabled */
+};
+/* Iterate: *cursor starts at 0; false at the end. */
+bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out);
+bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out);
+/* Why a tunnel is not up, in one sentence; "" when it is. */
+const char *ike_why(const struct ike *e, uint32_t tunnel);
+/* When the next attempt of a wanted tunnel starts; MONO_NEVER. */
+mono_t ike_next_try(const struct ike *e, uint32_t tunnel);
+
+struct ike_counters {
+	uint64_t packets_in, packets_out, dropped_malformed, dropped_unknown_sa, dropped_auth, retransmits_in,
+		retransmits_out, established, half_open;
+};
+void ike_counters(const struct ike *e, struct ike_counters *out);
+
+#endif

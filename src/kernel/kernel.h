@@ -1,0 +1,99 @@
+/* Front door of kernel/: netlink (libmnl) for XFRM states and policies, GRE links, addresses,
+ * routes and events, and the sockets that need privileges. Only the priv role (and `gretel guard` as root without a
+ * daemon) calls it. Messages are built and parsed by pure functions (xfrm_msg.c, link_msg.c);
+ * one file (socket.c) talks to the kernel. All requests are synchronous and acknowledged;
+ * results are 0 or -errno. Foreign SAs, policies, links and addresses are never changed; nothing is ever flushed.
+ *
+ * The policies of a child SA have strongSwan's shape and priority (ike.md 7.2). The guard of a peer: two `block`
+ * policies, protocol 47, out: any -> peer, in: peer -> any, with a selector that differs from the child's and the reserved
+ * priority KERNEL_GUARD_PRIORITY, worse than any SA or trap policy; they are known again by that priority. */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include "model/model.h"
+
+enum { KERNEL_GUARD_PRIORITY = 0x67720a /* 6779402 */ };
+
+struct kernel;
+
+int kernel_open(struct kernel **out) MUST_USE;
+void kernel_close(struct kernel *k);
+/* What this kernel can do. */
+struct kernel_caps { bool xfrm, esp4, esp6, gre4, gre6; };
+void kernel_caps(struct kernel *k, struct kernel_caps *out);
+
+/* --- SAs --- */
+int kernel_spi_alloc(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t reqid, uint32_t min,
+                     uint32_t max, uint32_t *spi) MUST_USE;
+int kernel_spi_free(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t spi);
+/* In SA (over the allocated SPI), policies (new or updated to the new out SPI), out SA; undone in full on failure. */
+int kernel_child_install(struct kernel *k, const struct child_sa *sa) MUST_USE;
+/* New ports in place (XFRM_MSG_UPDSA keeps counters); new addresses by replacing the SAs with replay state carried over. */
+int kernel_child_move(struct kernel *k, const struct child_sa *was, const struct child_sa *now) MUST_USE;
+/* Removes both SAs. heir: another child with the same selectors that takes the policies over (its out SPI is
+ * put into them when they named this one), NULL: the policies go too. */
+int kernel_child_remove(struct kernel *k, const struct child_sa *sa, const struct child_sa *heir);
+int kernel_child_counters(struct kernel *k, const struct child_sa *sa, struct sa_counters *out) MUST_USE;
+
+/* --- The guard --- */
+int kernel_guard_set(struct kernel *k, const struct addr *peer) MUST_USE;   /* idempotent */
+int kernel_guard_set_strict(struct kernel *k, const struct addr *local) MUST_USE; /* all GRE from and to local; AF any: all */
+int kernel_guard_del(struct kernel *k, const struct addr *peer);
+struct kernel_guard { struct prefix src, dst; uint8_t dir; /* 0 in, 1 out */ };
+int kernel_guard_list(struct kernel *k, struct kernel_guard *out, size_t max, size_t *n);
+int kernel_guard_clear(struct kernel *k, size_t *removed); /* all that carry our priority */
+
+/* --- Shunts: type=pass and type=drop conns --- */
+int kernel_shunt_set(struct kernel *k, const struct prefix *local, const struct prefix *remote, uint8_t proto, bool pass) MUST_USE;
+int kernel_shunt_del(struct kernel *k, const struct prefix *local, const struct prefix *remote, uint8_t proto);
+
+/* --- GRE --- */
+struct gre_link {
+	uint32_t ifindex; /* 0 = none */
+	char name[16];
+	struct addr local, remote;
+	bool key_set; uint32_t key;
+	uint32_t mtu; uint8_t ttl, tos;
+	bool up;
+	struct prefix address[4]; uint8_t n_addresses;
+	struct addr peer; /* inner peer address: from IFA_ADDRESS, else the other host of a /30, /31, /127 */
+};
+/* Creates, adopts or repairs `want->name` between local and remote with its addresses and MTU, up. Idempotent. A
+ * foreign interface of that name that is no GRE is -EEXIST. */
+int kernel_gre_ensure(struct kernel *k, const struct conf_gre *want, const struct addr *local, const struct addr *remote,
+                      struct gre_link *out) MUST_USE;
+int kernel_gre_find(struct kernel *k, const struct addr *local, const struct addr *remote, struct gre_link *out) MUST_USE; /* -ENODEV */
+int kernel_gre_get(struct kernel *k, const char *name, struct gre_link *out) MUST_USE;
+int kernel_gre_down(struct kernel *k, const char *name, bool remove);
+
+/* --- Addresses and routes --- */
+int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n);  /* local unicast addresses */
+/* Which source and interface the kernel would use towards dst. from: AF_NONE or a wish. */
+int kernel_route_get(struct kernel *k, const struct addr *dst, const struct addr *from, struct addr *src, uint32_t *ifindex) MUST_USE;
+int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16]) MUST_USE;
+
+/* --- Events --- */
+enum kernel_event_type { KERNEL_EXPIRE, KERNEL_MAPPING, KERNEL_LINK, KERNEL_ADDR, KERNEL_OVERRUN };
+struct kernel_event {
+	uint8_t type;
+	uint32_t spi; bool hard;           /* EXPIRE, MAPPING (inbound SPI) */
+	struct endpoint source;            /* MAPPING: new source of ESP in UDP */
+	uint32_t ifindex; char name[16]; bool up, gone; uint32_t mtu; /* LINK */
+	struct addr addr; /* ADDR: with `gone` and ifindex */
+};
+int kernel_event_fd(struct kernel *k);
+/* 1: an event in *out; 0: none left; -errno. */
+int kernel_event_next(struct kernel *k, struct kernel_event *out);
+
+/* --- Sockets --- */
+/* A UDP socket for IKE: bound (dual stack off), IP_PKTINFO, IP_RECVERR, IPsec bypass policies in and out, UDP_ENCAP_ESPINUDP
+ * when natt, non-blocking. fd or -errno. */
+int kernel_udp_open(uint8_t family, uint16_t port, bool natt);
+/* Who holds a UDP port, as "charon (pid 123)"; false when it cannot be told. */
+bool kernel_port_holder(uint16_t port, struct sbuf *out);
+/* One ICMP/ICMPv6 echo request to dst out of ifindex; returns a raw socket that becomes readable, or -errno. */
+int kernel_probe_open(uint32_t ifindex, const struct addr *dst, uint16_t id);
+/* 1: the echo reply came; 0: something else; -errno. */
+int kernel_probe_read(int fd, const struct addr *dst, uint16_t id);
+
+#endif
