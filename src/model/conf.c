@@ -14,6 +14,11 @@ const char *conf_str(const struct conf *c, conf_ref r) { return r ? at(c, r) : "
 
 const struct proposals *conf_proposals(const struct conf *c, conf_ref r) { return r ? at(c, r) : NULL; }
 
+const struct conf_refused *conf_refused(const struct conf *c, uint32_t i)
+{
+	return i < c->n_refused ? (const struct conf_refused *)at(c, c->refused) + i : NULL;
+}
+
 int conf_find(const struct conf *c, const char *name)
 {
 	for (uint32_t i = 0; i < c->n_tunnels; i++) {
@@ -26,6 +31,11 @@ int conf_find(const struct conf *c, const char *name)
 static bool room(const struct conf *c, conf_ref r, size_t n)
 {
 	return r >= sizeof *c && r % 8 == 0 && r <= c->size && c->size - r >= n;
+}
+
+static bool good_array(const struct conf *c, conf_ref r, uint32_t n, size_t size)
+{
+	return n == 0 || (room(c, r, 0) && (c->size - r) / size >= n);
 }
 
 static bool good_str(const struct conf *c, conf_ref r)
@@ -82,12 +92,16 @@ bool conf_check(const void *blob, size_t size)
 		if (!good_str(c, s->filelog[i].path))
 			return false;
 	}
-	if (c->n_tunnels == 0)
-		return true;
-	if (!room(c, c->tunnels, 0) || (c->size - c->tunnels) / sizeof(struct tunnel_conf) < c->n_tunnels)
+	if (!good_array(c, c->tunnels, c->n_tunnels, sizeof(struct tunnel_conf)) ||
+	    !good_array(c, c->refused, c->n_refused, sizeof(struct conf_refused)))
 		return false;
 	for (uint32_t i = 0; i < c->n_tunnels; i++) {
 		if (!good_tunnel(c, conf_tunnel(c, i)))
+			return false;
+	}
+	for (uint32_t i = 0; i < c->n_refused; i++) {
+		const struct conf_refused *r = conf_refused(c, i);
+		if (!r->name || !good_str(c, r->name) || !good_str(c, r->origin) || !good_str(c, r->reason))
 			return false;
 	}
 	return true;

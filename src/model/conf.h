@@ -2,7 +2,7 @@
  * of octets without pointers (references are offsets), so that priv can hand it
  * to the other roles as a sealed memfd. It holds no secret.
  *
- * config/ builds it (conf_build.h), conf_check() proves every reference before a
+ * config/ builds it (config/build.h), conf_check() proves every reference before a
  * role uses a blob that it received. Names of fields follow strongSwan's keywords
  * where there is one; times are dur_t, sizes octets. */
 #ifndef MODEL_CONF_H
@@ -39,6 +39,7 @@ struct conf_end {
 	bool allow_any;      /* leftallowany, %name */
 	uint16_t ikeport;    /* 0 = the daemon's */
 	bool id_set;         /* false: the address itself (local: the source address in use) */
+	bool id_loose;       /* rightid=%ID: match it, but send no IDr */
 	struct ident id;
 	uint8_t proto;       /* protoport: IP protocol, 0 any */
 	uint16_t port;       /* 0 any */
@@ -78,6 +79,7 @@ struct tunnel_conf {
 	conf_ref ike_text, esp_text; /* as written, for `list` and the printer */
 	struct conf_life ike_life, child_life; /* ike_life: life = ikelifetime */
 	bool rekey, reauth, mobike, forceencaps, fragmentation, install_policy;
+	bool frag_accept_only;   /* fragmentation=accept: announced and taken, never sent */
 	bool weak;               /* an ALGO_WEAK algorithm is allowed: shown in status */
 	uint32_t keyingtries;    /* 0 = for ever; informative for auto=start, which never gives up */
 	uint8_t dpd_action, close_action; /* enum dpd_action */
@@ -90,6 +92,7 @@ struct tunnel_conf {
 	uint8_t guard;           /* enum guard_mode */
 	conf_ref updown;         /* shell command line, 0 = none */
 	bool swapped;            /* the file's left and right were exchanged */
+	bool kept;               /* the file's version is unusable (conf.refused): the one that ran before */
 	struct conf_gre gre;
 };
 
@@ -106,7 +109,10 @@ struct conf_setup {
 	dur_t keep_alive, half_open_timeout, retry_initiate_interval, delete_rekeyed_delay;
 	uint32_t cookie_threshold, cookie_threshold_ip, block_threshold, init_limit_half_open;
 	uint32_t replay_window, spi_min, spi_max, fragment_size, max_packet;
+	uint32_t ikesa_limit;    /* 0 = none */
+	dur_t keep_alive_dpd_margin; /* 0 = off */
 	bool dos_protection, make_before_break, prefer_configured_proposals, allow_swap;
+	bool initiator_only;     /* IKE_SA_INIT requests are ignored */
 	conf_ref interfaces_use, interfaces_ignore; /* comma lists */
 	int8_t log_level;        /* highest of charondebug and *.default, our default 1 */
 	struct conf_filelog filelog[CONF_FILELOG_MAX];
@@ -114,6 +120,11 @@ struct conf_setup {
 	conf_ref hook_user, hook_capabilities; /* 0 = root, all */
 	dur_t hook_timeout;
 	conf_ref control_socket, control_group;
+};
+
+/* A conn that stands in the file but cannot be used, and why. */
+struct conf_refused {
+	conf_ref name, origin, reason; /* origin: "file:line" of the reason */
 };
 
 struct conf {
@@ -125,11 +136,14 @@ struct conf {
 	struct conf_setup setup;
 	uint32_t n_tunnels;
 	conf_ref tunnels;        /* struct tunnel_conf[n_tunnels] */
+	uint32_t n_refused;
+	conf_ref refused;        /* struct conf_refused[n_refused] */
 };
 
 /* Whether every reference stays inside, strings end, counts are in range. */
 bool conf_check(const void *blob, size_t size) MUST_USE;
 const struct tunnel_conf *conf_tunnel(const struct conf *c, uint32_t i);
+const struct conf_refused *conf_refused(const struct conf *c, uint32_t i);
 /* -1 when there is none of this name. */
 int conf_find(const struct conf *c, const char *name);
 /* "" for 0. */

@@ -1,0 +1,30 @@
+/* What the parts of config/ share during one config_load(). Internal to config/. */
+#ifndef CONFIG_PARTS_H
+#define CONFIG_PARTS_H
+
+#include "config/build.h"
+#include "config/config.h"
+
+struct config_job {
+	const struct config_paths *where;
+	struct config_files *io;
+	struct conf_builder *build;
+	struct psk_set *psks;
+	struct diags *d;
+	unsigned n_files;         /* read so far, at most CONFIG_FILES_MAX */
+};
+
+/* Reads a file for the job: counts it, notes it in conf->files, drops a UTF-8 byte
+ * order mark. 0, or -errno; only -EMFILE (too many files), -EFBIG and other errors than
+ * -ENOENT leave a diagnostic. The caller frees out->s. */
+int config_read(struct config_job *j, const char *path, struct config_text *out) MUST_USE;
+
+/* load.c: fills builder and psks from a gretel.conf. 0, -EINVAL (diagnostics say why) or -ENOMEM. */
+int config_load_gretel(struct config_job *j, const char *path) MUST_USE;
+/* ipsec.c: the same from an ipsec.conf; builder.setup already holds strongswan.conf's values. */
+int config_load_ipsec(struct config_job *j, const char *path) MUST_USE;
+/* secrets.c: adds the PSKs of a file in the grammar of ipsec.secrets. Bad entries are
+ * diagnosed and left out; 0, or -errno when the file cannot be read, or -ENOMEM. */
+int config_load_secrets(struct config_job *j, const char *path) MUST_USE;
+
+#endif
