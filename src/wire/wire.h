@@ -11,7 +11,7 @@
 
 /* --- IKE message (RFC 7296 3.1, 3.2) --- */
 enum { IKE_HDR_LEN = 28, IKE_GENERIC_LEN = 4, IKE_MSG_MAX = 65535, IKE_PAYLOADS_MAX = 64,
-       IKE_NOTIFIES_MAX = 40 };
+       IKE_NOTIFIES_MAX = 40, IKE_NONCE_MIN = 16, IKE_NONCE_MAX = 256 };
 
 enum ike_exchange { IKE_SA_INIT = 34, IKE_AUTH = 35, CREATE_CHILD_SA = 36, INFORMATIONAL = 37 };
 enum ike_flag { IKE_F_INITIATOR = 0x08, IKE_F_VERSION = 0x10, IKE_F_RESPONSE = 0x20 };
@@ -136,6 +136,7 @@ struct ike_enc {
 	size_t body_at;      /* start of the open payload, 0 = none */
 	size_t sk_at;        /* generic header of the SK payload, 0 = none */
 	size_t sk_first;     /* where the first inner payload starts */
+	size_t iv_at;        /* where the IV starts */
 };
 
 void ike_enc_begin(struct ike_enc *e, struct wr *w, const struct ike_hdr *h); /* h->next and h->length are ignored */
@@ -150,6 +151,14 @@ void ike_enc_delete_esp(struct ike_enc *e, const uint32_t *spis, uint16_t n);
 void ike_enc_ts(struct ike_enc *e, uint8_t payload_type, const struct ike_ts_list *ts);
 /* Opens the SK payload and leaves iv_len octets of room; payloads that follow go inside. */
 void ike_enc_sk_begin(struct ike_enc *e, size_t iv_len);
+/* The payloads inside SK so far, and the type of the first: what a sender that must fragment cuts into pieces
+ * (RFC 7383 2.5). Borrowed from e->w; ask before ike_enc_sk_end. Empty when no SK is open. */
+struct span ike_enc_inner(const struct ike_enc *e, uint8_t *first);
+/* Opens an SKF payload in place of SK: fragment `number` of `total`, both counted from 1. inner_first: type of the
+ * first inner payload in fragment 1, P_NONE in the others. ike_enc_octets and ike_enc_sk_end follow. */
+void ike_enc_skf_begin(struct ike_enc *e, uint8_t inner_first, uint16_t number, uint16_t total, size_t iv_len);
+/* A piece of plaintext inside SKF, as ike_enc_inner gave it. */
+void ike_enc_octets(struct ike_enc *e, struct span piece);
 /* Pads the inside to a multiple of block (with pad length octet, RFC 7296 3.14), leaves icv_len octets, sets all lengths.
  * *aad_len: octets from the header to the IV; *data_len: padded plaintext. Ready for sk_seal on e->w->base + e->start. */
 void ike_enc_sk_end(struct ike_enc *e, size_t block, size_t icv_len, size_t *aad_len, size_t *data_len);
