@@ -1,0 +1,112 @@
+/* Pre-shared keys: a list in file order, and the order in which they are tried
+ * (measured; see the front door): the grade for the peer first, then ours, then the later entry. */
+#include "model/psk.h"
+
+#include <errno.h>
+#include <string.h>
+
+void psk_set_init(struct psk_set *s, struct mem *mem) { *s = (struct psk_set){.mem = mem}; }
+
+static void psk_fini(struct mem *mem, struct psk *p)
+{
+	if (p->origin)
+		mem_put(mem, p->origin, strlen(p->origin) + 1);
+	mem_put(mem, p->selectors, p->n_selectors * sizeof *p->selectors);
+	mem_put(mem, p->key, p->key_len); /* mem_put wipes */
+	*p = (struct psk){0};
+}
+
+void psk_set_fini(struct psk_set *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		psk_fini(s->mem, &s->v[i]);
+	mem_put(s->mem, s->v, s->cap * sizeof *s->v);
+	psk_set_init(s, s->mem);
+}
+
+static bool room_for_one(struct psk_set *s)
+{
+	if (s->n < s->cap)
+		return true;
+	size_t cap = s->cap ? s->cap * 2 : 8;
+	struct psk *v = mem_get(s->mem, cap * sizeof *v);
+	if (!v)
+		return false;
+	if (s->n)
+		memcpy(v, s->v, s->n * sizeof *v);
+	mem_put(s->mem, s->v, s->cap * sizeof *s->v);
+	s->v = v;
+	s->cap = cap;
+	return true;
+}
+
+/* A copy of n octets, NULL for none; clears *ok when there is no memory. */
+static void *copy(struct mem *mem, const void *p, size_t n, bool *ok)
+{
+	void *c = n ? mem_get(mem, n) : NULL;
+	if (c)
+		memcpy(c, p, n);
+	*ok = *ok && (c || n == 0);
+	return c;
+}
+
+int psk_set_add(struct psk_set *s, const char *origin, const struct ident *selectors, size_t n_selectors,
+                const void *key, size_t key_len)
+{
+	if (!room_for_one(s))
+		return -ENOMEM;
+	bool ok = true;
+	struct psk p = {
+		.origin = copy(s->mem, origin, strlen(origin) + 1, &ok),
+		.selectors = copy(s->mem, selectors, n_selectors * sizeof *selectors, &ok),
+		.n_selectors = n_selectors,
+		.key = copy(s->mem, key, key_len, &ok),
+		.key_len = key_len,
+	};
+	if (!ok) {
+		psk_fini(s->mem, &p);
+		return -ENOMEM;
+	}
+	s->v[s->n++] = p;
+	return 0;
+}
+
+static int grade(const struct psk *p, const struct ident *id)
+{
+	int best = p->n_selectors ? IDENT_NO : IDENT_MATCH_ANY;
+	for (size_t i = 0; i < p->n_selectors; i++) {
+		int g = ident_match(id, &p->selectors[i]);
+		if (g > best)
+			best = g;
+	}
+	return best;
+}
+
+/* The peer's grade weighs more than any grade of ours. */
+static int weight(const struct psk *p, const struct ident *me, const struct ident *peer)
+{
+	return grade(p, peer) * (IDENT_MATCH_FULL + 1) + grade(p, me);
+}
+
+size_t psk_candidates(const struct psk_set *s, const struct ident *me, const struct ident *peer, size_t *out,
+                      size_t max)
+{
+	size_t n = 0;
+	for (size_t i = s->n; i-- > 0;) {
+		int w = weight(&s->v[i], me, peer);
+		if (w == 0)
+			continue;
+		/* Insertion behind all that are at least as good: equals stay latest first. */
+		size_t at = n;
+		while (at > 0 && weight(&s->v[out[at - 1]], me, peer) < w)
+			at--;
+		if (at >= max)
+			continue;
+		if (n == max)
+			n--;
+		memmove(out + at + 1, out + at, (n - at) * sizeof *out);
+		out[at] = i;
+		n++;
+	}
+	return n;
+}
