@@ -117,8 +117,9 @@ _lab_up() { # _lab_up nat|no
 lab_up() { _lab_up no; }
 lab_up_double_nat() { _lab_up nat; }
 
-lab_up_v6() {
-	_lab_up no || return
+lab_up_v6() { lab_up && lab_add_v6; }
+
+lab_add_v6() {
 	on wan ip -6 -batch - <<-END
 		addr add 2001:db8:1::1/64 dev wan-home nodad
 		addr add 2001:db8:2::1/64 dev wan-cnrt nodad

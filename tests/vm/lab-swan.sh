@@ -44,7 +44,7 @@ swan_start() {
 	rm -f "$(swan_log "$host")"
 	{
 		echo "charon { load_modular = no"
-		echo "load = $LAB_SWAN_PLUGINS"
+		echo load = $LAB_SWAN_PLUGINS
 		echo "filelog { lab {"
 		echo "path = $(swan_log "$host")"
 		echo "time_format = %T"

@@ -13,6 +13,7 @@
 #   lab_up_double_nat           the same, with us as 10.9.0.2 behind usrt, static NAT 80.251.215.33 <-> 10.9.0.2
 #   lab_up_v6                   the same as lab_up, plus IPv6 everywhere, without NAT: cn is 2001:db8:4::8,
 #                               us 2001:db8:3::33, home 2001:db8:1::22, cnrt and wan route
+#   lab_add_v6                  adds that to a lab that is up
 #   lab_peer NAME N             one more host NAME on wan: 198.18.N.33 (2001:db8:12:N::33), interface NAME-wan
 #   lab_down                    kills all that runs in the hosts, and removes them
 #   lab_loss PERCENT            netem loss on wan's links to cnrt and us, both directions; 0 heals
