@@ -1,0 +1,49 @@
+/* What the files of crypto/ share: the context, and the hashes by index. Not for
+ * other directories. Each file makes and drops its own part of the context. */
+#ifndef CRYPTO_CRYPTO_INT_H
+#define CRYPTO_CRYPTO_INT_H
+
+#include "crypto/crypto.h"
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+
+enum hash { HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_N };
+enum { HASH_LEN_MAX = 64 };
+enum { CIPHER_ROWS = 16, DH_ROWS = 13 };
+
+/* A Diffie-Hellman group made ready: MODP uses p to mont, ECP uses ec. */
+struct dh_state {
+	BIGNUM *p, *p_1, *g, *q; /* p_1 = p - 1; q only where small subgroups exist */
+	BN_MONT_CTX *mont;
+	EC_GROUP *ec;
+	EVP_PKEY_CTX *import; /* X25519, X448: imports raw keys */
+};
+
+/* One thread at a time: the contexts are scratch space. */
+struct crypto {
+	EVP_MD *sha1;
+	EVP_MD_CTX *md;
+	EVP_MAC_CTX *mac[HASH_N]; /* digest set, key never left in */
+	EVP_CIPHER *cipher[CIPHER_ROWS];
+	EVP_CIPHER_CTX *cipher_ctx; /* empty between calls */
+	struct dh_state dh[DH_ROWS];
+};
+
+/* 0 or -EIO; what failed half-way is dropped by the matching fini. */
+int crypto_init_mac(struct crypto *c) MUST_USE;
+void crypto_fini_mac(struct crypto *c);
+int crypto_init_sk(struct crypto *c) MUST_USE;
+void crypto_fini_sk(struct crypto *c);
+int crypto_init_dh(struct crypto *c) MUST_USE;
+void crypto_fini_dh(struct crypto *c);
+
+size_t crypto_hash_len(enum hash h);
+/* HMAC (RFC 2104) of the spans, crypto_hash_len octets into out. A key of any length, also
+ * none. 0 or -EIO with out wiped. */
+int crypto_hmac(struct crypto *c, enum hash h, struct span key, const struct span *v, size_t n, uint8_t *out) MUST_USE;
+/* Empties the library's error queue, where every failure piles up, and returns err. */
+int crypto_fail(int err);
+
+#endif
