@@ -32,7 +32,7 @@ _lab_hosts() { # _lab_hosts HOST...: create them, all at once
 	for h; do
 		mkdir -p "/lab/$h"
 		unshare --net --mount --uts --pid --fork --kill-child --propagation private \
-			busybox sh -c "$_lab_holder" holder "$h" 2>"/lab/$h/.err" &
+			busybox sh -c "$_lab_holder" holder "$h" </dev/null >"/lab/$h/.err" 2>&1 &
 		LAB_PID[$h]=$!
 		disown
 	done
@@ -59,14 +59,14 @@ _lab_nat() { # _lab_nat HOST OUTSIDE_IFACE PUBLIC PRIVATE
 }
 
 _lab_count() {
-	# Before any reassembly, so that each packet that arrives counts, and counts once.
+	# Before any reassembly, so that each packet that arrives counts, and counts once. "meta l4proto" looks behind
+	# IPv6 extension headers: GRE over IPv6 has one (the encapsulation limit).
 	on wan nft -f - <<-END
 		table inet lab {
 			counter clear { }
 			chain pre {
 				type filter hook prerouting priority -450;
-				ip protocol 47 counter name clear
-				ip6 nexthdr 47 counter name clear
+				meta l4proto 47 counter name clear
 			}
 		}
 	END

@@ -14,7 +14,7 @@
 #   lab_up_v6                   the same as lab_up, plus IPv6 everywhere, without NAT: cn is 2001:db8:4::8,
 #                               us 2001:db8:3::33, home 2001:db8:1::22, cnrt and wan route
 #   lab_add_v6                  adds that to a lab that is up
-#   lab_peer NAME N             one more host NAME on wan: 198.18.N.33 (2001:db8:12:N::33), interface NAME-wan
+#   lab_peer NAME N             (not in a subshell) one more host NAME on wan: 198.18.N.33 (2001:db8:12:N::33), interface NAME-wan
 #   lab_down                    kills all that runs in the hosts, and removes them
 #   lab_loss PERCENT            netem loss on wan's links to cnrt and us, both directions; 0 heals
 #   lab_cut | lab_heal          100 % loss there | none
@@ -64,7 +64,7 @@ cap_start() {
 	local name=$1 host=$2 iface=$3
 	shift 3
 	on "$host" sh -c 'n=$1 i=$2; shift 2
-		tcpdump -Z root -U --immediate-mode -s 0 -n -i "$i" -w "/lab/$n.pcap" "$@" 2>"/lab/$n.err" &
+		tcpdump -Z root -U --immediate-mode -s 0 -n -i "$i" -w "/lab/$n.pcap" "$@" </dev/null >/dev/null 2>"/lab/$n.err" &
 		echo $! >"/lab/$n.pid"' sh "$name" "$iface" "$@"
 	echo "$host" >"/lab/$name.host"
 	wait_for 10 grep -q 'listening on' "/lab/$name.err" || { cat "/lab/$name.err" >&2; return 1; }
@@ -85,8 +85,7 @@ esp_count() {
 				counter seen { }
 				chain in {
 					type filter hook ingress device "$2" priority 0;
-					ip protocol 50 counter name seen
-					ip6 nexthdr 50 counter name seen
+					meta l4proto 50 counter name seen
 					udp dport 4500 @th,64,32 != 0 udp length > 9 counter name seen
 				}
 			}

@@ -29,7 +29,8 @@ conf() {
 	for line in mobike=no reauth=no "$@"; do echo "   $line"; done | on "$host" sh -c 'cat >>/etc/ipsec.conf'
 }
 
-# record NAME "COMMENT" [EXCHANGE TYPES]: starts both, runs before(), initiates, runs during(), writes NAME.rec
+# record NAME "COMMENT" [PACKETS [EXCHANGE TYPES]]: starts both, runs before(), initiates, runs during(), writes
+# NAME.rec; the packets must be that many
 record() {
 	local name=$1 comment=$2
 	# shellcheck disable=SC2086
@@ -47,9 +48,9 @@ record() {
 			echo "key addr_i $ADDR_I"
 			echo "key addr_i_nat $ADDR_I_NAT"
 			echo "key addr_r $ADDR_R"
-			awk -f "$LAB_DIR/record.awk" -v only="${3-34 35}" "$(swan_log cn)" /lab/rec.txt
+			awk -f "$LAB_DIR/record.awk" -v only="${4-34 35}" "$(swan_log cn)" /lab/rec.txt
 		} >"$OUT/$name.rec"
-		ok "$name: $(grep -c ^packet "$OUT/$name.rec") packets, $(grep -c ^key "$OUT/$name.rec") keys"
+		check "$name has ${3:-4} packets" test "$(grep -c ^packet "$OUT/$name.rec")" = "${3:-4}"
 	else
 		not_ok "$name" "$(grep -v -e '\[ENC\]' -e '\[KNL\]' "$(swan_log cn)" | tail -n 20)"
 		cap_stop rec
@@ -101,7 +102,7 @@ if wanted seed-life; then
 		stroke cn down 'tunnel[2]' >/dev/null
 	}
 	record seed-life "ike=$SEED_IKE esp=$SEED_ESP: establishment, liveness, and, all by the initiator: rekeying
-# the child, rekeying the IKE SA, rekeying the child again, deleting the child, deleting the IKE SA" ""
+# the child, rekeying the IKE SA, rekeying the child again, deleting the child, deleting the IKE SA" 22 ""
 fi
 
 suite aes128gcm16-ecp256 aes128gcm16-prfsha256-ecp256 aes128gcm16
@@ -119,14 +120,14 @@ if wanted pfs-rekey; then
 		log 'CHILD_SA closed'
 	}
 	record pfs-rekey "ike=aes256-sha256-modp2048 esp=aes256-sha256-modp2048: establishment, and rekeying the child
-# with a DH exchange" "34 35 36"
+# with a DH exchange" 6 "34 35 36"
 fi
 
 if wanted invalid-ke; then
 	conf cn aes256-sha256-modp2048-modp3072! aes256-sha256!
 	conf us aes256-sha256-modp3072! aes256-sha256!
 	record invalid-ke "establishment: the initiator offers MODP-2048 and 3072 with a KE of the first,
-# the responder wants the other (INVALID_KE_PAYLOAD)"
+# the responder wants the other (INVALID_KE_PAYLOAD)" 6
 fi
 
 if wanted cookie; then
@@ -142,7 +143,8 @@ if wanted cookie; then
 		sleep 1
 	}
 	during() { log 'N(COOKIE)'; }
-	record cookie "establishment: the responder asks for a cookie"
+	# At times charon refuses its own fresh cookie once and sends another: then make it again.
+	record cookie "establishment: the responder asks for a cookie" 6
 	on us rm /etc/strongswan.d/zz-lab-cookie.conf
 fi
 
