@@ -21,7 +21,7 @@ struct priv_head {
 };
 
 struct m_hello { uint8_t build[8]; uint8_t role; int8_t log_level; };
-struct r_none { uint8_t unused; };
+/* r_none: no body. */
 
 /* --- ike to priv --- */
 /* reqid: a wish, 0 = none. */

@@ -107,7 +107,7 @@ int priv_psk_sign(struct privsep *p, uint32_t ticket, const char *tunnel, uint16
 int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const struct ident *me,
                     const struct ident *peer, struct span octets, struct span auth) MUST_USE;
 int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel,
-              uint32_t attempt) MUST_USE; /* -> r_path, -ENODESTADDR */
+              uint32_t attempt) MUST_USE; /* -> r_path, -EDESTADDRREQ */
 int priv_probe(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t ifindex,
                const struct addr *inner) MUST_USE; /* -> r_none */
 int priv_held_set(struct privsep *p, uint32_t ticket, const char *tunnel, bool held) MUST_USE; /* -> r_none */

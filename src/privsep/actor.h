@@ -1,0 +1,103 @@
+/* The privileged half of the verbs: what priv does about a request of ike. It checks the request against the
+ * configuration that priv loaded itself and against what priv did and learnt before, acts through kernel.h and
+ * crypto.h, and fills in an answer. It owns no descriptor and never waits: what takes time comes out as something
+ * to do (struct actor_out.todo), and the daemon brings the outcome back.
+ *
+ *      privsep_recv -> actor_handle -> out.answer: privsep_reply
+ *                                      out.todo:   RESOLVE -> ... -> actor_resolved
+ *                                                  HOOK    -> ... -> actor_hook_ended
+ *                                                  PROBE, RELOAD, READY, LOG, STOPPED: the daemon's
+ *
+ * What it remembers outlives ike: children (children.h), which tunnels are held, whose up script ran. */
+#ifndef PRIVSEP_ACTOR_H
+#define PRIVSEP_ACTOR_H
+
+#include "crypto/crypto.h"
+#include "privsep/children.h"
+#include "privsep/privsep.h"
+
+struct actor;
+
+typedef void actor_log_fn(void *ctx, int8_t level, const char *text); /* enum note_level */
+
+struct actor_env {
+	struct mem *mem;
+	struct kernel *kernel;   /* borrowed, as is crypto */
+	struct crypto *crypto;
+	struct rng *rng;
+	actor_log_fn *log;
+	void *log_ctx;
+};
+
+enum actor_todo {
+	TODO_NOTHING, TODO_RESOLVE, TODO_HOOK, TODO_PROBE, TODO_RELOAD, TODO_READY, TODO_LOG, TODO_STOPPED, TODO_HELLO,
+};
+
+/* A name to look up; comes back to actor_resolved unchanged. */
+struct actor_resolve { char tunnel[PRIV_NAME]; char name[256]; uint8_t host; uint32_t attempt; };
+
+/* A run of a tunnel's script. */
+struct actor_hook {
+	char tunnel[PRIV_NAME];
+	bool up;
+	struct tun_child child;
+	char interface[16];
+	bool host_access;
+	const char *command;     /* the actor's; valid until the next call */
+};
+
+struct actor_out {
+	bool answer;             /* send a reply now */
+	int status;
+	bool has_body;
+	union {
+		struct r_spi_alloc spi;
+		struct r_sa_query query;
+		struct r_link link;
+		struct r_psk psk;
+		struct r_path path;
+	} body;
+	uint8_t octets[PRIV_AUTH_MAX];
+	size_t n_octets;
+	char text[PRIV_TEXT_MAX]; /* status < 0: the sentence */
+
+	uint8_t todo;            /* enum actor_todo */
+	struct actor_resolve resolve;
+	struct actor_hook hook;
+	bool down_first;         /* HOOK: run `before` (a down without ticket) in front of it */
+	struct actor_hook before;
+	uint32_t ifindex;        /* PROBE */
+	struct addr inner;
+	bool check_only;         /* RELOAD */
+	int8_t level;            /* LOG: of m->tail's text */
+};
+
+struct actor *actor_new(const struct actor_env *env); /* NULL: no memory */
+void actor_free(struct actor *a);
+/* A new configuration; both are borrowed until the next one. Sets guards and shunts and says on the log
+ * what the kernel refused. -ENOMEM: nothing changed. */
+int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_set *psks) MUST_USE;
+
+/* PHASE_*: a channel is new, HELLO was good, STOP was said. */
+void actor_phase_set(struct actor *a, uint8_t phase);
+/* A message that privsep_recv called good. */
+void actor_handle(struct actor *a, const struct priv_msg *m, mono_t now, struct actor_out *out);
+/* The outcome of RESOLVE: n addresses, or n = 0 and why. Fills in the answer to PATH. */
+void actor_resolved(struct actor *a, const struct actor_resolve *what, const struct addr *v, size_t n, const char *why,
+                    struct actor_out *out);
+/* The outcome of HOOK: the script's exit code or -errno. */
+void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status);
+/* What the kernel told; call it before ike hears of it. */
+void actor_event(struct actor *a, const struct kernel_event *ev);
+/* ike is dead: its unused SPIs are given back, its children stay and are data-only from now on. */
+void actor_ike_gone(struct actor *a);
+
+const struct children *actor_children(const struct actor *a);
+/* The message that tells an ike of child k; left: how many follow. */
+void actor_child_event(const struct actor *a, const struct child *k, uint32_t left, struct e_child *out);
+bool actor_held(const struct actor *a, const char *tunnel);
+/* The end without ike: takes all children away. Scripts whose up ran: actor_next_hook gives their downs one by one. */
+void actor_remove_children(struct actor *a);
+bool actor_next_hook(struct actor *a, struct actor_hook *out);
+
+#endif

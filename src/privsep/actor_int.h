@@ -1,0 +1,104 @@
+/* Inside the actor: its state, and the verbs that its files share out among them. Not for others. */
+#ifndef PRIVSEP_ACTOR_INT_H
+#define PRIVSEP_ACTOR_INT_H
+
+#include "privsep/actor.h"
+
+enum { KNOWN_MAX = 16, LOCALS_MAX = 1024, SPIS_MAX = 8192 };
+
+/* What is remembered about a tunnel beyond its configuration. It stays as long as it has something to remember. */
+struct tstate {
+	struct hnode by_name;
+	struct list node;
+	char name[PRIV_NAME];
+	const struct tunnel_conf *t; /* NULL: not configured (any more) */
+	bool held;
+	struct { struct addr addr; uint8_t host; } known[KNOWN_MAX]; /* what its names resolved to last */
+	uint8_t n_known;
+	struct addr guarded;     /* the last address that was guarded */
+	char interface[16];      /* towards the peer, "" unknown */
+	uint32_t n_spis;         /* struct spi that name it */
+	/* the script: whether its up ran, with what, and the down that belongs to it */
+	bool hook_up;
+	int hook_status;
+	struct tun_child hook_child;
+	char *command;
+	size_t command_size;
+	bool host_access;
+	/* the GRE interface as we last told ike */
+	struct tun_link link;
+	struct conf_gre gre;     /* name "" = we made none */
+};
+
+/* An SPI of ours without an SA yet. */
+struct spi {
+	struct hnode by_spi;
+	struct list node;
+	struct tstate *owner;
+	struct addr local, remote;
+	uint32_t spi, reqid;
+};
+
+struct actor {
+	struct actor_env env;
+	uint8_t phase;
+	const struct conf *conf;
+	const struct psk_set *psks;
+	struct children children;
+	struct hmap names, spis;
+	struct list tunnels, all_spis;
+	size_t n_spis;
+	uint32_t last_reqid;
+	struct addr local[LOCALS_MAX];
+	size_t n_local;
+	bool locals_fresh;
+	char *command[2];        /* of the hooks that were handed out last: down, up */
+	size_t command_size[2];
+};
+
+/* --- actor.c --- */
+struct tstate *tstate_find(const struct actor *a, const char *name);
+/* The tunnel of a request; NULL, and -ENOENT in out, when it is not configured. */
+struct tstate *tstate_conf(const struct actor *a, const char *name, struct actor_out *out);
+void actor_logf(struct actor *a, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Fills in a refusal; returns status. */
+int refuse(struct actor_out *out, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void answer(struct actor_out *out, bool has_body);
+
+/* --- actor_check.c: what a tunnel's configuration allows. 0 or a refusal in out. --- */
+bool local_ours(struct actor *a, const struct addr *local);
+bool remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
+int check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
+               struct actor_out *out);
+int check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out);
+bool identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer);
+
+/* --- actor_sa.c --- */
+void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out);
+void act_spi_free(struct actor *a, const struct m_spi *m);
+void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out);
+void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_out *out);
+void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *out);
+void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out);
+void child_remove(struct actor *a, struct child *k);
+void spis_free_all(struct actor *a);
+
+/* --- actor_net.c --- */
+void act_path(struct actor *a, const struct m_path *m, struct actor_out *out);
+void act_guard_set(struct actor *a, const struct m_ends *m, struct actor_out *out);
+void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out);
+void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *out);
+void act_gre_find(struct actor *a, const struct m_ends *m, struct actor_out *out);
+void act_probe(struct actor *a, const struct m_probe *m, struct actor_out *out);
+void guards_apply(struct actor *a);
+void shunts_apply(struct actor *a, const struct conf *was);
+int guard(struct actor *a, struct tstate *s, const struct addr *remote);
+
+/* --- actor_hook.c --- */
+void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out);
+
+/* --- actor_psk.c --- */
+void act_psk_sign(struct actor *a, const struct m_psk *m, struct span octets, struct actor_out *out);
+void act_psk_verify(struct actor *a, const struct m_psk *m, struct span octets, struct span auth, struct actor_out *out);
+
+#endif

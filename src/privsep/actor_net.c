@@ -1,0 +1,359 @@
+/* The verbs about addresses and interfaces: PATH (where the peer is, and from where we talk to it), GUARD_SET,
+ * GRE_UP, GRE_DOWN, GRE_FIND, PROBE; and what a new configuration sets at once: guards of known peers, shunts. */
+#include <errno.h>
+#include <string.h>
+
+#include "privsep/actor_int.h"
+
+/* --- PATH --- */
+
+/* A comma list of interface names, as strongSwan's interfaces_use and interfaces_ignore. */
+static bool listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+	for (const char *p = list; *p;) {
+		p += strspn(p, ", \t");
+		size_t len = strcspn(p, ", \t");
+		if (len == n && n && strncmp(p, name, n) == 0)
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+static bool interface_used(const struct actor *a, const char *name)
+{
+	const char *use = conf_str(a->conf, a->conf->setup.interfaces_use);
+	return *use ? listed(use, name) : !listed(conf_str(a->conf, a->conf->setup.interfaces_ignore), name);
+}
+
+/* The address that the configuration wants as our own, when it is one; AF_NONE: the kernel's choice. */
+static struct addr wanted_source(struct actor *a, const struct conf_end *e, uint8_t family)
+{
+	for (uint8_t i = 0; i < e->n_hosts && i < CONF_HOSTS_MAX; i++) {
+		const struct conf_host *h = &e->host[i];
+		if (h->kind == HOST_ADDR && h->lo.family == family && local_ours(a, &h->lo))
+			return h->lo;
+	}
+	return (struct addr){.family = AF_NONE};
+}
+
+static void path_to(struct actor *a, struct tstate *s, const struct addr *remote, struct actor_out *out)
+{
+	char text[ADDR_TEXT];
+	struct addr from = wanted_source(a, &s->t->local, remote->family), src;
+	uint32_t ifindex;
+	int rc = kernel_route_get(a->env.kernel, remote, &from, &src, &ifindex);
+	if (rc < 0) {
+		refuse(out, rc, "no route to %s: %s", addr_str(remote, text), strerror(-rc));
+		return;
+	}
+	if (kernel_link_name(a->env.kernel, ifindex, s->interface) < 0)
+		s->interface[0] = '\0';
+	if (!interface_used(a, s->interface)) {
+		refuse(out, -ENETUNREACH, "the route to %s leaves through %s, which the configuration excludes",
+		       addr_str(remote, text), s->interface);
+		return;
+	}
+	/* GRE to a peer is guarded from the moment its address is known. */
+	rc = guard(a, s, remote);
+	if (rc < 0) {
+		refuse(out, rc, "the guard for %s could not be set: %s", addr_str(remote, text), strerror(-rc));
+		return;
+	}
+	uint16_t port = s->t->remote.ikeport;
+	out->body.path.local.addr = src;
+	out->body.path.local.port = a->conf->setup.port;
+	out->body.path.remote.addr = *remote;
+	out->body.path.remote.port = port ? port : 500;
+	answer(out, true);
+}
+
+/* The host to try at this attempt: those that can be called, in turn. */
+static const struct conf_host *host_of(const struct conf_end *e, uint32_t attempt, uint8_t *index)
+{
+	uint8_t can[CONF_HOSTS_MAX];
+	uint32_t n = 0;
+	for (uint8_t i = 0; i < e->n_hosts && i < CONF_HOSTS_MAX; i++) {
+		if (e->host[i].kind == HOST_ADDR || e->host[i].kind == HOST_NAME)
+			can[n++] = i;
+	}
+	if (n == 0)
+		return NULL;
+	*index = can[attempt % n];
+	return &e->host[*index];
+}
+
+void act_path(struct actor *a, const struct m_path *m, struct actor_out *out)
+{
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	if (!s)
+		return;
+	uint8_t index;
+	const struct conf_host *h = host_of(&s->t->remote, m->attempt, &index);
+	if (!h) {
+		refuse(out, -EDESTADDRREQ, "the peer of this tunnel has no address in the configuration: it must call us");
+	} else if (h->kind == HOST_ADDR) {
+		path_to(a, s, &h->lo, out);
+	} else {
+		out->todo = TODO_RESOLVE;
+		out->resolve = (struct actor_resolve){.host = index, .attempt = m->attempt};
+		struct sbuf b = SB(out->resolve.tunnel), c = SB(out->resolve.name);
+		sb_put(&b, m->tunnel);
+		sb_put(&c, conf_str(a->conf, h->name));
+	}
+}
+
+static void known_set(struct tstate *s, uint8_t host, const struct addr *v, size_t n)
+{
+	uint8_t kept = 0;
+	for (uint8_t i = 0; i < s->n_known; i++) {
+		if (s->known[i].host != host)
+			s->known[kept++] = s->known[i];
+	}
+	for (size_t i = 0; i < n && kept < KNOWN_MAX; i++) {
+		s->known[kept].addr = v[i];
+		s->known[kept++].host = host;
+	}
+	s->n_known = kept;
+}
+
+void actor_resolved(struct actor *a, const struct actor_resolve *what, const struct addr *v, size_t n, const char *why,
+                    struct actor_out *out)
+{
+	memset(out, 0, sizeof *out);
+	struct tstate *s = tstate_conf(a, what->tunnel, out);
+	if (!s)
+		return;
+	/* A reload may have come in between. */
+	const struct conf_host *h = what->host < s->t->remote.n_hosts ? &s->t->remote.host[what->host] : NULL;
+	if (!h || h->kind != HOST_NAME || strcmp(conf_str(a->conf, h->name), what->name) != 0) {
+		refuse(out, -EAGAIN, "the configuration has changed");
+	} else if (n == 0) {
+		refuse(out, -EHOSTUNREACH, "the name %s could not be resolved: %s", what->name, why);
+	} else {
+		known_set(s, what->host, v, n);
+		path_to(a, s, &v[what->attempt / s->t->remote.n_hosts % n], out);
+	}
+}
+
+/* --- Guards and shunts --- */
+
+/* Only what can be GRE needs a guard. */
+static bool carries_gre(const struct tunnel_conf *t)
+{
+	uint8_t proto = t->local.proto ? t->local.proto : t->remote.proto;
+	return t->kind == TUNNEL_TRANSPORT && (proto == 0 || proto == 47);
+}
+
+int guard(struct actor *a, struct tstate *s, const struct addr *remote)
+{
+	if (!s->t || s->t->guard == GUARD_OFF || !carries_gre(s->t))
+		return 0;
+	int rc = kernel_guard_set(a->env.kernel, remote);
+	if (rc == 0)
+		s->guarded = *remote;
+	return rc;
+}
+
+void act_guard_set(struct actor *a, const struct m_ends *m, struct actor_out *out)
+{
+	char text[ADDR_TEXT];
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	if (!s)
+		return;
+	if (!remote_allowed(a, s, &m->remote)) {
+		refuse(out, -EACCES, "%s is not an address of the peer of this tunnel", addr_str(&m->remote, text));
+		return;
+	}
+	int rc = guard(a, s, &m->remote);
+	if (rc < 0)
+		refuse(out, rc, "the guard for %s could not be set: %s", addr_str(&m->remote, text), strerror(-rc));
+	else
+		answer(out, false);
+}
+
+static void guard_strict(struct actor *a, const struct tstate *s)
+{
+	const struct conf_end *e = &s->t->local;
+	struct addr local = {.family = AF_NONE};
+	if (e->n_hosts && e->host[0].kind == HOST_ADDR)
+		local = e->host[0].lo;
+	int rc = kernel_guard_set_strict(a->env.kernel, &local);
+	if (rc < 0)
+		actor_logf(a, -1, "%s: the strict guard could not be set: %s", s->name, strerror(-rc));
+}
+
+static bool guarded_by_another(const struct actor *a, const struct tstate *but, const struct addr *remote)
+{
+	LIST_EACH(it, tmp, &a->tunnels) {
+		const struct tstate *s = LIST_ENTRY(it, struct tstate, node);
+		if (s != but && s->t && s->t->guard != GUARD_OFF && addr_eq(&s->guarded, remote))
+			return true;
+	}
+	return false;
+}
+
+/* guard = off was written into a configuration that had it on: the one way besides `gretel guard clear`. */
+static void guard_off(struct actor *a, struct tstate *s)
+{
+	if (s->guarded.family != AF_NONE && !guarded_by_another(a, s, &s->guarded))
+		(void)kernel_guard_del(a->env.kernel, &s->guarded);
+	s->guarded = (struct addr){.family = AF_NONE};
+}
+
+/* Peers whose addresses are written down are guarded before anything else happens. */
+void guards_apply(struct actor *a)
+{
+	char text[ADDR_TEXT];
+	LIST_EACH(it, tmp, &a->tunnels) {
+		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
+		if (!s->t || !carries_gre(s->t))
+			continue;
+		if (s->t->guard == GUARD_OFF)
+			guard_off(a, s);
+		if (s->t->guard == GUARD_STRICT)
+			guard_strict(a, s);
+		for (uint8_t i = 0; i < s->t->remote.n_hosts && i < CONF_HOSTS_MAX; i++) {
+			const struct conf_host *h = &s->t->remote.host[i];
+			int rc = h->kind == HOST_ADDR ? guard(a, s, &h->lo) : 0;
+			if (rc < 0)
+				actor_logf(a, -1, "%s: the guard for %s could not be set: %s", s->name,
+				           addr_str(&h->lo, text), strerror(-rc));
+		}
+	}
+}
+
+/* type=pass and type=drop: one host or network on each side; %any is everything of the other side's family. */
+static struct prefix shunt_side(const struct conf_end *e, uint8_t family)
+{
+	const struct conf_host *h = &e->host[0];
+	if (e->n_hosts == 0 || h->kind == HOST_ANY)
+		return (struct prefix){.addr = addr_any(family), .len = 0};
+	struct prefix p = {.addr = h->lo, .len = (uint8_t)(8 * addr_len(&h->lo))};
+	/* A range that is a network: as many leading bits as its ends share. */
+	for (uint8_t bit = 0; h->kind == HOST_RANGE && bit < p.len; bit++) {
+		if ((h->lo.b[bit / 8] ^ h->hi.b[bit / 8]) >> (7 - bit % 8) & 1)
+			p.len = bit;
+	}
+	return p;
+}
+
+static uint8_t family_of(const struct conf_end *e)
+{
+	return e->n_hosts && (e->host[0].kind == HOST_ADDR || e->host[0].kind == HOST_RANGE) ? e->host[0].lo.family : 0;
+}
+
+static void shunt(struct actor *a, const struct conf *c, const struct tunnel_conf *t, bool set)
+{
+	uint8_t family = family_of(&t->local) ? family_of(&t->local) : family_of(&t->remote);
+	uint8_t proto = t->local.proto ? t->local.proto : t->remote.proto;
+	struct prefix local = shunt_side(&t->local, family ? family : AF_V4);
+	struct prefix remote = shunt_side(&t->remote, family ? family : AF_V4);
+	if (t->kind == TUNNEL_TRANSPORT || local.addr.family != remote.addr.family)
+		return;
+	int rc = set ? kernel_shunt_set(a->env.kernel, &local, &remote, proto, t->kind == TUNNEL_PASS)
+	             : kernel_shunt_del(a->env.kernel, &local, &remote, proto);
+	if (rc < 0 && set)
+		actor_logf(a, -1, "%s: the policy could not be set: %s", conf_str(c, t->name), strerror(-rc));
+}
+
+void shunts_apply(struct actor *a, const struct conf *was)
+{
+	for (uint32_t i = 0; was && i < was->n_tunnels; i++)
+		shunt(a, was, conf_tunnel(was, i), false);
+	for (uint32_t i = 0; a->conf && i < a->conf->n_tunnels; i++)
+		shunt(a, a->conf, conf_tunnel(a->conf, i), true);
+}
+
+/* --- GRE --- */
+
+/* Member by member: the octets between them, which go over the channel too, stay zero. */
+static void link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want)
+{
+	memset(l, 0, sizeof *l);
+	l->ifindex = g->ifindex;
+	memcpy(l->name, g->name, sizeof l->name);
+	l->mtu = g->mtu;
+	l->up = g->up;
+	memcpy(l->address, g->address, sizeof l->address);
+	l->n_addresses = g->n_addresses;
+	l->ours = want->name[0] && strcmp(want->name, g->name) == 0;
+	l->peer = l->ours && want->peer.family != AF_NONE ? want->peer : g->peer;
+}
+
+void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
+{
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	if (!s)
+		return;
+	const struct conf_gre *want = &s->t->gre;
+	if (!want->name[0]) {
+		refuse(out, -ENOENT, "this tunnel has no gre section");
+		return;
+	}
+	/* Only between the ends of an SA: the SA is what encrypts it. */
+	if (!children_of_tunnel(&a->children, s->name, &m->local, &m->remote)) {
+		refuse(out, -ENOTCONN, "no SA of this tunnel lies between these addresses");
+		return;
+	}
+	struct gre_link g;
+	int rc = kernel_gre_ensure(a->env.kernel, want, &m->local, &m->remote, &g);
+	if (rc < 0) {
+		refuse(out, rc, "the interface %s could not be made: %s", want->name,
+		       rc == -EEXIST ? "there is one of this name that is no GRE" : strerror(-rc));
+		return;
+	}
+	s->gre = *want;
+	link_of(&s->link, &g, want);
+	memcpy(&out->body.link.link, &s->link, sizeof s->link);
+	answer(out, true);
+}
+
+void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *out)
+{
+	/* Also of a tunnel that is not configured any more: what was made is remembered. */
+	struct tstate *s = tstate_find(a, m->tunnel);
+	if (!s || !s->gre.name[0]) {
+		refuse(out, -ENOENT, "no interface was made for this tunnel");
+		return;
+	}
+	int rc = kernel_gre_down(a->env.kernel, s->gre.name, !s->gre.keep);
+	if (rc < 0 && rc != -ENODEV) {
+		refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
+		return;
+	}
+	s->gre = (struct conf_gre){.name = ""};
+	s->link = (struct tun_link){.ifindex = 0};
+	answer(out, false);
+}
+
+void act_gre_find(struct actor *a, const struct m_ends *m, struct actor_out *out)
+{
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	if (!s || check_ends(a, s, &m->local, &m->remote, out) < 0)
+		return;
+	struct gre_link g;
+	int rc = kernel_gre_find(a->env.kernel, &m->local, &m->remote, &g);
+	if (rc < 0) {
+		refuse(out, rc, "%s", rc == -ENODEV ? "no GRE interface lies between these addresses" : strerror(-rc));
+		return;
+	}
+	link_of(&s->link, &g, &s->t->gre);
+	memcpy(&out->body.link.link, &s->link, sizeof s->link);
+	answer(out, true);
+}
+
+void act_probe(struct actor *a, const struct m_probe *m, struct actor_out *out)
+{
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	if (!s)
+		return;
+	if (s->link.ifindex != m->ifindex || !addr_eq(&s->link.peer, &m->inner)) {
+		refuse(out, -EPERM, "this is not the peer of this tunnel's GRE interface");
+		return;
+	}
+	out->todo = TODO_PROBE;
+	out->ifindex = m->ifindex;
+	out->inner = m->inner;
+}

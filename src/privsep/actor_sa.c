@@ -1,0 +1,256 @@
+/* The verbs about SAs: SPI_ALLOC, SPI_FREE, CHILD_INSTALL, CHILD_MOVE, CHILD_REMOVE, SA_QUERY; and the numbers
+ * of requests (reqid), which priv gives out so that they outlive ike. */
+#include <errno.h>
+#include <string.h>
+
+#include "privsep/actor_int.h"
+
+static struct spi *spi_find(const struct actor *a, uint32_t spi)
+{
+	for (struct hnode *n = hmap_first(&a->spis, hmap_hash(&a->spis, &spi, sizeof spi)); n; n = hmap_next(n)) {
+		struct spi *p = CONTAINER_OF(n, struct spi, by_spi);
+		if (p->spi == spi)
+			return p;
+	}
+	return NULL;
+}
+
+static void spi_forget(struct actor *a, struct spi *p)
+{
+	hmap_del(&a->spis, &p->by_spi);
+	list_del(&p->node);
+	a->n_spis--;
+	p->owner->n_spis--;
+	mem_put(a->env.mem, p, sizeof *p);
+}
+
+static void spi_release(struct actor *a, struct spi *p)
+{
+	(void)kernel_spi_free(a->env.kernel, &p->local, &p->remote, p->spi);
+	spi_forget(a, p);
+}
+
+void spis_free_all(struct actor *a)
+{
+	while (!list_empty(&a->all_spis))
+		spi_release(a, LIST_ENTRY(a->all_spis.next, struct spi, node));
+}
+
+/* --- reqid --- */
+
+/* Whether somebody else than (tunnel, remote) has it. */
+static bool reqid_taken(const struct actor *a, uint32_t reqid, const struct tstate *s, const struct addr *remote)
+{
+	for (struct child *k = NULL; (k = children_next(&a->children, k));) {
+		if (k->sa.reqid == reqid && (strcmp(k->tunnel, s->name) != 0 || !addr_eq(&k->sa.remote, remote)))
+			return true;
+	}
+	LIST_EACH(it, tmp, &a->all_spis) {
+		struct spi *p = LIST_ENTRY(it, struct spi, node);
+		if (p->reqid == reqid && (p->owner != s || !addr_eq(&p->remote, remote)))
+			return true;
+	}
+	LIST_EACH(it, tmp, &a->tunnels) {
+		struct tstate *o = LIST_ENTRY(it, struct tstate, node);
+		if (o != s && o->t && o->t->reqid == reqid)
+			return true;
+	}
+	return false;
+}
+
+/* The number that (tunnel, remote) has now; 0: none. */
+static uint32_t reqid_held(const struct actor *a, const struct tstate *s, const struct addr *local,
+                           const struct addr *remote)
+{
+	const struct child *k = children_of_tunnel(&a->children, s->name, local, remote);
+	if (k)
+		return k->sa.reqid;
+	LIST_EACH(it, tmp, &a->all_spis) {
+		struct spi *p = LIST_ENTRY(it, struct spi, node);
+		if (p->owner == s && addr_eq(&p->remote, remote))
+			return p->reqid;
+	}
+	return 0;
+}
+
+static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const struct m_spi_alloc *m)
+{
+	if (s->t->reqid)
+		return s->t->reqid;
+	uint32_t reqid = reqid_held(a, s, &m->local, &m->remote);
+	if (reqid)
+		return reqid;
+	if (m->reqid && !reqid_taken(a, m->reqid, s, &m->remote))
+		return m->reqid;
+	do
+		reqid = ++a->last_reqid;
+	while (reqid == 0 || reqid_taken(a, reqid, s, &m->remote));
+	return reqid;
+}
+
+/* --- SPIs --- */
+
+static int spi_from_kernel(struct actor *a, const struct m_spi_alloc *m, uint32_t reqid, uint32_t *spi)
+{
+	/* The kernel keeps SPIs apart per address, we do it altogether: a child is known by its SPI alone. */
+	for (int tries = 0; tries < 4; tries++) {
+		int rc = kernel_spi_alloc(a->env.kernel, &m->local, &m->remote, reqid, m->min, m->max, spi);
+		if (rc < 0)
+			return rc;
+		if (!spi_find(a, *spi) && !children_find(&a->children, *spi))
+			return 0;
+		(void)kernel_spi_free(a->env.kernel, &m->local, &m->remote, *spi);
+	}
+	return -EAGAIN;
+}
+
+void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out)
+{
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	const struct conf_setup *c = &a->conf->setup;
+	if (!s || check_ends(a, s, &m->local, &m->remote, out) < 0)
+		return;
+	if (m->min > m->max || m->min < c->spi_min || m->max > c->spi_max) {
+		refuse(out, -ERANGE, "SPIs are taken from 0x%08x to 0x%08x only", c->spi_min, c->spi_max);
+		return;
+	}
+	struct spi *p = a->n_spis < SPIS_MAX ? mem_get(a->env.mem, sizeof *p) : NULL;
+	if (!p) {
+		refuse(out, -ENOBUFS, "too many SPIs are allocated and not used");
+		return;
+	}
+	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, m)};
+	int rc = spi_from_kernel(a, m, p->reqid, &p->spi);
+	if (rc < 0) {
+		mem_put(a->env.mem, p, sizeof *p);
+		refuse(out, rc, "the kernel gave no SPI: %s", strerror(-rc));
+		return;
+	}
+	hmap_add(&a->spis, &p->by_spi, hmap_hash(&a->spis, &p->spi, sizeof p->spi));
+	list_add_tail(&a->all_spis, &p->node);
+	a->n_spis++;
+	s->n_spis++;
+	out->body.spi = (struct r_spi_alloc){.spi = p->spi, .reqid = p->reqid};
+	answer(out, true);
+}
+
+void act_spi_free(struct actor *a, const struct m_spi *m)
+{
+	struct spi *p = spi_find(a, m->spi);
+	if (p)
+		spi_release(a, p);
+}
+
+/* --- Children --- */
+
+void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out)
+{
+	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	if (!s || check_child(a, s, m, out) < 0)
+		return;
+	struct spi *p = spi_find(a, m->sa.in.spi);
+	if (!p || p->owner != s || !addr_eq(&p->local, &m->sa.local)) {
+		refuse(out, -ENOENT, "the inbound SPI was not allocated for this tunnel");
+		return;
+	}
+	if (p->reqid != m->sa.reqid) {
+		refuse(out, -EEXIST, "the reqid of this tunnel is %u", p->reqid);
+		return;
+	}
+	struct child *k = child_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
+	int rc = k ? kernel_child_install(a->env.kernel, &m->sa) : -ENOMEM;
+	if (rc < 0) {
+		if (k)
+			child_free(&a->children, k);
+		refuse(out, rc, "the kernel did not take the SA: %s", strerror(-rc));
+		return;
+	}
+	spi_forget(a, p);
+	children_link(&a->children, k);
+	answer(out, false);
+}
+
+static struct child *child_find(struct actor *a, uint32_t spi, struct actor_out *out)
+{
+	struct child *k = children_find(&a->children, spi);
+	if (!k)
+		refuse(out, -ENOENT, "there is no child SA with this SPI");
+	return k;
+}
+
+/* A peer may turn up at another address when the configuration lets it, or when its ESP, which the kernel has
+ * authenticated, comes from there. */
+static int check_move(struct actor *a, const struct child *k, const struct child_sa *to, struct actor_out *out)
+{
+	char text[ADDR_TEXT];
+	struct tstate *s = tstate_conf(a, k->tunnel, out);
+	if (!s)
+		return out->status;
+	if (to->local.family != to->remote.family)
+		return refuse(out, -EAFNOSUPPORT, "the two addresses are of different families");
+	if (!local_ours(a, &to->local))
+		return refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host", addr_str(&to->local, text));
+	if (!remote_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard))
+		return refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
+		              addr_str(&to->remote, text));
+	if (to->encap && (to->encap_sport != a->conf->setup.port_nat_t || to->encap_dport == 0))
+		return refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
+	const struct child *other = children_of_pair(&a->children, to, k);
+	if (other && (!ident_eq(&other->peer, &k->peer) || strcmp(other->tunnel, k->tunnel) != 0))
+		return refuse(out, -EADDRINUSE, "%s already carries the tunnel %s", addr_str(&to->remote, text),
+		              other->tunnel);
+	return 0;
+}
+
+void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_out *out)
+{
+	struct child *k = child_find(a, m->spi_in, out);
+	if (!k)
+		return;
+	struct child_sa to = k->sa;
+	to.local = m->local;
+	to.remote = m->remote;
+	to.encap = m->encap;
+	to.encap_sport = m->encap_sport;
+	to.encap_dport = m->encap_dport;
+	if (check_move(a, k, &to, out) < 0)
+		return;
+	int rc = kernel_child_move(a->env.kernel, &k->sa, &to);
+	if (rc < 0) {
+		refuse(out, rc, "the kernel did not move the SA: %s", strerror(-rc));
+		return;
+	}
+	children_move(&a->children, k, &to);
+	answer(out, false);
+}
+
+void child_remove(struct actor *a, struct child *k)
+{
+	const struct child *heir = children_of_pair(&a->children, &k->sa, k);
+	int rc = kernel_child_remove(a->env.kernel, &k->sa, heir ? &heir->sa : NULL);
+	if (rc < 0 && rc != -ESRCH && rc != -ENOENT)
+		actor_logf(a, -1, "%s: the kernel did not remove the SA %08x: %s", k->tunnel, k->sa.in.spi,
+		           strerror(-rc));
+	child_free(&a->children, k);
+}
+
+void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *out)
+{
+	struct child *k = child_find(a, m->spi, out);
+	if (!k)
+		return;
+	child_remove(a, k);
+	answer(out, false);
+}
+
+void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out)
+{
+	struct child *k = child_find(a, m->spi, out);
+	if (!k)
+		return;
+	int rc = kernel_child_counters(a->env.kernel, &k->sa, &out->body.query.counters);
+	if (rc < 0)
+		refuse(out, rc, "the kernel does not know this SA: %s", strerror(-rc));
+	else
+		answer(out, true);
+}

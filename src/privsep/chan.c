@@ -1,0 +1,345 @@
+/* The channel: one message is one packet of a SOCK_SEQPACKET pair; head, body, tail, descriptors. Checks the frame
+ * and the row's shape of what arrives, queues what the socket does not take, wipes what it held. It knows no
+ * verb but HELLO and CONF; whose turn it is and what a message means is for the roles. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "privsep/privsep.h"
+
+enum { QUEUE_MAX = 8 * 1024 * 1024, SNDBUF = 1024 * 1024 };
+
+/* A packet that the socket did not take yet. */
+struct packet {
+	struct list node;
+	size_t n;
+	size_t n_fds;
+	int fd[PRIV_FDS_MAX];
+	uint8_t octets[];
+};
+
+struct privsep {
+	int fd;
+	uint8_t me;
+	const struct priv_table *table;
+	struct list queue;
+	size_t queued;
+	size_t cap;              /* room of buf: the largest body and tail */
+	size_t used;             /* octets of the last message */
+	_Alignas(16) uint8_t buf[];
+};
+
+static size_t largest(const struct priv_table *t)
+{
+	size_t max = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct priv_verb *v = &t->row[i];
+		max = max_z(max, max_z(v->request.body + (size_t)v->request.max_tail,
+		                       v->reply.body + max_z(v->reply.max_tail, PRIV_TEXT_MAX)));
+	}
+	return max;
+}
+
+struct privsep *privsep_new(int fd, uint8_t me, const struct priv_table *table)
+{
+	size_t cap = largest(table);
+	struct privsep *p = calloc(1, sizeof *p + cap);
+	if (!p)
+		return NULL;
+	p->fd = fd;
+	p->me = me;
+	p->table = table;
+	p->cap = cap;
+	list_init(&p->queue);
+	/* The kernel's default holds a few messages of this size; more keeps the queue short. A refusal is no harm. */
+	(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SNDBUF}, sizeof(int));
+	return p;
+}
+
+static void packet_free(struct privsep *p, struct packet *k)
+{
+	list_del(&k->node);
+	p->queued -= k->n;
+	for (size_t i = 0; i < k->n_fds; i++)
+		close(k->fd[i]);
+	explicit_bzero(k->octets, k->n);
+	free(k);
+}
+
+void privsep_free(struct privsep *p)
+{
+	if (!p)
+		return;
+	LIST_EACH(it, tmp, &p->queue)
+		packet_free(p, LIST_ENTRY(it, struct packet, node));
+	close(p->fd);
+	explicit_bzero(p->buf, p->cap);
+	free(p);
+}
+
+int privsep_fd(const struct privsep *p) { return p->fd; }
+bool privsep_pending(const struct privsep *p) { return !list_empty(&p->queue); }
+
+/* --- Out --- */
+
+/* One packet; 0, -EAGAIN, -EPIPE or another -errno. */
+static int put(int fd, struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(PRIV_FDS_MAX * sizeof(int))];
+	} control = {.room = {0}};
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = n_iov};
+	if (n_fds) {
+		m.msg_control = control.room;
+		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	ssize_t n;
+	do
+		n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return 0;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return -EAGAIN;
+	return errno == ECONNRESET || errno == ENOTCONN ? -EPIPE : -errno;
+}
+
+static int keep(struct privsep *p, const struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < n_iov; i++)
+		n += iov[i].iov_len;
+	if (p->queued + n > QUEUE_MAX)
+		return -ENOBUFS;
+	struct packet *k = malloc(sizeof *k + n);
+	if (!k)
+		return -ENOBUFS;
+	*k = (struct packet){.n = n};
+	list_init(&k->node);
+	for (size_t i = 0, at = 0; i < n_iov; at += iov[i++].iov_len)
+		if (iov[i].iov_len)
+			memcpy(k->octets + at, iov[i].iov_base, iov[i].iov_len);
+	list_add_tail(&p->queue, &k->node);
+	p->queued += n;
+	for (; k->n_fds < n_fds; k->n_fds++) {
+		k->fd[k->n_fds] = fcntl(fds[k->n_fds], F_DUPFD_CLOEXEC, 3);
+		if (k->fd[k->n_fds] < 0) {
+			int rc = -errno;
+			packet_free(p, k);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int privsep_flush(struct privsep *p)
+{
+	while (!list_empty(&p->queue)) {
+		struct packet *k = LIST_ENTRY(p->queue.next, struct packet, node);
+		int rc = put(p->fd, &(struct iovec){.iov_base = k->octets, .iov_len = k->n}, 1, k->fd, k->n_fds);
+		if (rc == -EAGAIN)
+			return 1;
+		if (rc < 0)
+			return rc;
+		packet_free(p, k);
+	}
+	return 0;
+}
+
+static int out(struct privsep *p, const struct priv_head *h, const void *body, struct span tail, const int *fds,
+               size_t n_fds)
+{
+	struct iovec iov[] = {
+		{.iov_base = (void *)(uintptr_t)h, .iov_len = sizeof *h},
+		{.iov_base = (void *)(uintptr_t)body, .iov_len = h->body},
+		{.iov_base = (void *)(uintptr_t)tail.p, .iov_len = tail.n},
+	};
+	/* Order is kept: nothing overtakes the queue. */
+	int rc = privsep_flush(p);
+	if (rc == 0)
+		rc = put(p->fd, iov, ARRAY_LEN(iov), fds, n_fds);
+	else if (rc == 1)
+		rc = -EAGAIN;
+	return rc == -EAGAIN ? keep(p, iov, ARRAY_LEN(iov), fds, n_fds) : rc;
+}
+
+int privsep_send(struct privsep *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
+                 size_t n_fds)
+{
+	const struct priv_verb *v = priv_verb_find(p->table, verb);
+	if (!v || !(v->from & p->me) || (v->request.body && !body) || n_fds < v->request.min_fds ||
+	    n_fds > v->request.max_fds || priv_shape_check(&v->request, v->request.body ? body : NULL, tail))
+		return -EINVAL;
+	struct priv_head h = {.verb = verb, .ticket = ticket, .body = v->request.body, .tail = (uint32_t)tail.n};
+	return out(p, &h, body, tail, fds, n_fds);
+}
+
+int privsep_reply(struct privsep *p, uint8_t verb, uint32_t ticket, int status, const void *body, struct span tail)
+{
+	const struct priv_verb *v = priv_verb_find(p->table, verb);
+	if (!v || !v->answered || (status >= 0 && v->reply.body && !body) ||
+	    tail.n > (status < 0 ? PRIV_TEXT_MAX : v->reply.max_tail))
+		return -EINVAL;
+	struct priv_head h = {.verb = verb, .reply = 1, .ticket = ticket, .status = status, .tail = (uint32_t)tail.n};
+	h.body = body ? v->reply.body : 0;
+	return out(p, &h, body, tail, NULL, 0);
+}
+
+/* --- In --- */
+
+void priv_msg_close(struct priv_msg *m)
+{
+	for (size_t i = 0; i < m->n_fds; i++) {
+		if (m->fd[i] >= 0)
+			close(m->fd[i]);
+		m->fd[i] = -1;
+	}
+	m->n_fds = 0;
+}
+
+const char *priv_msg_text(const struct priv_msg *m)
+{
+	return m->tail.n && m->tail.p[m->tail.n - 1] == 0 ? (const char *)m->tail.p : "";
+}
+
+static void take_fds(struct msghdr *h, struct priv_msg *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+			if (m->n_fds < PRIV_FDS_MAX)
+				m->fd[m->n_fds++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+/* The frame against the row: who sent it, the lengths, the number of descriptors. n: octets behind the head. */
+static bool frame_ok(const struct privsep *p, const struct priv_head *h, size_t n, const struct priv_msg *m)
+{
+	const struct priv_verb *v = m->row;
+	if (!v || h->reply > 1 || (h->reply ? !(v->answered && (v->from & p->me)) : !(v->from & ~p->me)))
+		return false;
+	const struct priv_shape *s = h->reply ? &v->reply : &v->request;
+	bool no_body = h->reply && h->status < 0 && h->body == 0;
+	if ((h->body != s->body && !no_body) || n != h->body + (uint64_t)h->tail)
+		return false;
+	size_t lo = h->reply ? 0 : s->min_fds, hi = h->reply ? 0 : s->max_fds;
+	return m->n_fds >= lo && m->n_fds <= hi && (h->reply || h->status == 0);
+}
+
+static int accept_frame(struct privsep *p, const struct priv_head *h, size_t n, struct priv_msg *m)
+{
+	m->row = priv_verb_find(p->table, h->verb);
+	if (!frame_ok(p, h, n, m))
+		return -EPROTO;
+	m->verb = h->verb;
+	m->reply = h->reply;
+	m->ticket = h->ticket;
+	m->status = h->status;
+	m->body = h->body ? p->buf : NULL;
+	m->tail = SPAN(p->buf + h->body, h->tail);
+	struct priv_shape s = h->reply ? m->row->reply : m->row->request;
+	if (h->reply && h->status < 0) { /* a sentence instead of what the row promises */
+		s.tail = TAIL_TEXT;
+		s.max_tail = PRIV_TEXT_MAX;
+	}
+	m->bad = priv_shape_check(&s, m->body, m->tail);
+	return m->bad ? -EBADMSG : 1;
+}
+
+int privsep_recv(struct privsep *p, struct priv_msg *m)
+{
+	struct priv_head h;
+	struct iovec iov[] = {{.iov_base = &h, .iov_len = sizeof h}, {.iov_base = p->buf, .iov_len = p->cap}};
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(PRIV_FDS_MAX * sizeof(int))];
+	} control;
+	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov), .msg_control = control.room,
+	                    .msg_controllen = sizeof control.room};
+	explicit_bzero(p->buf, p->used); /* the last message may have held keys */
+	p->used = 0;
+	*m = (struct priv_msg){.n_fds = 0};
+	ssize_t n;
+	do
+		n = recvmsg(p->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -EPIPE;
+	if (n == 0)
+		return -EPIPE;
+	take_fds(&mh, m);
+	p->used = (size_t)n > sizeof h ? (size_t)n - sizeof h : 0;
+	int rc = (size_t)n < sizeof h || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ? -EPROTO
+	                                                                           : accept_frame(p, &h, p->used, m);
+	if (rc < 0)
+		priv_msg_close(m);
+	return rc;
+}
+
+/* --- HELLO and CONF --- */
+
+int privsep_hello(struct privsep *p, int8_t log_level)
+{
+	struct m_hello b = {.role = p->me, .log_level = log_level};
+	uint64_t id = priv_table_id(p->table);
+	memcpy(b.build, &id, sizeof b.build);
+	return privsep_send(p, PRIV_HELLO, 0, &b, SPAN(NULL, 0), NULL, 0);
+}
+
+bool privsep_hello_ok(const struct privsep *p, const struct priv_msg *m)
+{
+	const struct m_hello *b = m->body;
+	uint64_t id = priv_table_id(p->table);
+	return m->verb == PRIV_HELLO && b->role != p->me && memcmp(b->build, &id, sizeof b->build) == 0;
+}
+
+const struct conf *privsep_conf_map(const struct priv_msg *m)
+{
+	enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+	const struct e_conf *e = m->body;
+	if (m->verb != PRIV_CONF || m->n_fds != 1 || e->size < sizeof(struct conf) || e->size > UINT32_MAX)
+		return NULL;
+	struct stat st;
+	int seals = fcntl(m->fd[0], F_GET_SEALS);
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(m->fd[0], &st) < 0 || (uint64_t)st.st_size != e->size)
+		return NULL;
+	void *at = mmap(NULL, (size_t)e->size, PROT_READ, MAP_PRIVATE, m->fd[0], 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	const struct conf *c = at;
+	if (!conf_check(c, (size_t)e->size) || c->generation != e->generation || c->n_tunnels != e->n_tunnels) {
+		munmap(at, (size_t)e->size);
+		return NULL;
+	}
+	return c;
+}
+
+void privsep_conf_unmap(const struct conf *c)
+{
+	if (c)
+		munmap((void *)(uintptr_t)c, c->size);
+}
+
+bool privsep_conf_held(const struct priv_msg *m, uint32_t i)
+{
+	return i / 8 < m->tail.n && (m->tail.p[i / 8] >> (i % 8) & 1);
+}
