@@ -3,7 +3,7 @@
 #
 #   awk -f record.awk -v only="34 35" LOG DUMP      only: the exchange types to keep; all when empty
 #
-# One charon has one IKE SA here, which it initiated, and it also initiates what follows: its nonces are Ni.
+# Of an exchange that the other end has begun, Ni is the nonce that came in, and the log shows Nr only after the keys.
 
 function hex(s,    i, n) {
 	n = 0
@@ -20,15 +20,23 @@ function ike_key(name, value) { key((ike > 1 ? "ike" ike "_" : "") name, value) 
 
 # A dump of the log is complete.
 function handle(label, data) {
-	if (label == "generated data for this payload" && of_nonce) { ni = substr(data, 9); of_nonce = 0 }
+	if (label == "generated data for this payload" && of_nonce) {
+		own = substr(data, 9)
+		if (late != "") key(late, own)
+		late = ""
+		of_nonce = 0
+	}
 	else if (label == "parsing payload from" && of_nonce) {
-		nr = substr(data, 9, hex(substr(data, 5, 4)) * 2 - 8)
+		theirs = substr(data, 9, hex(substr(data, 5, 4)) * 2 - 8)
 		of_nonce = 0
 	}
 	else if (label == "shared Diffie Hellman secret") g_ir = data
 	else if (label == "SKEYSEED") {
 		ike++
-		ike_key("ni", ni); ike_key("nr", nr); ike_key("g_ir", g_ir); ike_key("skeyseed", data)
+		ike_key("ni", responding ? theirs : own)
+		ike_key("nr", responding ? "" : theirs)
+		if (responding) late = order[nkeys]
+		ike_key("g_ir", g_ir); ike_key("skeyseed", data)
 	}
 	else if (label ~ /^Sk_[a-z]+ secret$/) ike_key(tolower(substr(label, 1, index(label, " ") - 1)), data)
 	else if (label == "IDx'") key("idi" in keys ? "idr" : "idi", data)
@@ -36,8 +44,11 @@ function handle(label, data) {
 	else if (label ~ /^AUTH = /) key("auth_i" in keys ? "auth_r" : "auth_i", data)
 	else if (label == "seed") { # [g^ir |] Ni | Nr
 		child++
-		child_key("ni", ni); child_key("nr", nr)
-		if (data != ni nr) child_key("g_ir", substr(data, 1, length(data) - length(ni nr)))
+		n = length(own) + length(theirs)
+		nonces = substr(data, length(data) - n + 1)
+		n = responding ? length(theirs) : length(own)
+		child_key("ni", substr(nonces, 1, n)); child_key("nr", substr(nonces, n + 1))
+		if (data != nonces) child_key("g_ir", substr(data, 1, length(data) - length(nonces)))
 	}
 	else if (label == "encryption initiator key") child_key("ei", data)
 	else if (label == "encryption responder key") child_key("er", data)
@@ -71,12 +82,13 @@ file == 1 {
 		spis = $0
 		sub(/.* SPIs /, "", spis)
 		split(spis, s, /_i |_o /)
-		child_key("spi_i", s[1]); child_key("spi_r", s[2])
+		child_key("spi_i", s[responding ? 2 : 1]); child_key("spi_r", s[responding ? 1 : 2])
 	}
 	else if ($1 == "generating" || $1 == "parsed") {
 		m = $2 " " $3 " " $4
 		text[m, ++texts[m]] = $0
 		sub(/^[a-z]+ /, "", text[m, texts[m]])
+		if (m ~ /^(IKE_SA_INIT|CREATE_CHILD_SA) request/) responding = $1 == "parsed"
 	}
 	next
 }

@@ -14,7 +14,7 @@ LEVELS="ike=4 enc=3 knl=4 chd=4"
 
 stroke() { on "$1" /usr/lib/ipsec/stroke "${@:2}"; }
 
-log() { wait_for 30 grep -q "$1" "$(swan_log cn)"; } # waits for a line
+log() { wait_for 30 grep -q "$2" "$(swan_log "$1")"; } # log HOST TEXT: waits for it
 
 wanted() { [ -z "$ONLY" ] || [[ " $ONLY " = *" $1 "* ]]; }
 
@@ -86,24 +86,31 @@ if wanted seed-establish; then
 	record seed-establish "establishment with the seed's files (auto=add): ike=$SEED_IKE esp=$SEED_ESP, through NAT"
 fi
 
-if wanted seed-life; then
-	conf cn $SEED_IKE! $SEED_ESP! dpdaction=restart dpddelay=4
-	conf us $SEED_IKE! $SEED_ESP!
+# life NAME HOST WHO: HOST begins every exchange after the establishment
+life() {
+	wanted "$1" || return 0
+	local who=$2
+	for h in cn us; do
+		conf $h $SEED_IKE! $SEED_ESP! $([ $h != "$who" ] || echo dpdaction=restart dpddelay=4)
+	done
 	during() {
-		log 'parsed INFORMATIONAL response 2' || return
-		stroke cn rekey 'tunnel{1}'
-		log 'CHILD_SA closed' || return
-		stroke cn rekey 'tunnel[1]'
-		log 'IKE_SA deleted' || return
-		stroke cn rekey 'tunnel{2}'
-		log 'tunnel{3} established' || return
+		# The log of who has the levels of cn only at cn; these lines are in both.
+		log "$who" 'parsed INFORMATIONAL response [02] ' || return
+		stroke "$who" rekey 'tunnel{1}' >/dev/null
+		log "$who" 'CHILD_SA closed' || return
+		stroke "$who" rekey 'tunnel[1]' >/dev/null
+		log "$who" 'IKE_SA deleted' || return
+		stroke "$who" rekey 'tunnel{2}' >/dev/null
+		log "$who" 'tunnel{3} established' || return
 		sleep 1
-		stroke cn down 'tunnel{3}' >/dev/null
-		stroke cn down 'tunnel[2]' >/dev/null
+		stroke "$who" down 'tunnel{3}' >/dev/null
+		stroke "$who" down 'tunnel[2]' >/dev/null
 	}
-	record seed-life "ike=$SEED_IKE esp=$SEED_ESP: establishment, liveness, and, all by the initiator: rekeying
+	record "$1" "ike=$SEED_IKE esp=$SEED_ESP: establishment, liveness, and, all begun by the $3: rekeying
 # the child, rekeying the IKE SA, rekeying the child again, deleting the child, deleting the IKE SA" 22 ""
-fi
+}
+life seed-life cn initiator
+life seed-life-responder us responder
 
 suite aes128gcm16-ecp256 aes128gcm16-prfsha256-ecp256 aes128gcm16
 suite chacha20poly1305-x25519 chacha20poly1305-prfsha256-curve25519 chacha20poly1305
@@ -117,7 +124,7 @@ if wanted pfs-rekey; then
 	conf us aes256-sha256-modp2048! aes256-sha256-modp2048!
 	during() {
 		stroke cn rekey 'tunnel{1}' >/dev/null
-		log 'CHILD_SA closed'
+		log cn 'CHILD_SA closed'
 	}
 	record pfs-rekey "ike=aes256-sha256-modp2048 esp=aes256-sha256-modp2048: establishment, and rekeying the child
 # with a DH exchange" 6 "34 35 36"
@@ -142,7 +149,7 @@ if wanted cookie; then
 			on cn socat -u STDIN UDP4-SENDTO:80.251.215.33:500
 		sleep 1
 	}
-	during() { log 'N(COOKIE)'; }
+	during() { log cn 'N(COOKIE)'; }
 	# At times charon refuses its own fresh cookie once and sends another: then make it again.
 	record cookie "establishment: the responder asks for a cookie" 6
 	on us rm /etc/strongswan.d/zz-lab-cookie.conf
