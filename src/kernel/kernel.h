@@ -18,7 +18,10 @@ struct kernel;
 
 int kernel_open(struct kernel **out) MUST_USE;
 void kernel_close(struct kernel *k);
-/* What this kernel can do. */
+/* The kernel's own sentence about the last request that failed ("Requested AEAD algorithm not found"), "" when it gave
+ * none; valid until the next call. */
+const char *kernel_reason(const struct kernel *k);
+/* What this kernel can do. Looking loads its modules where they are not built in. */
 struct kernel_caps { bool xfrm, esp4, esp6, gre4, gre6; };
 void kernel_caps(struct kernel *k, struct kernel_caps *out);
 
@@ -28,11 +31,14 @@ int kernel_spi_alloc(struct kernel *k, const struct addr *local, const struct ad
 int kernel_spi_free(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t spi);
 /* In SA (over the allocated SPI), policies (new or updated to the new out SPI), out SA; undone in full on failure. */
 int kernel_child_install(struct kernel *k, const struct child_sa *sa) MUST_USE;
-/* New ports in place (XFRM_MSG_UPDSA keeps counters); new addresses by replacing the SAs with replay state carried over. */
+/* New ports in place (XFRM_MSG_UPDSA keeps counters); new addresses, or encapsulation on or off, by replacing the SAs
+ * with age, counters and replay state carried over. Undone on failure. Keys that are empty in was or now are taken
+ * from the kernel's SAs (-EKEYREJECTED when it does not tell them). -ESRCH: an SA is gone. */
 int kernel_child_move(struct kernel *k, const struct child_sa *was, const struct child_sa *now) MUST_USE;
 /* Removes both SAs. heir: another child with the same selectors that takes the policies over (its out SPI is
  * put into them when they named this one), NULL: the policies go too. */
 int kernel_child_remove(struct kernel *k, const struct child_sa *sa, const struct child_sa *heir);
+/* -ESRCH: an SA is gone; what the other one tells is in *out. */
 int kernel_child_counters(struct kernel *k, const struct child_sa *sa, struct sa_counters *out) MUST_USE;
 
 /* --- The guard --- */
@@ -40,6 +46,7 @@ int kernel_guard_set(struct kernel *k, const struct addr *peer) MUST_USE;   /* i
 int kernel_guard_set_strict(struct kernel *k, const struct addr *local) MUST_USE; /* all GRE from and to local; AF any: all */
 int kernel_guard_del(struct kernel *k, const struct addr *peer);
 struct kernel_guard { struct prefix src, dst; uint8_t dir; /* 0 in, 1 out */ };
+/* -ENOSPC: there are more than max. */
 int kernel_guard_list(struct kernel *k, struct kernel_guard *out, size_t max, size_t *n);
 int kernel_guard_clear(struct kernel *k, size_t *removed); /* all that carry our priority */
 
@@ -59,15 +66,19 @@ struct gre_link {
 	struct addr peer; /* inner peer address: from IFA_ADDRESS, else the other host of a /30, /31, /127 */
 };
 /* Creates, adopts or repairs `want->name` between local and remote with its addresses and MTU, up. Idempotent. A
- * foreign interface of that name that is no GRE is -EEXIST. */
+ * foreign interface of that name that is no GRE is -EEXIST, and so is one of another name with these ends. Other
+ * addresses of an adopted interface stay. */
 int kernel_gre_ensure(struct kernel *k, const struct conf_gre *want, const struct addr *local, const struct addr *remote,
                       struct gre_link *out) MUST_USE;
 int kernel_gre_find(struct kernel *k, const struct addr *local, const struct addr *remote, struct gre_link *out) MUST_USE; /* -ENODEV */
+/* -ENODEV: none of this name; -EEXIST: it is no GRE. */
 int kernel_gre_get(struct kernel *k, const char *name, struct gre_link *out) MUST_USE;
+/* Removes it, or sets it down. None of this name is success; one that is no GRE is -EEXIST. */
 int kernel_gre_down(struct kernel *k, const char *name, bool remove);
 
 /* --- Addresses and routes --- */
-int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n);  /* local unicast addresses */
+int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n);  /* local unicast addresses, without
+	those of scope host and IPv6 link-local; -ENOSPC: there are more than max */
 /* Which source and interface the kernel would use towards dst. from: AF_NONE or a wish. */
 int kernel_route_get(struct kernel *k, const struct addr *dst, const struct addr *from, struct addr *src, uint32_t *ifindex) MUST_USE;
 int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16]) MUST_USE;
@@ -79,7 +90,7 @@ struct kernel_event {
 	uint32_t spi; bool hard;           /* EXPIRE, MAPPING (inbound SPI) */
 	struct endpoint source;            /* MAPPING: new source of ESP in UDP */
 	uint32_t ifindex; char name[16]; bool up, gone; uint32_t mtu; /* LINK */
-	struct addr addr; /* ADDR: with `gone` and ifindex */
+	struct addr addr; /* ADDR: with `gone` and ifindex. EXPIRE, MAPPING: the SA's destination */
 };
 int kernel_event_fd(struct kernel *k);
 /* 1: an event in *out; 0: none left; -errno. */

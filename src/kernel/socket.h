@@ -1,0 +1,18 @@
+/* Talking to the kernel: the one place with netlink sockets. Internal to kernel/. */
+#ifndef KERNEL_SOCKET_H
+#define KERNEL_SOCKET_H
+
+#include "kernel/kernel.h"
+#include "kernel/nl.h"
+
+enum nl_bus { BUS_XFRM, BUS_ROUTE, N_BUSES };
+
+/* Called for each message of an answer; 0, or -errno, which becomes the result (the rest is read and dropped). */
+typedef int nl_reply_fn(void *ctx, const struct nl_msg *m);
+
+/* Sends a request and waits for its acknowledgement, or, for NLM_F_DUMP, for the end of the dump. reply may be
+ * NULL. 0 or -errno: what the kernel said, what reply said, -EMSGSIZE for a request that did not fit, -EPROTONOSUPPORT
+ * when the kernel has no such bus. A dump that was disturbed is -EINTR: start over. */
+int nl_request(struct kernel *k, enum nl_bus bus, struct nlw *w, nl_reply_fn *reply, void *ctx) MUST_USE;
+
+#endif
