@@ -5,16 +5,66 @@
 #include "crypto/crypto_int.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
+#include <string.h>
 
 int crypto_fail(int err)
 {
 	ERR_clear_error();
 	return err;
 }
+
+/* --- the library's heap ---
+ * Most of the library wipes what it frees, but not all: its P-256 and P-521 code leaves
+ * the octets of the private scalar behind (3.0). So every block is wiped when it is freed. */
+
+void crypto_wipe_block(void *p)
+{
+	if (p)
+		wipe(p, malloc_usable_size(p));
+}
+
+static void *heap_get(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return n ? malloc(n) : NULL;
+}
+
+static void heap_put(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	crypto_wipe_block(p);
+	free(p);
+}
+
+static void *heap_resize(void *p, size_t n, const char *file, int line)
+{
+	void *q = heap_get(n, file, line);
+	if (p && q)
+		memcpy(q, p, min_z(n, malloc_usable_size(p)));
+	if (q || n == 0)
+		heap_put(p, file, line);
+	return q;
+}
+
+/* Possible only before the library's first allocation, and not over another's choice. */
+static void take_heap(void)
+{
+	CRYPTO_malloc_fn get;
+	CRYPTO_realloc_fn resize;
+	CRYPTO_free_fn put;
+	CRYPTO_get_mem_functions(&get, &resize, &put);
+	if (get == CRYPTO_malloc)
+		(void)CRYPTO_set_mem_functions(heap_get, heap_resize, heap_put);
+}
+
+/* --- the context --- */
 
 /* Draws from both generators of the library (its elliptic curve code blinds with the
  * private one) and from X25519 and X448, whose methods are found at their first use. */
@@ -55,6 +105,7 @@ struct crypto *crypto_new(void)
 	/* The system's openssl.cnf may name modules and files: not ours to load. */
 	uint64_t opts = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS |
 	                OPENSSL_INIT_ADD_ALL_DIGESTS;
+	take_heap();
 	if (OPENSSL_init_crypto(opts, NULL) != 1)
 		return NULL;
 

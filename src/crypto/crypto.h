@@ -4,6 +4,11 @@
  * could forget. `struct crypto` caches fetched algorithms and reusable contexts, so
  * that no algorithm is looked up after seccomp closed and no SA carries a context.
  *
+ * One thread uses a struct crypto at a time. After crypto_new nothing is opened or looked
+ * up; what the library still asks of the kernel is memory, getrandom and getpid. Make the
+ * first struct crypto before anything else calls the library: from then on each block
+ * that the library frees is wiped, and the system's openssl.cnf stays unread.
+ *
  * All functions return 0 or -errno (-EINVAL: unsupported or malformed, -EBADMSG: not
  * authentic, -EIO: the library failed) unless they say otherwise; on failure every
  * output is wiped.
@@ -70,10 +75,12 @@ size_t dh_public_len(uint16_t group); /* on the wire; 0 unknown */
 /* A fresh private value (MODP: an exponent of at least twice the group's strength) and
  * its public value, padded to dh_public_len. */
 int dh_generate(struct crypto *c, struct rng *r, uint16_t group, struct dh_private *priv, uint8_t *pub) MUST_USE;
-/* The shared secret g^ir (MODP: padded to the prime; ECP: x; curves: as is). Checks the peer's
+/* The shared secret g^ir (MODP: padded to the prime; ECP: x; curves: as is) into out, which
+ * has room for DH_SHARED_MAX or at least for this group's secret. Checks the peer's
  * value: length; MODP 1 < y < p-1 (and y^q = 1 for modp2048s256); ECP on the curve; curves: result not zero.
  * -EINVAL when it fails one. */
-int dh_shared(struct crypto *c, const struct dh_private *priv, struct span peer, uint8_t *out, size_t *out_len) MUST_USE;
+int dh_shared(struct crypto *c, const struct dh_private *priv, struct span peer, uint8_t *out,
+              size_t *out_len) MUST_USE;
 
 /* Runs each algorithm once against a known answer. 0, or -EIO with its name in *what. */
 int crypto_self_test(struct crypto *c, const char **what) MUST_USE;

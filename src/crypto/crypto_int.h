@@ -45,5 +45,7 @@ size_t crypto_hash_len(enum hash h);
 int crypto_hmac(struct crypto *c, enum hash h, struct span key, const struct span *v, size_t n, uint8_t *out) MUST_USE;
 /* Empties the library's error queue, where every failure piles up, and returns err. */
 int crypto_fail(int err);
+/* Wipes a block from malloc, all of it. NULL is fine. */
+void crypto_wipe_block(void *p);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -34,6 +35,41 @@ static void test_new_free(void **state)
 	crypto_free(a);
 	crypto_free(b);
 	crypto_free(NULL);
+}
+
+/* The library frees through us, and what it frees is wiped. */
+static void test_heap_wipes(void **state)
+{
+	CRYPTO_malloc_fn get;
+	CRYPTO_realloc_fn resize;
+	CRYPTO_free_fn put;
+	(void)state;
+	CRYPTO_get_mem_functions(&get, &resize, &put);
+	assert_ptr_not_equal(get, CRYPTO_malloc);
+	assert_ptr_not_equal(put, CRYPTO_free);
+
+	uint8_t *p = malloc(1000);
+	assert_non_null(p);
+	memset(p, 0x77, 1000);
+	crypto_wipe_block(p);
+	assert_true(all_zero(p, 1000));
+	free(p);
+	crypto_wipe_block(NULL);
+
+	/* Resizing keeps the octets; to nothing, it frees. */
+	p = OPENSSL_malloc(10);
+	assert_non_null(p);
+	memcpy(p, "0123456789", 10);
+	p = OPENSSL_realloc(p, 5000);
+	assert_non_null(p);
+	assert_memory_equal(p, "0123456789", 10);
+	p = OPENSSL_realloc(p, 4);
+	assert_non_null(p);
+	assert_memory_equal(p, "0123", 4);
+	assert_null(OPENSSL_realloc(p, 0));
+	p = OPENSSL_realloc(NULL, 8);
+	assert_non_null(p);
+	OPENSSL_free(p);
 }
 
 static void test_equal(void **state)
@@ -222,7 +258,8 @@ static void test_no_files_bites(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_free),        cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_new_free),        cmocka_unit_test(test_heap_wipes),
+		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_sha1),            cmocka_unit_test(test_rng),
 		cmocka_unit_test(test_self_test),       cmocka_unit_test(test_self_test_fails),
 		cmocka_unit_test(test_no_files_later),  cmocka_unit_test(test_no_files_bites),
