@@ -22,11 +22,23 @@ static uint8_t needles[NEEDLES][NEEDLE];
 static size_t n_needles;
 static unsigned freed_hits;
 
+static bool contains(const uint8_t *p, size_t n, const uint8_t needle[NEEDLE])
+{
+	for (const uint8_t *end = p + n; (size_t)(end - p) >= NEEDLE; p++) {
+		p = memchr(p, needle[0], (size_t)(end - p) - NEEDLE + 1);
+		if (!p)
+			return false;
+		if (memcmp(p, needle, NEEDLE) == 0)
+			return true;
+	}
+	return false;
+}
+
 static unsigned hits(const void *p, size_t n)
 {
 	unsigned found = 0;
 	for (size_t i = 0; i < n_needles; i++)
-		found += memmem(p, n, needles[i], NEEDLE) != NULL;
+		found += contains(p, n, needles[i]);
 	return found;
 }
 
