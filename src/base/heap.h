@@ -10,6 +10,7 @@
 struct timer {
 	mono_t due;
 	uint32_t slot; /* index + 1 in the heap, 0 = not set */
+	uint8_t tag;   /* the owner's: what kind of thing it is embedded in */
 };
 
 struct heap {

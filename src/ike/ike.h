@@ -106,6 +106,7 @@ struct ike_acts {
 	uint32_t n;
 	uint32_t dropped;        /* actions that found no room */
 	size_t used;
+	struct ike_act spill;    /* takes what found no room */
 	struct ike_act v[IKE_ACTS_MAX];
 	uint8_t arena[IKE_ARENA];
 };
@@ -119,6 +120,8 @@ enum ike_cmd_type {
 	IKE_CMD_UP, IKE_CMD_DOWN, /* by tunnel */
 	IKE_CMD_DOWN_IKE,    /* one IKE SA by unique id */
 	IKE_CMD_DOWN_CHILD,  /* one child SA by its id */
+	IKE_CMD_ORPHAN,      /* a child SA of an earlier life of this process forwards on in the kernel: id = its inbound SPI. It is
+	                      * removed, and deleted at the peer, as soon as the tunnel has a new one. Before TUNNEL_SET's start. */
 	IKE_CMD_STOP,        /* delete everything; ike_idle() turns true when said or given up */
 };
 struct ike_cmd {

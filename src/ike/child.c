@@ -1,0 +1,198 @@
+/* Child SAs, as far as they are the same whether IKE_AUTH or CREATE_CHILD_SA made them. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+/* Seconds until the soft limit: life - margin - rand(0 .. margin * fuzz), ike.md 1.2. */
+static dur_t soft_of(struct ike *e, const struct conf_life *l)
+{
+	uint64_t spread = (uint64_t)l->margin / 100 * l->fuzz_percent;
+	return l->life - l->margin - (dur_t)rng_below(e->rng, spread + 1);
+}
+
+static uint64_t soft_count(uint64_t hard, uint64_t margin) { return hard > margin ? hard - margin : 0; }
+
+static void set_lifetime(struct step *s, struct child *c)
+{
+	const struct conf_life *l = &c->tun->t->child_life;
+	struct lifetime *out = &c->p.life;
+	*out = (struct lifetime){0};
+	c->soft = c->hard = MONO_NEVER;
+	if (!c->tun->t->rekey || l->life == 0)
+		return;
+	dur_t soft = soft_of(s->e, l);
+	if (soft > 0) {
+		c->soft = mono_add(s->now, soft);
+		out->soft_s = (uint32_t)dur_to_s(soft) + 1; /* the timer here comes first, the kernel is the net below */
+	}
+	c->hard = mono_add(s->now, l->life);
+	out->hard_s = (uint32_t)dur_to_s(l->life);
+	out->hard_bytes = l->bytes;
+	out->soft_bytes = soft_count(l->bytes, l->margin_bytes);
+	out->hard_packets = l->packets;
+	out->soft_packets = soft_count(l->packets, l->margin_packets);
+}
+
+/* The same peer of the same tunnel keeps its reqid over make-before-break; each peer of a tunnel for many has its own. */
+static uint32_t reqid_for(struct ike *e, const struct child *c)
+{
+	if (!c->tun->many || c->tun->t->reqid)
+		return c->tun->reqid;
+	for (struct ike_sa *o = sa_next_same_peer(e, c->sa, NULL); o; o = sa_next_same_peer(e, c->sa, o)) {
+		LIST_EACH(it, tmp, &o->children) {
+			struct child *other = LIST_ENTRY(it, struct child, link);
+			if (other != c && other->p.reqid)
+				return other->p.reqid;
+		}
+	}
+	return e->next_reqid++;
+}
+
+void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel)
+{
+	const struct ike_sa *sa = c->sa;
+	const struct tunnel_conf *t = c->tun->t;
+	uint32_t spi_in = c->p.in.spi, spi_out = c->p.out.spi;
+	c->p = (struct child_sa){
+		.local = sa->local.addr,
+		.remote = sa->remote.addr,
+		.sel = *sel,
+		.suite = *suite,
+		.encap = natd_float_needed(sa),
+		.replay_window = t->replay_window,
+		.mark_in = t->mark_in,
+		.mark_in_mask = t->mark_in_mask,
+		.mark_out = t->mark_out,
+		.mark_out_mask = t->mark_out_mask,
+		.install_policy = t->install_policy,
+	};
+	c->p.in.spi = spi_in;
+	c->p.out.spi = spi_out;
+	c->p.reqid = reqid_for(s->e, c);
+	if (c->p.encap) {
+		c->p.encap_sport = sa->local.port;
+		c->p.encap_dport = sa->remote.port;
+	}
+	set_lifetime(s, c);
+}
+
+void child_ask_spi(struct step *s, struct child *c)
+{
+	c->state = CH_SPI;
+	wait_for(s->e, &c->wait, IKE_FACT_SPI);
+	struct ike_act *a = act_add(s, IKE_ACT_SPI_ALLOC, c->tun);
+	a->ticket = c->wait.ticket;
+	a->spi.local = c->sa->local.addr;
+	a->spi.remote = c->sa->remote.addr;
+	a->spi.reqid = c->tun->reqid;
+	a->spi.min = s->e->setup.spi_min;
+	a->spi.max = s->e->setup.spi_max;
+}
+
+bool child_install(struct step *s, struct child *c, bool we_initiate)
+{
+	if (keymat_child(s->e, c->sa, c, we_initiate) != 0)
+		return false;
+	c->state = CH_INSTALL;
+	wait_for(s->e, &c->wait, IKE_FACT_INSTALLED);
+	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
+	a->ticket = c->wait.ticket;
+	a->install.child_id = c->id;
+	a->install.sa = c->p;
+	child_sa_wipe(&c->p); /* the kernel has the keys now, we need them no more */
+	return true;
+}
+
+static void sb_ts(struct sbuf *b, const struct addr *a, uint8_t proto, uint16_t port)
+{
+	sb_addr(b, a);
+	sb_printf(b, "/%u", (unsigned)(addr_len(a) * 8));
+	if (proto == 47)
+		sb_put(b, port ? "[gre/" : "[gre");
+	else if (proto)
+		sb_printf(b, port ? "[%u/" : "[%u", proto);
+	else
+		return;
+	if (port)
+		sb_printf(b, "%u", port);
+	sb_putc(b, ']');
+}
+
+void child_up(struct step *s, struct child *c)
+{
+	char ts[256];
+	struct sbuf b = SB(ts);
+	sb_ts(&b, &c->p.local, c->p.sel.proto, c->p.sel.local_port);
+	sb_put(&b, " === ");
+	sb_ts(&b, &c->p.remote, c->p.sel.proto, c->p.sel.remote_port);
+	c->state = CH_UP;
+	c->since = s->now;
+	mem_put(s->e->mem, c->ni, sizeof *c->ni);
+	mem_put(s->e->mem, c->nr, sizeof *c->nr);
+	c->ni = c->nr = NULL;
+	blob_free(s->e, &c->shared);
+	blob_free(s->e, &c->public);
+	heap_set(&s->e->timers, &c->timer, mono_min(c->soft, c->hard));
+	c->announced = true;
+	c->sa->had_child = true;
+	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", tun_name(c->tun),
+	     c->id, c->p.in.spi, c->p.out.spi, ts);
+	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
+}
+
+void child_remove(struct step *s, struct child *c, const char *why)
+{
+	if (c->state >= CH_INSTALL) {
+		struct ike_act *a = act_add(s, IKE_ACT_CHILD_REMOVE, c->tun);
+		a->remove.child_id = c->id;
+		a->remove.spi_in = c->p.in.spi;
+		a->remove.spi_out = c->p.out.spi;
+		a->remove.local = c->p.local;
+		a->remove.remote = c->p.remote;
+	} else if (c->p.in.spi) {
+		struct ike_act *a = act_add(s, IKE_ACT_SPI_FREE, c->tun);
+		a->spi_free.local = c->sa->local.addr;
+		a->spi_free.remote = c->sa->remote.addr;
+		a->spi_free.spi = c->p.in.spi;
+	}
+	if (c->announced) {
+		note(s, c->tun, NOTE_MORE, "CHILD_SA %s{%u} closed", tun_name(c->tun), c->id);
+		tell_tunnel(s, c->tun, IKE_EV_CHILD_DOWN, c->sa, c, false, why);
+	}
+	child_free(s->e, c);
+}
+
+void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in)
+{
+	if (sa->n_del < ARRAY_LEN(sa->del_queue))
+		sa->del_queue[sa->n_del++] = spi_in;
+	struct step sub = step_sub(s, sa);
+	sa_pump(&sub, sa);
+}
+
+/* Soft: a new IKE SA with a new child is set up beside this one, which goes when the new one carries traffic. */
+void child_on_timer(struct step *s, struct child *c)
+{
+	if (s->now >= c->gone_at) {
+		child_remove(s, c, "replaced");
+		return;
+	}
+	if (s->now >= c->hard) {
+		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} reached its lifetime", tun_name(c->tun), c->id);
+		struct ike_sa *sa = c->sa;
+		uint32_t spi = c->p.in.spi;
+		child_remove(s, c, "its lifetime ended");
+		child_delete_request(s, sa, spi);
+		if (sa->n_children == 0)
+			sa_delete(s, sa, "its lifetime ended");
+		return;
+	}
+	if (s->now >= c->soft) {
+		c->soft = MONO_NEVER;
+		if (c->state == CH_UP && !tun_busy(c->tun)) {
+			note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is due, setting up its successor", tun_name(c->tun), c->id);
+			tun_start(s, c->tun);
+		}
+	}
+	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), c->gone_at));
+}

@@ -1,0 +1,88 @@
+/* Two IKE SAs between the same two ends: which one stays.
+ *
+ * The tie rule (HACKING has the reasons):
+ *  1. An attempt of ours that has not sent IKE_AUTH yet is given up silently when the peer's own attempt, which began
+ *     while ours was under way, is established: had we gone on, the peer would have had to choose later.
+ *  2. Two SAs whose set-ups overlapped: the one with the lowest of the four nonces goes (RFC 7296 2.8.1, applied to whole IKE
+ *     SAs). Who initiated it deletes it; should that not happen, the other one does.
+ *  3. Set-ups that did not overlap: the newer one replaces the older (uniqueids=keep: the other way round).
+ *  4. INITIAL_CONTACT ends older SAs of the same identity, never one whose set-up overlaps with the message's. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+enum { OURS_S = 1, REPLACED_S = 2, THEIRS_S = 5, PEER_REPLACES_S = 10, LOST_S = 3 };
+
+/* Whether o was established while sa was already under way. */
+static bool overlap(const struct ike_sa *sa, const struct ike_sa *o) { return o->established >= sa->created; }
+
+bool collide_abandon(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	if (sa->tun->many)
+		return false;
+	LIST_EACH(it, tmp, &sa->tun->sas) {
+		struct ike_sa *o = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (o == sa || o->initiator || o->state != ST_ESTABLISHED || !overlap(sa, o) || !o->had_child)
+			continue;
+		note(s, sa->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", o->id, sa->id);
+		sa->replaced = true;
+		sa_delete(s, sa, "the peer's own attempt came first");
+		return true;
+	}
+	return false;
+}
+
+static void retire(struct step *s, struct ike_sa *loser, dur_t in, const char *why)
+{
+	if (loser->replaced && loser->due[T_DUPLICATE] != MONO_NEVER)
+		return;
+	loser->replaced = true;
+	note(s, loser->tun, NOTE_MORE, "IKE_SA %s[%u] goes: %s", tun_name(loser->tun), loser->id, why);
+	sa_due(s->e, loser, T_DUPLICATE, mono_add(s->now, in));
+}
+
+static void settle_two(struct step *s, struct ike_sa *sa, struct ike_sa *o)
+{
+	if (overlap(sa, o)) {
+		/* RFC 7296 2.8.1: the lowest nonce loses */
+		struct ike_sa *loser = memcmp(sa->lowest_nonce, o->lowest_nonce, NONCE_KEEP) < 0 ? sa : o;
+		retire(s, loser, DUR_S(loser->initiator ? OURS_S : THEIRS_S), "both ends began at once, its nonce is the lowest");
+	} else if (s->e->setup.uniqueids == UNIQUE_KEEP && !sa->initiator) {
+		retire(s, sa, 0, "uniqueids=keep");
+	} else if (s->e->setup.uniqueids != UNIQUE_NO) {
+		retire(s, o, DUR_S(sa->initiator ? REPLACED_S : PEER_REPLACES_S), "a newer one is up");
+	}
+}
+
+void collide_settle(struct step *s)
+{
+	struct ike_sa *sa = s->sa, *o = NULL;
+	while ((o = sa_next_same_peer(s->e, sa, o))) {
+		if (o->state == ST_ESTABLISHED && o->had_child && !o->replaced)
+			settle_two(s, sa, o);
+	}
+	/* What an earlier life of this daemon left in the kernel has a successor now. */
+	for (; sa->tun->n_orphans > 0; sa->tun->n_orphans--) {
+		uint32_t spi = sa->tun->orphan[sa->tun->n_orphans - 1];
+		struct ike_act *a = act_add(s, IKE_ACT_CHILD_REMOVE, sa->tun);
+		a->remove.spi_in = spi;
+		a->remove.local = sa->local.addr;
+		a->remove.remote = sa->remote.addr;
+		child_delete_request(s, sa, spi);
+	}
+}
+
+void collide_contact(struct step *s)
+{
+	struct ike_sa *sa = s->sa, *o = NULL;
+	if (s->e->setup.uniqueids == UNIQUE_NEVER)
+		return;
+	while ((o = sa_next_same_peer(s->e, sa, o))) {
+		if (o->state != ST_ESTABLISHED || overlap(sa, o))
+			continue;
+		/* The peer has lost it; it goes when the new child is in, so that nobody sees the tunnel down. */
+		o->peer_told_gone = true;
+		retire(s, o, DUR_S(LOST_S), "received INITIAL_CONTACT");
+	}
+}

@@ -1,0 +1,530 @@
+/* The engine's entry points: from a datagram, a fact, a command or the clock to an IKE SA and an event of rules.c, and the
+ * burial of what died on the way. Structure is checked here (header, chain of payloads, encryption, message IDs);
+ * meaning is left to the exchanges. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+/* --- life of the engine --- */
+
+static int init_maps(struct ike *e)
+{
+	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->children,
+	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
+	int r = 0;
+	for (size_t i = 0; i < ARRAY_LEN(maps) && r == 0; i++)
+		r = hmap_init(maps[i], e->mem, rng_u64(e->rng), rng_u64(e->rng));
+	return r;
+}
+
+struct ike *ike_new(const struct ike_env *env)
+{
+	struct ike *e = mem_get(env->mem, sizeof *e);
+	if (!e)
+		return NULL;
+	e->mem = env->mem;
+	e->crypto = env->crypto;
+	e->rng = env->rng;
+	e->next_reqid = 1;
+	list_init(&e->sas);
+	list_init(&e->dead);
+	list_init(&e->wild_addr);
+	list_init(&e->wild_id);
+	heap_init(&e->timers, e->mem);
+	conf_setup_defaults(&e->setup);
+	cookie_init(e, 0);
+	if (init_maps(e) < 0) {
+		ike_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static struct tun *any_tun(struct ike *e)
+{
+	for (size_t i = 0; e->tuns.bucket && i < e->tuns.n_buckets; i++) {
+		if (e->tuns.bucket[i])
+			return CONTAINER_OF(e->tuns.bucket[i], struct tun, by_id);
+	}
+	return NULL;
+}
+
+void ike_free(struct ike *e)
+{
+	struct list *lists[] = {&e->sas, &e->dead};
+	for (size_t i = 0; i < 2; i++) {
+		LIST_EACH(it, tmp, lists[i])
+			sa_free(e, LIST_ENTRY(it, struct ike_sa, link));
+	}
+	for (struct tun *t; (t = any_tun(e));) {
+		t->removed = true;
+		tun_release(e, t);
+	}
+	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->children,
+	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
+	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+		if (maps[i]->mem)
+			hmap_fini(maps[i]);
+	}
+	heap_fini(&e->timers);
+	mem_put(e->mem, e, sizeof *e);
+}
+
+struct step step_sub(const struct step *s, struct ike_sa *sa)
+{
+	return (struct step){.e = s->e, .sa = sa, .acts = s->acts, .now = s->now};
+}
+
+/* --- burial --- */
+
+/* What the end of an SA means for its tunnel. */
+static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
+{
+	if (sa->established)
+		tell_tunnel(s, t, IKE_EV_IKE_DOWN, sa, NULL, false, sa->why);
+	if (sa->replaced || t->removed)
+		return;
+	if (!sa->had_child && (sa->initiator || sa->established)) {
+		if (sa->initiator)
+			tun_failed(s, t, sa->why);
+		return;
+	}
+	if (!sa->established || tun_has_sa(t, sa))
+		return;
+	struct sbuf why = SB(t->why);
+	sb_put(&why, sa->why);
+	/* A peer that deletes for a reauthentication comes back by itself in a moment. */
+	if (t->wanted || sa->restart) {
+		t->wanted = true;
+		tun_lost(s, t, sa->peer_told_gone ? DUR_S(2) : 0);
+	}
+}
+
+static void bury(struct step *s)
+{
+	while (!list_empty(&s->e->dead)) {
+		struct ike_sa *sa = LIST_ENTRY(s->e->dead.next, struct ike_sa, link);
+		struct tun *t = sa->tun;
+		struct step sub = step_sub(s, sa);
+		if (sa->half_open)
+			s->e->half_open--;
+		LIST_EACH(it, tmp, &sa->children)
+			child_remove(&sub, LIST_ENTRY(it, struct child, link), sa->why);
+		list_del(&sa->of_tun); /* it does not count any more */
+		if (t && !t->held)
+			bury_tunnel(&sub, sa, t);
+		sa_free(s->e, sa);
+	}
+}
+
+/* Deferred wishes of handlers, then the dead. */
+static void finish(struct step *s)
+{
+	if (s->sa && s->sa->state != ST_DEAD)
+		sa_pump(s, s->sa);
+	bury(s);
+	s->e->n.half_open = s->e->half_open;
+}
+
+static struct step step_new(struct ike *e, mono_t now, struct ike_acts *acts)
+{
+	return (struct step){.e = e, .now = now, .acts = acts};
+}
+
+/* --- datagrams --- */
+
+static struct ike_sa *find_sa(struct ike *e, uint64_t our_spi)
+{
+	struct hnode *n = hmap_first(&e->sas_by_spi, hmap_hash(&e->sas_by_spi, &our_spi, sizeof our_spi));
+	for (; n; n = hmap_next(n)) {
+		struct ike_sa *sa = CONTAINER_OF(n, struct ike_sa, by_spi);
+		if ((sa->initiator ? sa->spi_i : sa->spi_r) == our_spi)
+			return sa;
+	}
+	return NULL;
+}
+
+static struct ike_sa *find_half_open(struct ike *e, uint64_t spi_i, const struct endpoint *remote)
+{
+	struct { uint64_t spi; struct endpoint ep; } key;
+	memset(&key, 0, sizeof key);
+	key.spi = spi_i;
+	key.ep.addr = remote->addr;
+	key.ep.port = remote->port;
+	struct hnode *n = hmap_first(&e->sas_by_init, hmap_hash(&e->sas_by_init, &key, sizeof key));
+	for (; n; n = hmap_next(n)) {
+		struct ike_sa *sa = CONTAINER_OF(n, struct ike_sa, by_init);
+		if (sa->spi_i == spi_i && endpoint_eq(&sa->remote, remote))
+			return sa;
+	}
+	return NULL;
+}
+
+static void resend_response(struct step *s)
+{
+	s->e->n.retransmits_in++;
+	note(s, s->sa->tun, NOTE_MORE, "received retransmit of request with ID %u, retransmitting response", s->hdr.msg_id);
+	window_send(s, &s->sa->response);
+}
+
+static void input_init_request(struct step *s, struct ike_payloads *pl)
+{
+	s->sa = find_half_open(s->e, s->hdr.spi_i, &s->d->remote);
+	if (s->sa) {
+		uint64_t hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
+		if (s->sa->response.p && s->sa->response_to == hash && s->sa->state == ST_R_INIT)
+			resend_response(s);
+		return;
+	}
+	enum wire_err r = ike_payloads_decode(s->hdr.next, SPAN(s->d->data.p + IKE_HDR_LEN, s->d->data.n - IKE_HDR_LEN), pl);
+	if (r != WIRE_OK || s->hdr.spi_r != 0) {
+		s->e->n.dropped_malformed++;
+		return;
+	}
+	s->pl = pl;
+	step_run(s, EV_REQ_SA_INIT);
+}
+
+static void input_init_response(struct step *s, struct ike_payloads *pl)
+{
+	s->sa = find_sa(s->e, s->hdr.spi_i);
+	if (!s->sa || !s->sa->initiator || s->sa->state != ST_I_INIT || s->hdr.msg_id != 0 ||
+	    !addr_eq(&s->sa->remote.addr, &s->d->remote.addr)) {
+		s->e->n.dropped_unknown_sa++;
+		return;
+	}
+	if (ike_payloads_decode(s->hdr.next, SPAN(s->d->data.p + IKE_HDR_LEN, s->d->data.n - IKE_HDR_LEN), pl) != WIRE_OK) {
+		s->e->n.dropped_malformed++;
+		return;
+	}
+	s->pl = pl;
+	step_run(s, EV_RSP_SA_INIT);
+}
+
+/* Opens the SK payload into e->open. False: not authentic. Else *err tells about the chain inside, *inner. */
+static bool open_sk(struct step *s, const struct ike_payloads *outer, struct ike_payloads *inner, enum wire_err *err)
+{
+	const struct ike_payload *sk = ike_payload_find(outer, P_SK);
+	if (!sk || s->d->data.n > sizeof s->e->open)
+		return false;
+	size_t aad = (size_t)(sk->body.p - s->d->data.p), data_len, plain;
+	uint8_t *data;
+	memcpy(s->e->open, s->d->data.p, s->d->data.n);
+	if (sk_open(s->e->crypto, &s->sa->rx, s->e->open, aad, s->d->data.n, &data, &data_len) != 0)
+		return false;
+	*inner = (struct ike_payloads){0};
+	*err = ike_sk_unpad(data, data_len, &plain);
+	if (*err == WIRE_OK)
+		*err = ike_payloads_decode(outer->sk_next, SPAN(data, plain), inner);
+	return true;
+}
+
+static uint8_t event_of(const struct ike_hdr *h)
+{
+	static const uint8_t request[] = {EV_REQ_AUTH, EV_REQ_CREATE_CHILD, EV_REQ_INFO};
+	static const uint8_t response[] = {EV_RSP_AUTH, EV_RSP_CREATE_CHILD, EV_RSP_INFO};
+	if (h->exchange < IKE_AUTH || h->exchange > INFORMATIONAL)
+		return EV_NONE;
+	return (h->flags & IKE_F_RESPONSE ? response : request)[h->exchange - IKE_AUTH];
+}
+
+/* RFC 7296 2.2, 2.3: what the message ID says. True: it is to be looked into. */
+static bool window_admits(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	if (s->hdr.flags & IKE_F_RESPONSE)
+		return !window_free(sa) && s->hdr.msg_id == sa->tx_id && s->hdr.exchange == sa->req.exchange;
+	uint64_t hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
+	if (sa->rx_id > 0 && s->hdr.msg_id == sa->rx_id - 1 && sa->response.p) {
+		if (hash == sa->response_to)
+			resend_response(s);
+		return false;
+	}
+	return s->hdr.msg_id == sa->rx_id && !sa->rx_busy;
+}
+
+static void input_protected(struct step *s, struct ike_payloads *outer, struct ike_payloads *inner)
+{
+	bool from_initiator = s->hdr.flags & IKE_F_INITIATOR;
+	s->sa = find_sa(s->e, from_initiator ? s->hdr.spi_r : s->hdr.spi_i);
+	if (!s->sa || s->sa->initiator == from_initiator || !s->sa->keyed || s->sa->spi_i != s->hdr.spi_i ||
+	    s->sa->spi_r != s->hdr.spi_r) {
+		s->e->n.dropped_unknown_sa++;
+		s->sa = NULL;
+		return;
+	}
+	uint8_t event = event_of(&s->hdr);
+	if (event == EV_NONE || !window_admits(s))
+		return;
+	enum wire_err r;
+	if (ike_payloads_decode(s->hdr.next, SPAN(s->d->data.p + IKE_HDR_LEN, s->d->data.n - IKE_HDR_LEN), outer) !=
+	            WIRE_OK ||
+	    !open_sk(s, outer, inner, &r)) {
+		s->e->n.dropped_auth++;
+		return;
+	}
+	bool request = !(s->hdr.flags & IKE_F_RESPONSE);
+	s->sa->last_in = s->now;
+	s->pl = inner;
+	if (request) {
+		s->sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
+		s->sa->rx_exchange = s->hdr.exchange;
+		s->sa->rx_busy = true;
+	}
+	if (s->sa->state >= ST_ESTABLISHED)
+		natd_follow(s);
+	if (r != WIRE_OK) {
+		/* Authentic, but not readable: RFC 7296 2.5, 2.21.3 */
+		s->e->n.dropped_malformed++;
+		if (request)
+			respond_error(s, r == WIRE_CRITICAL ? N_UNSUPPORTED_CRITICAL_PAYLOAD : N_INVALID_SYNTAX);
+		return;
+	}
+	step_run(s, event);
+}
+
+void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct ike_acts *acts)
+{
+	struct step s = step_new(e, now, acts);
+	struct ike_payloads outer, inner;
+	s.d = d;
+	e->n.packets_in++;
+	enum wire_err r = ike_hdr_decode(d->data, &s.hdr);
+	if (r != WIRE_OK) {
+		e->n.dropped_malformed++;
+		return;
+	}
+	if (s.hdr.exchange != IKE_SA_INIT)
+		input_protected(&s, &outer, &inner);
+	else if (s.hdr.flags & IKE_F_RESPONSE)
+		input_init_response(&s, &outer);
+	else if (s.hdr.flags & IKE_F_INITIATOR)
+		input_init_request(&s, &outer);
+	else
+		e->n.dropped_malformed++;
+	finish(&s);
+}
+
+/* --- the clock --- */
+
+void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
+{
+	/* Leave room for what one timer may do; the rest comes with the next call, which is due at once. */
+	enum { ROOM = 64 };
+	struct timer *t;
+	while (acts->n < IKE_ACTS_MAX - ROOM && acts->used < IKE_ARENA / 2 && (t = heap_pop(&e->timers, now))) {
+		struct step s = step_new(e, now, acts);
+		if (t->tag == TIMER_TUN) {
+			tun_on_timer(&s, CONTAINER_OF(t, struct tun, timer));
+		} else if (t->tag == TIMER_SA) {
+			s.sa = CONTAINER_OF(t, struct ike_sa, timer);
+			sa_on_timer(&s);
+		} else {
+			child_on_timer(&s, CONTAINER_OF(t, struct child, timer));
+		}
+		finish(&s);
+	}
+}
+
+mono_t ike_due(const struct ike *e) { return heap_due(&e->timers); }
+
+/* --- facts --- */
+
+static struct wait *find_wait(struct ike *e, uint32_t ticket, uint8_t fact)
+{
+	for (struct hnode *n = hmap_first(&e->waits, ticket); n; n = hmap_next(n)) {
+		struct wait *w = CONTAINER_OF(n, struct wait, node);
+		if (w->ticket == ticket && w->fact == fact)
+			return w;
+	}
+	return NULL;
+}
+
+static void report_ticket(struct step *s, uint8_t event)
+{
+	struct wait *w = find_wait(s->e, s->fact->ticket, s->fact->type);
+	if (!w)
+		return;
+	wait_end(s->e, w);
+	switch (w->kind) {
+	case WAIT_TUN:
+		tun_on_path(s, CONTAINER_OF(w, struct tun, wait));
+		return;
+	case WAIT_CHILD:
+		s->child = CONTAINER_OF(w, struct child, wait);
+		s->sa = s->child->sa;
+		break;
+	default:
+		s->sa = CONTAINER_OF(w, struct ike_sa, wait);
+	}
+	step_run(s, event);
+}
+
+static void report_expire(struct step *s)
+{
+	struct child *c = child_by_spi_in(s->e, s->fact->spi);
+	if (!c)
+		c = child_by_spi_out_any(s->e, s->fact->spi);
+	if (!c || c->state != CH_UP)
+		return;
+	*(s->fact->hard ? &c->hard : &c->soft) = s->now;
+	heap_set(&s->e->timers, &c->timer, s->now);
+}
+
+/* RFC 7296 2.4: never more than a hint. */
+static void report_icmp(struct step *s)
+{
+	LIST_EACH(it, tmp, &s->e->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+		if (!sa->initiator || !sa->hs || sa->state >= ST_ESTABLISHED || !endpoint_eq(&sa->remote, &s->fact->remote))
+			continue;
+		char a[ADDR_TEXT];
+		struct sbuf b = SB(sa->hs->hint);
+		sb_printf(&b, "no answer from %s:%u: %s", addr_str(&sa->remote.addr, a), sa->remote.port, s->fact->text);
+		if (sa->due[T_REPORT] != MONO_NEVER)
+			sa_due(s->e, sa, T_REPORT, mono_min(sa->due[T_REPORT], mono_add(s->now, DUR_S(2))));
+	}
+}
+
+/* An address of ours is gone: what was built on it is built anew from another. */
+static void report_address(struct step *s)
+{
+	if (s->fact->status == 0)
+		return;
+	LIST_EACH(it, tmp, &s->e->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+		if (!addr_eq(&sa->local.addr, &s->fact->local.addr))
+			continue;
+		sa->restart = true;
+		sa_delete(s, sa, "our own address is gone");
+	}
+}
+
+void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct ike_acts *acts)
+{
+	struct step s = step_new(e, now, acts);
+	s.fact = fact;
+	switch (fact->type) {
+	case IKE_FACT_PATH:
+		report_ticket(&s, EV_NONE);
+		break;
+	case IKE_FACT_SIGNED:
+		report_ticket(&s, EV_SIGNED);
+		break;
+	case IKE_FACT_VERIFIED:
+		report_ticket(&s, EV_VERIFIED);
+		break;
+	case IKE_FACT_SPI:
+		report_ticket(&s, EV_SPI);
+		break;
+	case IKE_FACT_INSTALLED:
+		report_ticket(&s, EV_INSTALLED);
+		break;
+	case IKE_FACT_EXPIRE:
+		report_expire(&s);
+		break;
+	case IKE_FACT_MAPPING:
+		if ((s.child = child_by_spi_in(e, fact->spi)))
+			natd_mapping(&s, s.child, &fact->remote);
+		break;
+	case IKE_FACT_ICMP:
+		report_icmp(&s);
+		break;
+	case IKE_FACT_ADDRESS:
+		report_address(&s);
+		break;
+	}
+	finish(&s);
+}
+
+/* --- commands --- */
+
+static void command_up(struct step *s, struct tun *t)
+{
+	t->wanted = true;
+	t->held = false;
+	t->attempt = 0;
+	if (t->many) {
+		tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, false,
+		            "right is %any: this tunnel waits for its peers, it cannot begin");
+		return;
+	}
+	if (!tun_has_sa(t, NULL))
+		tun_start(s, t);
+}
+
+static void command_down_id(struct step *s, const struct ike_cmd *cmd)
+{
+	LIST_EACH(it, tmp, &s->e->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+		if (cmd->type == IKE_CMD_DOWN_IKE && sa->id == cmd->id) {
+			sa_delete(s, sa, "an administrator closed it");
+			continue;
+		}
+		LIST_EACH(jt, tmp2, &sa->children) {
+			struct child *c = LIST_ENTRY(jt, struct child, link);
+			if (cmd->type != IKE_CMD_DOWN_CHILD || c->id != cmd->id || c->state < CH_UP)
+				continue;
+			uint32_t spi = c->p.in.spi;
+			child_remove(s, c, "an administrator closed it");
+			child_delete_request(s, sa, spi);
+		}
+	}
+}
+
+static void command_orphan(struct tun *t, uint32_t spi)
+{
+	if (t->n_orphans < ARRAY_LEN(t->orphan))
+		t->orphan[t->n_orphans++] = spi;
+}
+
+static void command_stop(struct step *s)
+{
+	s->e->stopping = true;
+	LIST_EACH(it, tmp, &s->e->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+		sa->replaced = true;
+		sa_delete(s, sa, "gretel is stopping");
+	}
+}
+
+void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ike_acts *acts)
+{
+	struct step s = step_new(e, now, acts);
+	struct tun *t = tun_find(e, cmd->tunnel);
+	switch (cmd->type) {
+	case IKE_CMD_SETUP:
+		e->setup = cmd->conf->setup;
+		break;
+	case IKE_CMD_TUNNEL_SET:
+		tun_command_set(&s, cmd);
+		break;
+	case IKE_CMD_TUNNEL_DEL:
+		tun_command_del(&s, cmd->tunnel);
+		break;
+	case IKE_CMD_UP:
+		if (t)
+			command_up(&s, t);
+		break;
+	case IKE_CMD_DOWN:
+		if (t) {
+			t->held = true;
+			tun_down(&s, t, "an administrator took it down (gretel up brings it back)");
+		}
+		break;
+	case IKE_CMD_DOWN_IKE:
+	case IKE_CMD_DOWN_CHILD:
+		command_down_id(&s, cmd);
+		break;
+	case IKE_CMD_ORPHAN:
+		if (t)
+			command_orphan(t, cmd->id);
+		break;
+	case IKE_CMD_STOP:
+		command_stop(&s);
+		break;
+	}
+	finish(&s);
+}
+
+bool ike_idle(const struct ike *e) { return e->n_sas == 0; }

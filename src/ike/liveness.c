@@ -1,0 +1,300 @@
+/* The timers of an established IKE SA: liveness checks (RFC 7296 2.4), NAT keep-alives (RFC 3948 2.3), the end of its life;
+ * and the ways an IKE SA ends. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+enum { DELETE_GRACE_S = 30 };
+
+static bool checks_liveness(const struct ike_sa *sa)
+{
+	return sa->tun && sa->tun->t->dpd_action != DPD_NONE && sa->tun->t->dpd_delay > 0;
+}
+
+void sa_established(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	const struct tunnel_conf *t = sa->tun->t;
+	char a[ADDR_TEXT], b[ADDR_TEXT], me[80], peer[80];
+	sa->established = s->now;
+	sa->tun->attempt = 0;
+	if (sa->half_open) {
+		sa->half_open = false;
+		s->e->half_open--;
+	}
+	if (sa->in_by_init) {
+		hmap_del(&s->e->sas_by_init, &sa->by_init);
+		sa->in_by_init = false;
+	}
+	s->e->n.established++;
+	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] established between %s[%s]...%s[%s]", tun_name(sa->tun), sa->id,
+	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
+	     id_str(&sa->peer_id, peer, sizeof peer));
+	sa_due(s->e, sa, T_REPORT, MONO_NEVER);
+	sa_due(s->e, sa, T_EXPIRE, MONO_NEVER);
+	if (checks_liveness(sa))
+		sa_due(s->e, sa, T_LIVENESS, mono_add(s->now, t->dpd_delay / 2));
+	if (sa->nat_here && s->e->setup.keep_alive > 0)
+		sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
+	if (t->rekey && t->ike_life.life > 0) {
+		dur_t margin = t->ike_life.margin;
+		dur_t spread = margin / 100 * (dur_t)t->ike_life.fuzz_percent;
+		dur_t soft = t->ike_life.life - margin - (dur_t)rng_below(s->e->rng, (uint64_t)spread + 1);
+		if (soft > 0) {
+			sa_due(s->e, sa, T_REAUTH, mono_add(s->now, soft));
+			note(s, sa->tun, NOTE_CONTROL, "scheduling reauthentication in %lds", (long)dur_to_s(soft));
+			note(s, sa->tun, NOTE_CONTROL, "maximum IKE_SA lifetime %lds", (long)dur_to_s(soft + margin));
+			sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, soft + margin));
+		}
+	}
+	tell_tunnel(s, sa->tun, IKE_EV_IKE_UP, sa, NULL, false, NULL);
+}
+
+/* --- ends --- */
+
+static void run_other(struct step *s, struct ike_sa *sa, uint8_t event, const char *why)
+{
+	struct step sub = step_sub(s, sa);
+	if (why)
+		because(&sub, "%s", why);
+	step_run(&sub, event);
+}
+
+void sa_delete(struct step *s, struct ike_sa *sa, const char *why) { run_other(s, sa, EV_DELETE, why); }
+
+void sa_drop(struct step *s, struct ike_sa *sa, const char *why) { run_other(s, sa, EV_DROP, why); }
+
+enum verdict x_drop(struct step *s)
+{
+	(void)s;
+	return V_DONE;
+}
+
+static void send_delete(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct out o;
+	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
+	ike_enc_delete_ike(&o.enc);
+	if (!out_request(s, &o)) {
+		sa_due(s->e, sa, T_EXPIRE, s->now);
+		return;
+	}
+	sa->req.is_delete = true;
+	note(s, sa->tun, NOTE_CONTROL, "sending DELETE for IKE_SA %s[%u]", tun_name(sa->tun), sa->id);
+}
+
+enum verdict x_delete(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	char a[ADDR_TEXT], b[ADDR_TEXT], me[80], peer[80];
+	note(s, sa->tun, NOTE_CONTROL, "deleting IKE_SA %s[%u] between %s[%s]...%s[%s]", tun_name(sa->tun), sa->id,
+	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
+	     id_str(&sa->peer_id, peer, sizeof peer));
+	LIST_EACH(it, tmp, &sa->children)
+		child_remove(s, LIST_ENTRY(it, struct child, link), sa->why);
+	sa->want_delete = false;
+	sa_due(s->e, sa, T_LIVENESS, MONO_NEVER);
+	sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
+	sa_due(s->e, sa, T_DUPLICATE, MONO_NEVER);
+	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(DELETE_GRACE_S)));
+	if (window_free(sa)) /* else when the request under way is answered */
+		send_delete(s);
+	return V_DONE;
+}
+
+enum verdict x_info_i_dying(struct step *s)
+{
+	bool deleted = s->sa->req.is_delete;
+	window_answered(s);
+	if (deleted)
+		return x_expired_dying(s);
+	send_delete(s);
+	return V_WAIT;
+}
+
+enum verdict x_expired_dying(struct step *s)
+{
+	note(s, s->sa->tun, NOTE_CONTROL, "IKE_SA deleted");
+	return V_DONE;
+}
+
+/* A half-open SA whose peer went on with nothing, or a fact that never came. */
+enum verdict x_expired(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	char a[ADDR_TEXT];
+	addr_str(&sa->remote.addr, a);
+	if (sa->state == ST_R_INIT)
+		because(s, "%s began a handshake and did not go on", a);
+	else
+		because(s, "the handshake with %s stopped in state %s", a, rules_state_name(sa->state));
+	note(s, sa->tun, NOTE_MORE, "%s", sa->why);
+	return V_DONE;
+}
+
+enum verdict x_give_up_init(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	char a[ADDR_TEXT];
+	if (sa->hs && sa->hs->hint[0])
+		because(s, "%s", sa->hs->hint);
+	else
+		because(s, "no answer from %s:%u, filtered or down", addr_str(&sa->remote.addr, a), sa->remote.port);
+	note(s, sa->tun, NOTE_CONTROL, "establishing IKE_SA failed: %s", sa->why);
+	return V_DONE;
+}
+
+enum verdict x_give_up(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	char a[ADDR_TEXT];
+	addr_str(&sa->remote.addr, a);
+	note(s, sa->tun, NOTE_CONTROL, "giving up after %u retransmits", sa->req.tries);
+	if (sa->state == ST_I_AUTH) {
+		because(s, "%s:%u answers no IKE_AUTH: is UDP %u open, does it let our PSK and identity in?", a, sa->remote.port,
+		        sa->remote.port);
+	} else {
+		because(s, "no answer from %s:%u for %ld s", a, sa->remote.port, (long)dur_to_s(s->now - sa->last_in));
+		uint8_t action = sa->tun->t->dpd_action;
+		sa->restart = action == DPD_RESTART || action == DPD_HOLD;
+	}
+	note(s, sa->tun, NOTE_CONTROL, "%s", sa->why);
+	return V_DONE;
+}
+
+/* --- what waits for the window --- */
+
+static void send_child_deletes(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct out o;
+	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
+	ike_enc_delete_esp(&o.enc, sa->del_queue, sa->n_del);
+	if (out_request(s, &o))
+		sa->n_del = 0;
+}
+
+void sa_pump(struct step *s, struct ike_sa *sa)
+{
+	struct step sub = step_sub(s, sa);
+	if (sa->state != ST_ESTABLISHED && sa->state != ST_REKEYED)
+		return;
+	if (!window_free(sa))
+		return;
+	if (sa->want_delete)
+		step_run(&sub, EV_DELETE);
+	else if (sa->n_del)
+		send_child_deletes(&sub);
+}
+
+/* --- timers --- */
+
+static void check_liveness(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct out o;
+	mono_t next = mono_add(sa->last_in, sa->tun->t->dpd_delay / 2);
+	if (!checks_liveness(sa) || sa->state != ST_ESTABLISHED) {
+		sa_due(s->e, sa, T_LIVENESS, MONO_NEVER);
+		return;
+	}
+	if (s->now < next) {
+		sa_due(s->e, sa, T_LIVENESS, next);
+		return;
+	}
+	sa_due(s->e, sa, T_LIVENESS, mono_add(s->now, sa->tun->t->dpd_delay / 2));
+	if (!window_free(sa))
+		return;
+	note(s, sa->tun, NOTE_MORE, "sending DPD request");
+	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
+	if (out_request(s, &o)) {
+		sa->req.is_liveness = true;
+		sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, sa->tun->t->dpd_delay / 30));
+	}
+}
+
+static void keep_alive(struct step *s)
+{
+	static const uint8_t octet = 0xff;
+	struct ike_sa *sa = s->sa;
+	sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
+	const void *copy = act_copy(s, &octet, 1);
+	if (!copy)
+		return;
+	struct ike_act *a = act_add(s, IKE_ACT_SEND, sa->tun);
+	a->send.local = sa->local;
+	a->send.remote = sa->remote;
+	a->send.natt_port = true;
+	a->send.data = SPAN(copy, 1);
+}
+
+/* Eight seconds without success: whoever waits for `up` is told why, the attempt goes on. */
+static void report_silence(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	char a[ADDR_TEXT], text[160];
+	struct sbuf b = SB(text);
+	sa_due(s->e, sa, T_REPORT, MONO_NEVER);
+	if (sa->state >= ST_ESTABLISHED || !sa->tun)
+		return;
+	addr_str(&sa->remote.addr, a);
+	if (sa->hs && sa->hs->hint[0])
+		sb_put(&b, sa->hs->hint);
+	else if (sa->state == ST_I_AUTH)
+		sb_printf(&b, "%s answers on port 500 but not IKE_AUTH on %u: is UDP %u open?", a, sa->remote.port,
+		          sa->remote.port);
+	else
+		sb_printf(&b, "no answer from %s:%u, filtered or down", a, sa->remote.port);
+	memcpy(sa->tun->why, text, sizeof text);
+	tell_tunnel(s, sa->tun, IKE_EV_FAILED, sa, NULL, true, text);
+}
+
+/* A duplicate or a replaced SA had its time. */
+static void end_duplicate(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	sa_due(s->e, sa, T_DUPLICATE, MONO_NEVER);
+	if (sa->peer_told_gone) {
+		sa_drop(s, sa, "the peer lost it");
+		return;
+	}
+	/* A peer that adopted our children into the new IKE SA wants to hear of them there. */
+	struct ike_sa *heir = sa_next_same_peer(s->e, sa, NULL);
+	while (heir && heir->state != ST_ESTABLISHED)
+		heir = sa_next_same_peer(s->e, sa, heir);
+	if (heir) {
+		LIST_EACH(it, tmp, &sa->children)
+			child_delete_request(s, heir, LIST_ENTRY(it, struct child, link)->p.in.spi);
+	}
+	sa_delete(s, sa, "replaced");
+}
+
+void sa_on_timer(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	/* Each may end the SA; what is left is looked at by the next call. */
+	if (s->now >= sa->due[T_EXPIRE]) {
+		sa_due(s->e, sa, T_EXPIRE, MONO_NEVER);
+		step_run(s, EV_EXPIRED);
+	}
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_RETRANSMIT])
+		window_retransmit(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_REPORT])
+		report_silence(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_DUPLICATE])
+		end_duplicate(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_LIVENESS])
+		check_liveness(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_KEEPALIVE])
+		keep_alive(s);
+	if (sa->state == ST_ESTABLISHED && s->now >= sa->due[T_REAUTH]) {
+		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
+		if (!sa->replaced && !tun_busy(sa->tun)) {
+			note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is due, setting up its successor", tun_name(sa->tun), sa->id);
+			tun_start(s, sa->tun);
+		}
+	}
+	if (sa->state != ST_DEAD)
+		sa_due(s->e, sa, T_EXPIRE, sa->due[T_EXPIRE]); /* puts the timer back into the heap */
+}

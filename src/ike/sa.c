@@ -1,0 +1,271 @@
+/* Making, indexing and freeing IKE SAs and child SAs; tickets. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+bool blob_set(struct ike *e, struct blob *b, const void *p, size_t n)
+{
+	blob_free(e, b);
+	if (n == 0)
+		return true;
+	b->p = mem_get(e->mem, n);
+	if (!b->p)
+		return false;
+	memcpy(b->p, p, n);
+	b->n = n;
+	return true;
+}
+
+void blob_free(struct ike *e, struct blob *b)
+{
+	mem_put(e->mem, b->p, b->n);
+	*b = (struct blob){0};
+}
+
+/* --- tickets --- */
+
+void wait_for(struct ike *e, struct wait *w, uint8_t fact)
+{
+	wait_end(e, w);
+	if (++e->next_ticket == 0)
+		e->next_ticket = 1;
+	w->ticket = e->next_ticket;
+	w->fact = fact;
+	hmap_add(&e->waits, &w->node, w->ticket);
+}
+
+void wait_end(struct ike *e, struct wait *w)
+{
+	if (w->ticket)
+		hmap_del(&e->waits, &w->node);
+	w->ticket = 0;
+}
+
+/* --- IKE SAs --- */
+
+static bool spi_taken(struct ike *e, uint64_t spi)
+{
+	return hmap_first(&e->sas_by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi)) != NULL;
+}
+
+struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *local, const struct endpoint *remote,
+                      mono_t now)
+{
+	if (heap_reserve(&e->timers, e->n_sas + e->n_children + e->n_tuns + 1) < 0)
+		return NULL;
+	struct ike_sa *sa = mem_get(e->mem, sizeof *sa);
+	if (!sa)
+		return NULL;
+	uint64_t spi;
+	do
+		spi = rng_u64(e->rng);
+	while (spi == 0 || spi_taken(e, spi));
+	*(initiator ? &sa->spi_i : &sa->spi_r) = spi;
+	sa->initiator = initiator;
+	sa->state = ST_NEW;
+	sa->local = *local;
+	sa->remote = *remote;
+	sa->created = sa->last_in = sa->last_out = now;
+	if (++e->next_ike_id == 0)
+		e->next_ike_id = 1;
+	sa->id = e->next_ike_id;
+	sa->wait.kind = WAIT_SA;
+	sa->timer.tag = TIMER_SA;
+	sa->timer.due = MONO_NEVER;
+	for (size_t i = 0; i < T_N; i++)
+		sa->due[i] = MONO_NEVER;
+	list_init(&sa->children);
+	list_init(&sa->of_tun);
+	list_add_tail(&e->sas, &sa->link);
+	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
+	e->n_sas++;
+	return sa;
+}
+
+struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa)
+{
+	sa->hs = mem_get(e->mem, sizeof *sa->hs);
+	return sa->hs;
+}
+
+void sa_handshake_free(struct ike *e, struct ike_sa *sa)
+{
+	struct handshake *hs = sa->hs;
+	if (!hs)
+		return;
+	blob_free(e, &hs->init_req);
+	blob_free(e, &hs->init_rsp);
+	blob_free(e, &hs->cookie);
+	blob_free(e, &hs->auth);
+	mem_put(e->mem, hs, sizeof *hs);
+	sa->hs = NULL;
+}
+
+void sa_free(struct ike *e, struct ike_sa *sa)
+{
+	LIST_EACH(it, tmp, &sa->children)
+		child_free(e, LIST_ENTRY(it, struct child, link));
+	sa_handshake_free(e, sa);
+	wait_end(e, &sa->wait);
+	heap_clear(&e->timers, &sa->timer);
+	hmap_del(&e->sas_by_spi, &sa->by_spi);
+	if (sa->in_by_init)
+		hmap_del(&e->sas_by_init, &sa->by_init);
+	if (sa->in_by_peer)
+		hmap_del(&e->sas_by_peer, &sa->by_peer);
+	list_del(&sa->link);
+	list_del(&sa->of_tun);
+	blob_free(e, &sa->req.msg);
+	blob_free(e, &sa->response);
+	e->n_sas--;
+	struct tun *t = sa->tun;
+	mem_put(e->mem, sa, sizeof *sa);
+	if (t)
+		tun_release(e, t);
+}
+
+void sa_set_tun(struct ike_sa *sa, struct tun *t)
+{
+	if (sa->tun == t)
+		return;
+	list_del(&sa->of_tun);
+	sa->tun = t;
+	list_add_tail(&t->sas, &sa->of_tun);
+}
+
+void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)
+{
+	mono_t first = MONO_NEVER;
+	sa->due[which] = due;
+	for (size_t i = 0; i < T_N; i++)
+		first = mono_min(first, sa->due[i]);
+	heap_set(&e->timers, &sa->timer, first);
+}
+
+void sa_peer_index(struct ike *e, struct ike_sa *sa)
+{
+	struct {
+		uint32_t tun;
+		struct ident id;
+	} key;
+	memset(&key, 0, sizeof key);
+	key.tun = sa->tun->id;
+	key.id.type = sa->peer_id.type;
+	key.id.len = sa->peer_id.len;
+	memcpy(key.id.data, sa->peer_id.data, sa->peer_id.len);
+	if (sa->in_by_peer)
+		hmap_del(&e->sas_by_peer, &sa->by_peer);
+	hmap_add(&e->sas_by_peer, &sa->by_peer, hmap_hash(&e->sas_by_peer, &key, sizeof key));
+	sa->in_by_peer = true;
+}
+
+struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev)
+{
+	if (!sa->in_by_peer)
+		return NULL;
+	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, sa->by_peer.hash);
+	for (; n; n = hmap_next(n)) {
+		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
+		if (o != sa && o->tun == sa->tun && ident_eq(&o->peer_id, &sa->peer_id))
+			return o;
+	}
+	return NULL;
+}
+
+/* --- child SAs --- */
+
+struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t now)
+{
+	if (sa->n_children >= CHILDREN_MAX ||
+	    heap_reserve(&e->timers, e->n_sas + e->n_children + e->n_tuns + 1) < 0)
+		return NULL;
+	struct child *c = mem_get(e->mem, sizeof *c);
+	if (!c)
+		return NULL;
+	c->ni = mem_get(e->mem, sizeof *c->ni);
+	c->nr = mem_get(e->mem, sizeof *c->nr);
+	if (!c->ni || !c->nr) {
+		mem_put(e->mem, c->ni, sizeof *c->ni);
+		mem_put(e->mem, c->nr, sizeof *c->nr);
+		mem_put(e->mem, c, sizeof *c);
+		return NULL;
+	}
+	c->sa = sa;
+	c->tun = sa->tun;
+	c->origin = origin;
+	c->since = now;
+	c->soft = c->hard = c->gone_at = c->timer.due = MONO_NEVER;
+	c->wait.kind = WAIT_CHILD;
+	c->timer.tag = TIMER_CHILD;
+	if (++e->next_child_id == 0)
+		e->next_child_id = 1;
+	c->id = e->next_child_id;
+	list_add_tail(&sa->children, &c->link);
+	sa->n_children++;
+	e->n_children++;
+	return c;
+}
+
+void child_free(struct ike *e, struct child *c)
+{
+	if (c->sa->hs && c->sa->hs->child == c)
+		c->sa->hs->child = NULL;
+	wait_end(e, &c->wait);
+	heap_clear(&e->timers, &c->timer);
+	if (c->p.in.spi)
+		hmap_del(&e->children, &c->by_spi);
+	list_del(&c->link);
+	c->sa->n_children--;
+	e->n_children--;
+	mem_put(e->mem, c->ni, sizeof *c->ni);
+	mem_put(e->mem, c->nr, sizeof *c->nr);
+	blob_free(e, &c->shared);
+	blob_free(e, &c->public);
+	mem_put(e->mem, c, sizeof *c);
+}
+
+void child_index(struct ike *e, struct child *c)
+{
+	hmap_add(&e->children, &c->by_spi, hmap_hash(&e->children, &c->p.in.spi, sizeof c->p.in.spi));
+}
+
+struct child *child_by_spi_in(struct ike *e, uint32_t spi)
+{
+	struct hnode *n = hmap_first(&e->children, hmap_hash(&e->children, &spi, sizeof spi));
+	for (; n; n = hmap_next(n)) {
+		struct child *c = CONTAINER_OF(n, struct child, by_spi);
+		if (c->p.in.spi == spi)
+			return c;
+	}
+	return NULL;
+}
+
+struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
+{
+	LIST_EACH(it, tmp, &sa->children) {
+		struct child *c = LIST_ENTRY(it, struct child, link);
+		if (c->p.out.spi == spi)
+			return c;
+	}
+	return NULL;
+}
+
+/* Expiry by octets or packets may name the outbound SA; it is rare, a walk is enough. */
+struct child *child_by_spi_out_any(struct ike *e, uint32_t spi)
+{
+	LIST_EACH(it, tmp, &e->sas) {
+		struct child *c = child_by_spi_out(LIST_ENTRY(it, struct ike_sa, link), spi);
+		if (c)
+			return c;
+	}
+	return NULL;
+}
+
+void child_move_to(struct child *c, struct ike_sa *sa)
+{
+	list_del(&c->link);
+	c->sa->n_children--;
+	c->sa = sa;
+	list_add_tail(&sa->children, &c->link);
+	sa->n_children++;
+}

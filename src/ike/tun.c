@@ -1,0 +1,457 @@
+/* Tunnels: their configuration, their indexes, and the supervision that never gives up on a wanted one; and which tunnel a
+ * peer that knocks may mean. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+enum { BACKOFF_FIRST_S = 2, BACKOFF_MAX_S = 60 };
+
+/* --- indexes --- */
+
+static uint64_t hash_addr(const struct ike *e, const struct addr *a)
+{
+	return hmap_hash(&e->tuns_by_addr, a, sizeof *a);
+}
+
+static uint64_t hash_id(const struct ike *e, const struct ident *id)
+{
+	/* FQDNs compare without case: hash what cannot differ. */
+	uint8_t key[2] = {id->type, id->len};
+	if (id->type == ID_FQDN || id->type == ID_RFC822_ADDR)
+		return hmap_hash(&e->tuns_by_id, key, sizeof key);
+	return hmap_hash(&e->tuns_by_id, id->data, id->len);
+}
+
+static bool pattern_id(const struct ident *id)
+{
+	return id->type == ID_ANY || id->type == ID_IPV4_ADDR_SUBNET || id->type == ID_IPV6_ADDR_SUBNET ||
+	       (id->len && id->data[0] == '*');
+}
+
+struct ident tun_peer_id(const struct tun *t)
+{
+	const struct conf_end *r = &t->t->remote;
+	struct ident id = {.type = ID_ANY};
+	if (r->id_set)
+		return r->id;
+	if (r->n_hosts && r->host[0].kind == HOST_ADDR)
+		return ident_from_addr(&r->host[0].lo);
+	if (r->n_hosts && r->host[0].kind == HOST_NAME) {
+		const char *name = conf_str(t->conf, r->host[0].name);
+		if (!ident_set(&id, ID_FQDN, name, strlen(name)))
+			id.type = ID_ANY;
+	}
+	return id;
+}
+
+struct ident tun_my_id(const struct tun *t, const struct addr *local)
+{
+	return t->t->local.id_set ? t->t->local.id : ident_from_addr(local);
+}
+
+static void index_addr(struct ike *e, struct tun *t)
+{
+	if (!list_empty(&t->wild_addr))
+		list_del(&t->wild_addr);
+	if (t->in_by_addr)
+		hmap_del(&e->tuns_by_addr, &t->by_addr);
+	t->in_by_addr = !t->many && t->remote.family != AF_NONE && t->t->remote.n_hosts == 1 && !t->t->remote.allow_any;
+	if (t->in_by_addr)
+		hmap_add(&e->tuns_by_addr, &t->by_addr, hash_addr(e, &t->remote));
+	else
+		list_add_tail(&e->wild_addr, &t->wild_addr);
+}
+
+static void index_id(struct ike *e, struct tun *t)
+{
+	struct ident id = tun_peer_id(t);
+	if (!list_empty(&t->wild_id))
+		list_del(&t->wild_id);
+	if (t->in_by_id)
+		hmap_del(&e->tuns_by_id, &t->by_peer_id);
+	t->in_by_id = !pattern_id(&id);
+	if (t->in_by_id)
+		hmap_add(&e->tuns_by_id, &t->by_peer_id, hash_id(e, &id));
+	else
+		list_add_tail(&e->wild_id, &t->wild_id);
+}
+
+static void unindex(struct ike *e, struct tun *t)
+{
+	list_del(&t->wild_addr);
+	list_del(&t->wild_id);
+	if (t->in_by_addr)
+		hmap_del(&e->tuns_by_addr, &t->by_addr);
+	if (t->in_by_id)
+		hmap_del(&e->tuns_by_id, &t->by_peer_id);
+	t->in_by_addr = t->in_by_id = false;
+}
+
+struct tun *tun_find(struct ike *e, uint32_t id)
+{
+	struct hnode *n = hmap_first(&e->tuns, hmap_hash(&e->tuns, &id, sizeof id));
+	for (; n; n = hmap_next(n)) {
+		struct tun *t = CONTAINER_OF(n, struct tun, by_id);
+		if (t->id == id)
+			return t;
+	}
+	return NULL;
+}
+
+/* --- configuration --- */
+
+static struct tun *tun_new(struct ike *e, uint32_t id)
+{
+	if (heap_reserve(&e->timers, e->n_sas + e->n_children + e->n_tuns + 1) < 0)
+		return NULL;
+	struct tun *t = mem_get(e->mem, sizeof *t);
+	if (!t)
+		return NULL;
+	t->id = id;
+	t->wait.kind = WAIT_TUN;
+	t->timer.tag = TIMER_TUN;
+	t->timer.due = MONO_NEVER;
+	list_init(&t->sas);
+	list_init(&t->wild_addr);
+	list_init(&t->wild_id);
+	hmap_add(&e->tuns, &t->by_id, hmap_hash(&e->tuns, &id, sizeof id));
+	e->n_tuns++;
+	return t;
+}
+
+static void tun_free(struct ike *e, struct tun *t)
+{
+	unindex(e, t);
+	wait_end(e, &t->wait);
+	heap_clear(&e->timers, &t->timer);
+	hmap_del(&e->tuns, &t->by_id);
+	e->n_tuns--;
+	mem_put(e->mem, t, sizeof *t);
+}
+
+void tun_release(struct ike *e, struct tun *t)
+{
+	if (t->removed && list_empty(&t->sas))
+		tun_free(e, t);
+}
+
+static bool many_peers(const struct conf_end *r)
+{
+	for (size_t i = 0; i < r->n_hosts; i++) {
+		if (r->host[i].kind == HOST_ADDR || r->host[i].kind == HOST_NAME)
+			return false;
+	}
+	return true;
+}
+
+void tun_command_set(struct step *s, const struct ike_cmd *cmd)
+{
+	struct ike *e = s->e;
+	struct tun *t = tun_find(e, cmd->tunnel);
+	bool fresh = !t;
+	if (cmd->t->kind != TUNNEL_TRANSPORT)
+		return;
+	if (!t && !(t = tun_new(e, cmd->tunnel)))
+		return;
+	t->conf = cmd->conf;
+	t->t = cmd->t;
+	t->removed = false;
+	t->held = cmd->held;
+	t->many = many_peers(&cmd->t->remote);
+	if (cmd->t->reqid)
+		t->reqid = cmd->t->reqid;
+	else if (fresh)
+		t->reqid = e->next_reqid++;
+	const struct conf_end *r = &cmd->t->remote;
+	if (r->n_hosts == 1 && r->host[0].kind == HOST_ADDR)
+		t->remote = r->host[0].lo;
+	index_addr(e, t);
+	index_id(e, t);
+	if (cmd->start)
+		t->wanted = cmd->t->auto_mode == AUTO_START || (t->wanted && !fresh);
+	if (t->held)
+		t->wanted = false;
+	if (t->remote.family && !t->many)
+		tell_peer_known(s, t, &(struct addr){0}, &t->remote);
+	if (fresh && !t->many)
+		tun_start(s, t); /* learns the path, also of tunnels that are not wanted: the guard needs the address */
+	else if (t->wanted && !t->many && !tun_has_sa(t, NULL))
+		tun_start(s, t);
+}
+
+void tun_command_del(struct step *s, uint32_t id)
+{
+	struct tun *t = tun_find(s->e, id);
+	if (!t)
+		return;
+	tun_down(s, t, "it left the configuration");
+	unindex(s->e, t);
+	t->removed = true;
+	tun_release(s->e, t);
+}
+
+/* --- attempts --- */
+
+bool tun_has_sa(const struct tun *t, const struct ike_sa *but)
+{
+	LIST_EACH(it, tmp, &t->sas) {
+		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa != but && sa->state == ST_ESTABLISHED && !sa->want_delete)
+			return true;
+	}
+	return false;
+}
+
+bool tun_busy(const struct tun *t)
+{
+	if (t->wait.ticket)
+		return true;
+	LIST_EACH(it, tmp, &t->sas) {
+		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa->initiator && sa->state < ST_ESTABLISHED)
+			return true;
+	}
+	return false;
+}
+
+void tun_start(struct step *s, struct tun *t)
+{
+	if (tun_busy(t) || s->e->stopping)
+		return;
+	heap_clear(&s->e->timers, &t->timer);
+	wait_for(s->e, &t->wait, IKE_FACT_PATH);
+	struct ike_act *a = act_add(s, IKE_ACT_PATH, t);
+	a->ticket = t->wait.ticket;
+	a->path.attempt = t->attempt;
+}
+
+/* The supervisor: 2, 4, 8, ... 60 s, each with a fifth of jitter, for ever. */
+static void retry_later(struct step *s, struct tun *t)
+{
+	uint32_t n = t->attempt < 6 ? t->attempt : 5;
+	dur_t d = DUR_S(BACKOFF_FIRST_S << n);
+	if (d > DUR_S(BACKOFF_MAX_S))
+		d = DUR_S(BACKOFF_MAX_S);
+	d += (dur_t)rng_below(s->e->rng, (uint64_t)d / 5);
+	t->attempt++;
+	heap_set(&s->e->timers, &t->timer, mono_add(s->now, d));
+}
+
+static void set_why(struct tun *t, const char *why)
+{
+	struct sbuf b = SB(t->why);
+	sb_put(&b, why);
+}
+
+void tun_failed(struct step *s, struct tun *t, const char *reason)
+{
+	bool again = t->wanted && !t->held && !t->removed && !s->e->stopping;
+	set_why(t, reason);
+	if (again && !t->many)
+		retry_later(s, t);
+	tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, again, reason);
+}
+
+void tun_lost(struct step *s, struct tun *t, dur_t wait_first)
+{
+	if (t->held || t->removed || t->many || s->e->stopping || tun_has_sa(t, NULL) || tun_busy(t))
+		return;
+	if (wait_first == 0)
+		tun_start(s, t);
+	else
+		heap_set(&s->e->timers, &t->timer, mono_add(s->now, wait_first));
+}
+
+static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct ike_sa *sa = sa_new(s->e, true, local, remote, s->now);
+	if (!sa || !sa_handshake(s->e, sa)) {
+		if (sa)
+			sa_free(s->e, sa);
+		tun_failed(s, t, "no memory");
+		return;
+	}
+	sa_set_tun(sa, t);
+	sa->force_encap = t->t->forceencaps;
+	struct step sub = step_sub(s, sa);
+	step_run(&sub, EV_PATH);
+}
+
+void tun_on_path(struct step *s, struct tun *t)
+{
+	const struct ike_fact *f = s->fact;
+	if (f->status != 0) {
+		char text[200];
+		struct sbuf b = SB(text);
+		sb_put(&b, f->text && f->text[0] ? f->text : "there is no way to the peer");
+		note(s, t, NOTE_CONTROL, "%s: %s", tun_name(t), text);
+		tun_failed(s, t, text);
+		return;
+	}
+	if (!addr_eq(&t->remote, &f->remote.addr)) {
+		t->remote = f->remote.addr;
+		index_addr(s->e, t);
+	}
+	tell_peer_known(s, t, &f->local.addr, &f->remote.addr);
+	if (!t->wanted || t->held || t->removed)
+		return;
+	struct endpoint local = f->local, remote = f->remote;
+	local.port = s->e->setup.port;
+	remote.port = t->t->remote.ikeport ? t->t->remote.ikeport : 500;
+	attempt(s, t, &local, &remote);
+}
+
+void tun_on_timer(struct step *s, struct tun *t) { tun_start(s, t); }
+
+void tun_down(struct step *s, struct tun *t, const char *why)
+{
+	t->wanted = false;
+	wait_end(s->e, &t->wait);
+	heap_clear(&s->e->timers, &t->timer);
+	LIST_EACH(it, tmp, &t->sas)
+		sa_delete(s, LIST_ENTRY(it, struct ike_sa, of_tun), why);
+	set_why(t, why);
+}
+
+/* --- which tunnel a peer means --- */
+
+static bool host_fits(const struct conf_host *h, const struct addr *a)
+{
+	switch (h->kind) {
+	case HOST_ANY:
+		return h->family == 0 || h->family == a->family;
+	case HOST_ADDR:
+		return addr_eq(&h->lo, a);
+	case HOST_RANGE:
+		return a->family == h->lo.family && addr_cmp(&h->lo, a) <= 0 && addr_cmp(a, &h->hi) <= 0;
+	default:
+		return false; /* names: by the address they had at the last resolution */
+	}
+}
+
+static bool end_fits(const struct conf_end *end, const struct addr *a)
+{
+	if (end->n_hosts == 0 || end->allow_any)
+		return true;
+	for (size_t i = 0; i < end->n_hosts; i++) {
+		if (host_fits(&end->host[i], a))
+			return true;
+	}
+	return false;
+}
+
+static bool ends_fit(const struct tun *t, const struct addr *local, const struct addr *remote)
+{
+	bool local_name = t->t->local.n_hosts && t->t->local.host[0].kind == HOST_NAME;
+	return (local_name || end_fits(&t->t->local, local)) &&
+	       (addr_eq(&t->remote, remote) || end_fits(&t->t->remote, remote));
+}
+
+static bool suite_fits(struct ike *e, const struct tun *t, const struct proposals *offered, struct suite *suite,
+                       uint8_t *number)
+{
+	struct proposals mine;
+	uint64_t spi;
+	proposals_prepare(conf_proposals(t->conf, t->t->ike), PROTO_IKE, 0, 0, true, &mine);
+	return negotiate(&mine, offered, e->setup.prefer_configured_proposals, NEG_DH, suite, number, &spi);
+}
+
+struct tun *tun_match_init(struct ike *e, const struct addr *local, const struct addr *remote,
+                           const struct proposals *offered, struct suite *suite, uint8_t *number)
+{
+	struct hnode *n = hmap_first(&e->tuns_by_addr, hash_addr(e, remote));
+	for (; n; n = hmap_next(n)) {
+		struct tun *t = CONTAINER_OF(n, struct tun, by_addr);
+		if (ends_fit(t, local, remote) && suite_fits(e, t, offered, suite, number))
+			return t;
+	}
+	/* Ranges and names before %any. */
+	for (int any = 0; any <= 1; any++) {
+		LIST_EACH(it, tmp, &e->wild_addr) {
+			struct tun *t = LIST_ENTRY(it, struct tun, wild_addr);
+			bool is_any = t->t->remote.n_hosts == 0 || t->t->remote.host[0].kind == HOST_ANY;
+			if (is_any == (any == 1) && ends_fit(t, local, remote) && suite_fits(e, t, offered, suite, number))
+				return t;
+		}
+	}
+	return NULL;
+}
+
+/* Candidates of IKE_AUTH compete by the grade of the peer's identity, then by how exact their address is. */
+struct best {
+	struct tun *tun;
+	int grade;
+	bool id_seen, addr_seen, local_seen;
+	struct tun *other_id; /* fits but for IDr */
+};
+
+static bool local_id_fits(const struct tun *t, const struct ike_sa *sa, const struct ident *idr)
+{
+	struct ident me = tun_my_id(t, &sa->local.addr);
+	if (idr->type == ID_ANY || ident_eq(&me, idr))
+		return true;
+	/* Without leftid and behind a NAT, the peer asks for the address that it dialled. */
+	return !t->t->local.id_set && sa->nat_here && (idr->type == ID_IPV4_ADDR || idr->type == ID_IPV6_ADDR);
+}
+
+static void consider(struct ike *e, struct best *b, struct tun *t, const struct ike_sa *sa, const struct ident *idi,
+                     const struct ident *idr)
+{
+	struct ident want = tun_peer_id(t);
+	int grade = ident_match(idi, &want) * 2;
+	struct proposals sealed;
+	struct suite suite;
+	uint8_t number;
+	if (!grade)
+		return;
+	b->id_seen = true;
+	if (!ends_fit(t, &sa->local.addr, &sa->remote.addr))
+		return;
+	b->addr_seen = true;
+	if (!local_id_fits(t, sa, idr)) {
+		b->other_id = t;
+		return;
+	}
+	/* RFC 7296 does not say it, prudence does: the suite that protects this must be one of the tunnel's own. */
+	suite_to_proposal(&sa->suite, PROTO_IKE, 1, 0, 0, true, &sealed);
+	if (!suite_fits(e, t, &sealed, &suite, &number))
+		return;
+	grade += t->in_by_addr;
+	if (grade > b->grade) {
+		b->grade = grade;
+		b->tun = t;
+	}
+}
+
+static void explain(const struct best *b, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
+                    char *why, size_t n)
+{
+	char a[ADDR_TEXT], i[80], r[80], m[80];
+	struct sbuf t = sb_init(why, n);
+	id_str(idi, i, sizeof i);
+	addr_str(&sa->remote.addr, a);
+	if (b->other_id) {
+		struct ident me = tun_my_id(b->other_id, &sa->local.addr);
+		sb_printf(&t, "%s asks for identity '%s', ours is '%s' (leftid)", a, id_str(idr, r, sizeof r),
+		          id_str(&me, m, sizeof m));
+	} else if (b->addr_seen)
+		sb_printf(&t, "the tunnel of '%s' does not allow the proposal in use", i);
+	else if (b->id_seen)
+		sb_printf(&t, "'%s' comes from %s, no tunnel has it there", i, a);
+	else
+		sb_printf(&t, "no tunnel is configured for identity '%s' from %s (rightid)", i, a);
+}
+
+struct tun *tun_match_auth(struct ike *e, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
+                           char *why, size_t why_len)
+{
+	struct best b = {0};
+	struct hnode *n = hmap_first(&e->tuns_by_id, hash_id(e, idi));
+	for (; n; n = hmap_next(n))
+		consider(e, &b, CONTAINER_OF(n, struct tun, by_peer_id), sa, idi, idr);
+	LIST_EACH(it, tmp, &e->wild_id)
+		consider(e, &b, LIST_ENTRY(it, struct tun, wild_id), sa, idi, idr);
+	if (!b.tun)
+		explain(&b, sa, idi, idr, why, why_len);
+	return b.tun;
+}

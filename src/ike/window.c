@@ -1,0 +1,148 @@
+/* Message IDs, retransmission, the response cache (RFC 7296 2.1-2.4). The window is 1 in both directions.
+ * A response is kept until the next request and sent again bit by bit; a request is kept until its response. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+/* Seconds between sends: timeout * base^tries, with an upper limit. */
+dur_t window_interval(const struct conf_setup *c, uint32_t tries)
+{
+	double d = (double)c->retransmit.timeout;
+	for (uint32_t i = 0; i < tries && d < (double)DUR_S(3600); i++)
+		d *= c->retransmit.base;
+	if (c->retransmit.limit > 0 && d > (double)c->retransmit.limit)
+		d = (double)c->retransmit.limit;
+	return (dur_t)d;
+}
+
+bool window_free(const struct ike_sa *sa) { return sa->req.msg.p == NULL; }
+
+void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, uint32_t msg_id)
+{
+	struct ike_sa *sa = s->sa;
+	struct ike_hdr h = {
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.major = 2,
+		.exchange = exchange,
+		.flags = (uint8_t)((sa->initiator ? IKE_F_INITIATOR : 0) | (response ? IKE_F_RESPONSE : 0)),
+		.msg_id = msg_id,
+	};
+	*o = (struct out){.exchange = exchange, .response = response, .sealed = exchange != IKE_SA_INIT};
+	o->w = wr_init(s->e->buf, sizeof s->e->buf);
+	ike_enc_begin(&o->enc, &o->w, &h);
+	if (o->sealed)
+		ike_enc_sk_begin(&o->enc, sk_iv_len(&sa->tx));
+}
+
+static bool out_finish(struct step *s, struct out *o)
+{
+	if (!o->sealed) {
+		ike_enc_finish(&o->enc);
+		return wr_ok(&o->w);
+	}
+	size_t aad, data;
+	ike_enc_sk_end(&o->enc, sk_block(&s->sa->tx), sk_icv_len(&s->sa->tx), &aad, &data);
+	return wr_ok(&o->w) && sk_seal(s->e->crypto, s->e->rng, &s->sa->tx, s->e->buf, aad, data) == 0;
+}
+
+void window_send(struct step *s, const struct blob *msg)
+{
+	struct ike_sa *sa = s->sa;
+	const void *copy = act_copy(s, msg->p, msg->n);
+	if (!copy)
+		return;
+	struct ike_act *a = act_add(s, IKE_ACT_SEND, sa->tun);
+	a->send.local = sa->local;
+	a->send.remote = sa->remote;
+	a->send.natt_port = sa->natt_port;
+	a->send.data = SPAN(copy, msg->n);
+	sa->last_out = s->now;
+	if (sa->due[T_KEEPALIVE] != MONO_NEVER)
+		sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
+	s->e->n.packets_out++;
+}
+
+bool out_request(struct step *s, struct out *o)
+{
+	struct ike_sa *sa = s->sa;
+	if (BUG(!window_free(sa)) || !out_finish(s, o) || !blob_set(s->e, &sa->req.msg, s->e->buf, o->w.len))
+		return false;
+	sa->req.exchange = o->exchange;
+	sa->req.tries = 0;
+	sa->req.first = s->now;
+	sa->req.is_delete = sa->req.is_liveness = false;
+	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, window_interval(&s->e->setup, 0)));
+	window_send(s, &sa->req.msg);
+	return true;
+}
+
+bool out_response(struct step *s, struct out *o)
+{
+	struct ike_sa *sa = s->sa;
+	if (!out_finish(s, o) || !blob_set(s->e, &sa->response, s->e->buf, o->w.len))
+		return false;
+	sa->response_to = sa->rx_hash;
+	sa->rx_id++;
+	sa->rx_busy = false;
+	window_send(s, &sa->response);
+	return true;
+}
+
+void window_answered(struct step *s)
+{
+	blob_free(s->e, &s->sa->req.msg);
+	s->sa->tx_id++;
+	sa_due(s->e, s->sa, T_RETRANSMIT, MONO_NEVER);
+}
+
+/* A liveness check must be over within dpddelay, whatever the retransmission settings say. */
+static dur_t liveness_interval(const struct ike_sa *sa)
+{
+	dur_t half = sa->tun->t->dpd_delay / 2;
+	/* 1, 2, 4, 8 fifteenths of what is left. */
+	return half / 15 << (sa->req.tries < 4 ? sa->req.tries : 3);
+}
+
+static bool given_up(const struct step *s)
+{
+	const struct ike_sa *sa = s->sa;
+	if (sa->req.is_liveness)
+		return s->now >= mono_add(sa->req.first, sa->tun->t->dpd_delay / 2) || sa->req.tries >= 4;
+	return sa->req.tries >= s->e->setup.retransmit.tries;
+}
+
+void window_retransmit(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	if (window_free(sa)) {
+		sa_due(s->e, sa, T_RETRANSMIT, MONO_NEVER);
+		return;
+	}
+	if (given_up(s)) {
+		sa_due(s->e, sa, T_RETRANSMIT, MONO_NEVER);
+		step_run(s, EV_GIVE_UP);
+		return;
+	}
+	sa->req.tries++;
+	s->e->n.retransmits_out++;
+	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
+	dur_t next = sa->req.is_liveness ? liveness_interval(sa) : window_interval(&s->e->setup, sa->req.tries);
+	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, next));
+	window_send(s, &sa->req.msg);
+}
+
+void respond_error(struct step *s, uint16_t notify)
+{
+	struct out o;
+	uint8_t exchange = s->sa->rx_exchange;
+	out_begin(s, &o, exchange, true, s->sa->rx_id);
+	uint8_t group[2] = {(uint8_t)(s->fail_group >> 8), (uint8_t)s->fail_group};
+	uint8_t critical = s->pl ? s->pl->unknown_critical : 0;
+	struct span data = notify == N_INVALID_KE_PAYLOAD             ? SPAN(group, 2)
+	                   : notify == N_UNSUPPORTED_CRITICAL_PAYLOAD ? SPAN(&critical, 1)
+	                                                              : SPAN(NULL, 0);
+	ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), notify, data);
+	if (!out_response(s, &o))
+		s->e->n.dropped_malformed++;
+}

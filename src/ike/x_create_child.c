@@ -1,0 +1,218 @@
+/* CREATE_CHILD_SA for child SAs (RFC 7296 1.3.1, 1.3.3, 2.8), as responder: a rekey of a child SA, or one more. Also where
+ * the outcome of an installation arrives, whichever exchange made the child. */
+#include "ike/ike_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct create_body {
+	struct proposals sa;
+	struct ike_ts_list tsi, tsr;
+	struct span nonce;
+	struct ike_ke ke;
+	bool has_ke, rekey;
+	uint32_t rekey_spi; /* the peer's inbound SPI: our outbound */
+};
+
+static bool decode(const struct step *s, struct create_body *b)
+{
+	const struct ike_payload *ke = ike_payload_find(s->pl, P_KE);
+	struct ike_notify n;
+	*b = (struct create_body){0};
+	if (ike_sa_decode(ike_payload_find(s->pl, P_SA)->body, &b->sa) != WIRE_OK ||
+	    ike_nonce_decode(ike_payload_find(s->pl, P_NONCE)->body, &b->nonce) != WIRE_OK ||
+	    ike_ts_decode(ike_payload_find(s->pl, P_TSI)->body, &b->tsi) != WIRE_OK ||
+	    ike_ts_decode(ike_payload_find(s->pl, P_TSR)->body, &b->tsr) != WIRE_OK)
+		return false;
+	if (ke) {
+		if (ike_ke_decode(ke->body, &b->ke) != WIRE_OK)
+			return false;
+		b->has_ke = true;
+	}
+	if (has_notify(s, N_REKEY_SA, &n)) {
+		struct rd rd = rd_init(n.spi.p, n.spi.n);
+		b->rekey = true;
+		b->rekey_spi = rd_u32(&rd);
+		if (!rd_done(&rd) || n.proto != PROTO_ESP)
+			return false;
+	}
+	return true;
+}
+
+/* The peer's KE against the suite. False: s->fail says what to answer. */
+static bool exchange_keys(struct step *s, struct child *c, const struct create_body *b, const struct suite *suite)
+{
+	struct dh_private dh;
+	uint8_t pub[DH_PUBLIC_MAX], shared[DH_SHARED_MAX];
+	size_t n;
+	if (suite->dh == DH_NONE)
+		return true;
+	if (!b->has_ke || b->ke.group != suite->dh) {
+		s->fail = N_INVALID_KE_PAYLOAD;
+		s->fail_group = suite->dh;
+		return false;
+	}
+	s->fail = N_INVALID_SYNTAX;
+	bool ok = dh_generate(s->e->crypto, s->e->rng, suite->dh, &dh, pub) == 0 &&
+	          dh_shared(s->e->crypto, &dh, b->ke.data, shared, &n) == 0 && blob_set(s->e, &c->shared, shared, n) &&
+	          blob_set(s->e, &c->public, pub, dh_public_len(suite->dh));
+	wipe(&dh, sizeof dh);
+	wipe(shared, sizeof shared);
+	return ok;
+}
+
+static enum verdict refuse(struct step *s, uint16_t notify, const char *why)
+{
+	note(s, s->sa->tun, NOTE_CONTROL, "refusing CREATE_CHILD_SA: %s", why);
+	s->fail = notify;
+	return V_FAIL;
+}
+
+enum verdict x_child_r(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct tun *t = sa->tun;
+	struct create_body b;
+	struct proposals mine;
+	struct suite suite;
+	struct selector sel;
+	struct ike_notify n;
+	uint8_t number;
+	uint64_t spi;
+	if (!decode(s, &b))
+		return refuse(s, N_INVALID_SYNTAX, "malformed");
+	struct child *old = b.rekey ? child_by_spi_out(sa, b.rekey_spi) : NULL;
+	if (b.rekey && (!old || old->state < CH_UP))
+		return refuse(s, N_CHILD_SA_NOT_FOUND, "the child SA to be rekeyed is not here");
+	if (sa->want_delete || (old && old->state == CH_DELETING))
+		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted"); /* RFC 7296 2.25.1 */
+	if (!has_notify(s, N_USE_TRANSPORT_MODE, &n))
+		return refuse(s, N_NO_PROPOSAL_CHOSEN, "the peer wants tunnel mode, this tunnel is for transport mode");
+	proposals_prepare(conf_proposals(t->conf, t->t->esp), PROTO_ESP, 0, 4, true, &mine);
+	if (!negotiate(&mine, &b.sa, s->e->setup.prefer_configured_proposals, NEG_DH | NEG_ACCEPT_PFS, &suite, &number,
+	               &spi) ||
+	    spi <= 255 || spi > UINT32_MAX)
+		return refuse(s, N_NO_PROPOSAL_CHOSEN, "no ESP proposal in common (is PFS the same on both sides?)");
+	if (!ts_narrow(sa, t->t, &b.tsi, &b.tsr, &sel))
+		return refuse(s, N_TS_UNACCEPTABLE, "the traffic selectors do not cover this tunnel");
+	struct child *c = child_new(s->e, sa, CHILD_R_CREATE, s->now);
+	if (!c)
+		return refuse(s, N_NO_ADDITIONAL_SAS, "too many child SAs in this IKE SA");
+	if (!exchange_keys(s, c, &b, &suite)) {
+		child_free(s->e, c);
+		return refuse(s, s->fail, "the peer's KE payload does not fit");
+	}
+	c->ni->n = (uint16_t)b.nonce.n;
+	memcpy(c->ni->b, b.nonce.p, b.nonce.n);
+	c->nr->n = NONCE_LEN;
+	rng_fill(s->e->rng, c->nr->b, NONCE_LEN);
+	c->p.out.spi = (uint32_t)spi;
+	c->proposal_number = number;
+	c->replaces = b.rekey ? b.rekey_spi : 0;
+	child_fill(s, c, &suite, &sel);
+	child_ask_spi(s, c);
+	return V_WAIT; /* the answer follows when the SAs are in */
+}
+
+/* The answer to a CREATE_CHILD_SA whose child cannot be. */
+static void answer_failure(struct step *s, struct child *c, uint16_t notify, const char *why)
+{
+	note(s, c->tun, NOTE_CONTROL, "refusing CREATE_CHILD_SA: %s", why);
+	child_remove(s, c, why);
+	s->child = NULL;
+	s->pl = NULL;
+	if (s->sa->rx_busy)
+		respond_error(s, notify);
+}
+
+enum verdict x_child_spi(struct step *s)
+{
+	struct child *c = s->child;
+	if (s->fact->status == 0) {
+		c->p.in.spi = s->fact->spi;
+		child_index(s->e, c);
+		if (child_install(s, c, false))
+			return V_WAIT;
+	}
+	answer_failure(s, c, N_NO_ADDITIONAL_SAS, "no SPI or no keys for it");
+	return V_WAIT;
+}
+
+static void answer_child(struct step *s, struct child *c)
+{
+	struct proposals chosen;
+	struct ike_ts_list tsi, tsr;
+	struct out o;
+	out_begin(s, &o, CREATE_CHILD_SA, true, s->sa->rx_id);
+	ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_TRANSPORT_MODE, SPAN(NULL, 0));
+	suite_to_proposal(&c->p.suite, PROTO_ESP, c->proposal_number, c->p.in.spi, 4, true, &chosen);
+	ike_enc_sa(&o.enc, &chosen);
+	ike_enc_nonce(&o.enc, SPAN(c->nr->b, c->nr->n));
+	if (c->public.n)
+		ike_enc_ke(&o.enc, c->p.suite.dh, SPAN(c->public.p, c->public.n));
+	ts_reply(s->sa, &c->p.sel, true, &tsi, &tsr);
+	ike_enc_ts(&o.enc, P_TSI, &tsi);
+	ike_enc_ts(&o.enc, P_TSR, &tsr);
+	if (!out_response(s, &o)) {
+		answer_failure(s, c, N_TEMPORARY_FAILURE, "no memory for the answer");
+		return;
+	}
+	struct child *old = c->replaces ? child_by_spi_out(s->sa, c->replaces) : NULL;
+	child_up(s, c);
+	if (old) {
+		/* RFC 7296 2.8: who rekeyed deletes the old one; it still takes what is on its way. */
+		old->state = CH_REKEYED;
+		old->soft = MONO_NEVER;
+		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is rekeyed by {%u}", tun_name(c->tun), old->id, c->id);
+	}
+}
+
+enum verdict x_child_installed(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct child *c = s->child;
+	if (c->origin == CHILD_R_CREATE) {
+		if (s->fact->status == 0)
+			answer_child(s, c);
+		else
+			answer_failure(s, c, N_NO_ADDITIONAL_SAS, strerror(-s->fact->status));
+		return V_WAIT;
+	}
+	if (s->fact->status != 0) {
+		if (s->fact->status == -EADDRINUSE)
+			because(s, "another tunnel holds the same selectors behind one NAT address; it goes on");
+		else
+			because(s, "the kernel refuses the child SA: %s", strerror(-s->fact->status));
+		note(s, c->tun, NOTE_CONTROL, "%s", sa->why);
+		c->state = CH_NEW;
+		child_remove(s, c, sa->why);
+		sa->want_delete = true;
+	} else {
+		child_up(s, c);
+		collide_settle(s);
+	}
+	sa_handshake_free(s->e, sa);
+	return V_WAIT;
+}
+
+/* RFC 7296 2.25.2: an SA that is going answers TEMPORARY_FAILURE. */
+enum verdict x_child_r_busy(struct step *s)
+{
+	respond_error(s, N_TEMPORARY_FAILURE);
+	return V_WAIT;
+}
+
+/* A fact about a child of an SA that is going: the child goes with it. */
+enum verdict x_child_i_late(struct step *s)
+{
+	if (s->fact->type == IKE_FACT_SPI && s->fact->status == 0 && s->child->p.in.spi == 0) {
+		s->child->p.in.spi = s->fact->spi;
+		child_index(s->e, s->child);
+	}
+	if (s->sa->rx_busy) {
+		s->pl = NULL;
+		respond_error(s, N_TEMPORARY_FAILURE);
+	}
+	child_remove(s, s->child, "its IKE SA is going");
+	return V_WAIT;
+}

@@ -1,0 +1,98 @@
+/* INFORMATIONAL (RFC 7296 1.4, 1.4.1): deletes and liveness, both roles. */
+#include "ike/ike_int.h"
+
+#include <string.h>
+
+/* The child that the peer's SPI names: in this IKE SA, or, where the peer moved children between IKE SAs of its own (a
+ * reauthentication that adopted them), in another one of the same peer. */
+static struct child *named_child(struct step *s, uint32_t spi_out)
+{
+	struct child *c = child_by_spi_out(s->sa, spi_out);
+	for (struct ike_sa *o = NULL; !c && (o = sa_next_same_peer(s->e, s->sa, o));)
+		c = child_by_spi_out(o, spi_out);
+	return c;
+}
+
+/* Returns our inbound SPI for the answer, 0 when there is nothing to say. */
+static uint32_t delete_child(struct step *s, uint32_t spi_out)
+{
+	struct child *c = named_child(s, spi_out);
+	if (!c || c->state < CH_UP)
+		return 0;
+	uint32_t spi_in = c->p.in.spi;
+	if (c->state == CH_DELETING)
+		return spi_in;
+	note(s, c->tun, NOTE_CONTROL, "received DELETE for ESP CHILD_SA with SPI %08x", spi_out);
+	if (c->state == CH_REKEYED || c->sa->replaced) {
+		/* Packets that are still on their way find their SA for a while. */
+		c->state = CH_DELETING;
+		c->gone_at = mono_add(s->now, s->e->setup.delete_rekeyed_delay);
+		heap_set(&s->e->timers, &c->timer, mono_min(c->gone_at, c->hard));
+		return spi_in;
+	}
+	struct ike_sa *sa = c->sa;
+	child_remove(s, c, "the peer deleted it");
+	if (sa->n_children == 0 && sa->tun->wanted) {
+		/* A wanted tunnel gets a new child by a new IKE SA; this one has no further use. */
+		sa->restart = true;
+		sa->want_delete = true;
+	}
+	return spi_in;
+}
+
+static bool delete_payload(struct step *s, const struct ike_payload *p, uint32_t *answer, uint16_t *n, bool *ike_gone)
+{
+	struct ike_delete d;
+	if (ike_delete_decode(p->body, &d) != WIRE_OK)
+		return false;
+	if (d.proto == PROTO_IKE)
+		*ike_gone = true;
+	for (uint16_t i = 0; d.proto == PROTO_ESP && i < d.n; i++) {
+		uint32_t spi = delete_child(s, ike_delete_spi(&d, i));
+		if (spi && *n < CHILDREN_MAX * 2)
+			answer[(*n)++] = spi;
+	}
+	return true;
+}
+
+enum verdict x_info_r(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	uint32_t answer[CHILDREN_MAX * 2];
+	uint16_t n = 0;
+	bool ike_gone = false;
+	struct out o;
+	for (size_t i = 0; i < s->pl->n; i++) {
+		if (s->pl->v[i].type == P_D && !delete_payload(s, &s->pl->v[i], answer, &n, &ike_gone)) {
+			s->fail = N_INVALID_SYNTAX;
+			return V_FAIL;
+		}
+	}
+	out_begin(s, &o, INFORMATIONAL, true, sa->rx_id);
+	if (n && !ike_gone)
+		ike_enc_delete_esp(&o.enc, answer, n);
+	if (!out_response(s, &o))
+		return V_DROP;
+	if (ike_gone) {
+		note(s, sa->tun, NOTE_CONTROL, "received DELETE for IKE_SA %s[%u]", tun_name(sa->tun), sa->id);
+		sa->peer_told_gone = true;
+		uint8_t action = sa->tun->t->close_action;
+		sa->restart = action == DPD_RESTART || action == DPD_HOLD;
+		sa_drop(s, sa, "the peer deleted the tunnel");
+	}
+	return V_WAIT;
+}
+
+/* While our own DELETE is out, anything is answered, nothing is done. */
+enum verdict x_info_r_dying(struct step *s)
+{
+	struct out o;
+	out_begin(s, &o, INFORMATIONAL, true, s->sa->rx_id);
+	return out_response(s, &o) ? V_WAIT : V_DROP;
+}
+
+enum verdict x_info_i(struct step *s)
+{
+	window_answered(s);
+	return V_WAIT;
+}
