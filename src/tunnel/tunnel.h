@@ -10,6 +10,21 @@
  *    down then up for the script (its GRE has the old addresses), one update for native GRE.
  *  - a hook that hangs is ended by its time limit; the tunnel's SAs never wait for it.
  *  - the guard of a peer is set before the first packet of a handshake and is never taken away by a tunnel going down.
+ *
+ * Two small machines, each a table in rows.c (printed in tests/golden/tunnel/matrix.txt):
+ *
+ *   life   down -> sa-up -> gre -> hook -> probe -> up      any of them -> going-down -> down
+ *            ^ waits for the lane to rest;  moved ends or a changed configuration go back to sa-up
+ *   lane   down -> raising -> up -> lowering -> down        the scripts; life asks, the lane follows when it is at rest
+ *
+ * A tunnel keeps only what it needs of its configuration, by value. Facts about outcomes name the tunnel and the ticket of their
+ * action; a ticket that is not awaited any more is ignored. A LINK fact may leave the tunnel 0: then it concerns all whose
+ * interface it is, or who have none yet. An action that finds no room in the caller's array is counted and asked
+ * for again by a timer; give tunnels_report() an array that is at least half empty.
+ *
+ * `up` has ended (TUN_ACT_DONE) ok: the hook ended and the probe was answered ("up") or not ("SAs up, nothing received yet");
+ * not ok: an attempt failed, no SA came in 10 s, native GRE could not be made, or the SAs fell again. The tunnel itself goes on
+ * trying in each of these cases. Nobody waits for type=pass and type=drop: nothing here happens for them.
  * Pure: no clock, socket, allocation besides `struct mem`. */
 #ifndef TUNNEL_TUNNEL_H
 #define TUNNEL_TUNNEL_H
@@ -91,11 +106,11 @@ struct tun_fact {
 	const struct tun_link *link;
 };
 
-struct tunnels *tunnels_new(struct mem *mem);
+struct tunnels *tunnels_new(struct mem *mem); /* NULL: no memory */
 void tunnels_free(struct tunnels *t);
 void tunnels_report(struct tunnels *t, const struct tun_fact *f, mono_t now, struct tun_acts *acts);
 void tunnels_timer(struct tunnels *t, mono_t now, struct tun_acts *acts);
-mono_t tunnels_due(const struct tunnels *t);
+mono_t tunnels_due(const struct tunnels *t); /* MONO_NEVER: nothing to wait for */
 
 struct tun_view {
 	uint8_t state;           /* enum tun_state */
@@ -105,6 +120,15 @@ struct tun_view {
 	int hook_status;         /* of the last hook; -1 none ran */
 	const char *why;         /* "" or a sentence */
 };
+/* False: no such tunnel. `why` is valid until the next call that changes something. */
 bool tunnels_view(const struct tunnels *t, uint32_t tunnel, struct tun_view *out);
+/* "down", "sa-up", ...; "?" for a number that is none. */
+const char *tun_state_name(uint8_t state);
+
+/* The tables, for tests and diagrams: row i of both machines, "life" first. False: beyond the last. */
+struct tun_row_view {
+	const char *machine, *from, *event, *to, *handler;
+};
+bool tunnels_row(size_t i, struct tun_row_view *out);
 
 #endif
