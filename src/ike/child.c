@@ -33,26 +33,11 @@ static void set_lifetime(struct step *s, struct child *c)
 	out->soft_packets = soft_count(l->packets, l->margin_packets);
 }
 
-/* The same peer of the same tunnel keeps its reqid over make-before-break; each peer of a tunnel for many has its own. */
-static uint32_t reqid_for(struct ike *e, const struct child *c)
-{
-	if (!c->tun->many || c->tun->t->reqid)
-		return c->tun->reqid;
-	for (struct ike_sa *o = sa_next_same_peer(e, c->sa, NULL); o; o = sa_next_same_peer(e, c->sa, o)) {
-		LIST_EACH(it, tmp, &o->children) {
-			struct child *other = LIST_ENTRY(it, struct child, link);
-			if (other != c && other->p.reqid)
-				return other->p.reqid;
-		}
-	}
-	return e->next_reqid++;
-}
-
 void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel)
 {
 	const struct ike_sa *sa = c->sa;
 	const struct tunnel_conf *t = c->tun->t;
-	uint32_t spi_in = c->p.in.spi, spi_out = c->p.out.spi;
+	uint32_t spi_in = c->p.in.spi, spi_out = c->p.out.spi, reqid = c->p.reqid;
 	c->p = (struct child_sa){
 		.local = sa->local.addr,
 		.remote = sa->remote.addr,
@@ -68,7 +53,7 @@ void child_fill(struct step *s, struct child *c, const struct suite *suite, cons
 	};
 	c->p.in.spi = spi_in;
 	c->p.out.spi = spi_out;
-	c->p.reqid = reqid_for(s->e, c);
+	c->p.reqid = reqid;
 	if (c->p.encap) {
 		c->p.encap_sport = sa->local.port;
 		c->p.encap_dport = sa->remote.port;
@@ -84,9 +69,16 @@ void child_ask_spi(struct step *s, struct child *c)
 	a->ticket = c->wait.ticket;
 	a->spi.local = c->sa->local.addr;
 	a->spi.remote = c->sa->remote.addr;
-	a->spi.reqid = c->tun->reqid;
+	a->spi.reqid = c->tun->t->reqid;
 	a->spi.min = s->e->setup.spi_min;
 	a->spi.max = s->e->setup.spi_max;
+}
+
+void child_got_spi(struct step *s, struct child *c)
+{
+	c->p.in.spi = s->fact->spi;
+	c->p.reqid = s->fact->reqid;
+	child_index(s->e, c);
 }
 
 bool child_install(struct step *s, struct child *c, bool we_initiate)

@@ -25,7 +25,6 @@ struct ike *ike_new(const struct ike_env *env)
 	e->mem = env->mem;
 	e->crypto = env->crypto;
 	e->rng = env->rng;
-	e->next_reqid = 1;
 	list_init(&e->sas);
 	list_init(&e->dead);
 	list_init(&e->wild_addr);

@@ -138,7 +138,7 @@ enum ike_fact_type {
 	IKE_FACT_PATH,       /* ticket: status, local, remote; text on failure */
 	IKE_FACT_SIGNED,     /* ticket: status, octets (AUTH value); -ENOKEY: no key for this pair */
 	IKE_FACT_VERIFIED,   /* ticket: status 0 and key handle; -ENOKEY none configured, -EBADMSG none of n_tried fits */
-	IKE_FACT_SPI,        /* ticket: status, spi */
+	IKE_FACT_SPI,        /* ticket: status, spi, reqid */
 	IKE_FACT_INSTALLED,  /* ticket: status */
 	IKE_FACT_EXPIRE,     /* kernel: spi (ours, inbound, or the peer's), hard */
 	IKE_FACT_MAPPING,    /* kernel: ESP of spi (inbound) came from a new source endpoint */
@@ -152,6 +152,7 @@ struct ike_fact {
 	struct endpoint local, remote;
 	struct span octets;
 	uint32_t key, n_tried, spi;
+	uint32_t reqid;      /* SPI: the reqid that the child's SAs must have */
 	bool hard;
 	const char *text;
 };

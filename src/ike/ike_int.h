@@ -78,7 +78,7 @@ struct tun {
 	struct list sas;         /* struct ike_sa.of_tun */
 	struct timer timer;      /* the next attempt */
 	struct wait wait;        /* for a path */
-	uint32_t id, reqid;
+	uint32_t id;
 	const struct conf *conf;
 	const struct tunnel_conf *t;
 	bool in_by_addr, in_by_id;
@@ -203,7 +203,7 @@ struct ike {
 	struct list sas, dead, wild_addr, wild_id;
 	struct heap timers;
 	uint32_t n_sas, n_children, n_tuns, half_open;
-	uint32_t next_ticket, next_ike_id, next_child_id, next_reqid;
+	uint32_t next_ticket, next_ike_id, next_child_id;
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;
 	mono_t cookie_since;
@@ -395,6 +395,7 @@ bool has_notify(const struct step *s, uint16_t type, struct ike_notify *out);
 /* --- child.c: what is common to children made in IKE_AUTH and CREATE_CHILD_SA --- */
 void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel);
 void child_ask_spi(struct step *s, struct child *c);
+void child_got_spi(struct step *s, struct child *c);
 bool child_install(struct step *s, struct child *c, bool we_initiate); /* derives keys, emits the action */
 void child_up(struct step *s, struct child *c);
 void child_remove(struct step *s, struct child *c, const char *why); /* from the kernel and from the SA; frees it */

@@ -158,10 +158,6 @@ void tun_command_set(struct step *s, const struct ike_cmd *cmd)
 	t->removed = false;
 	t->held = cmd->held;
 	t->many = many_peers(&cmd->t->remote);
-	if (cmd->t->reqid)
-		t->reqid = cmd->t->reqid;
-	else if (fresh)
-		t->reqid = e->next_reqid++;
 	const struct conf_end *r = &cmd->t->remote;
 	if (r->n_hosts == 1 && r->host[0].kind == HOST_ADDR)
 		t->remote = r->host[0].lo;

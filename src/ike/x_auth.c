@@ -78,8 +78,7 @@ enum verdict x_auth_i_spi(struct step *s)
 	char text[80];
 	if (s->fact->status != 0)
 		return fail(s, 0, "the kernel gives no SPI: %s", strerror(-s->fact->status));
-	s->child->p.in.spi = s->fact->spi;
-	child_index(s->e, s->child);
+	child_got_spi(s, s->child);
 	if (collide_abandon(s))
 		return V_WAIT;
 	sa->my_id = tun_my_id(sa->tun, &sa->local.addr);
@@ -333,8 +332,7 @@ enum verdict x_auth_r_spi(struct step *s)
 	if (s->fact->status != 0) {
 		sb_printf(&hint, "the kernel gives no SPI: %s", strerror(-s->fact->status));
 	} else {
-		c->p.in.spi = s->fact->spi;
-		child_index(s->e, c);
+		child_got_spi(s, c);
 		if (child_install(s, c, false)) {
 			hs->child_error = 0;
 			return V_DONE;

@@ -129,8 +129,7 @@ enum verdict x_child_spi(struct step *s)
 {
 	struct child *c = s->child;
 	if (s->fact->status == 0) {
-		c->p.in.spi = s->fact->spi;
-		child_index(s->e, c);
+		child_got_spi(s, c);
 		if (child_install(s, c, false))
 			return V_WAIT;
 	}
@@ -206,8 +205,7 @@ enum verdict x_child_r_busy(struct step *s)
 enum verdict x_child_i_late(struct step *s)
 {
 	if (s->fact->type == IKE_FACT_SPI && s->fact->status == 0 && s->child->p.in.spi == 0) {
-		s->child->p.in.spi = s->fact->spi;
-		child_index(s->e, s->child);
+		child_got_spi(s, s->child);
 	}
 	if (s->sa->rx_busy) {
 		s->pl = NULL;
