@@ -158,8 +158,10 @@ static bool cipher_start(struct crypto *c, const struct shape *s, const struct s
 {
 	uint8_t nonce[16];
 	make_nonce(s, k, iv, nonce);
-	return EVP_CipherInit_ex2(c->cipher_ctx, c->cipher[s->row], k->e.b, nonce, enc, NULL) == 1 &&
-	       EVP_CIPHER_CTX_set_padding(c->cipher_ctx, 0) == 1;
+	bool ok = EVP_CipherInit_ex2(c->cipher_ctx, c->cipher[s->row], k->e.b, nonce, enc, NULL) == 1 &&
+	          EVP_CIPHER_CTX_set_padding(c->cipher_ctx, 0) == 1;
+	wipe(nonce, sizeof nonce); /* the salt is part of the key */
+	return ok;
 }
 
 static bool cipher_run(struct crypto *c, uint8_t *data, size_t n)

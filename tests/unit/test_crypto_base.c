@@ -141,9 +141,12 @@ static void expect_failure(struct crypto *c, const char *name)
 static void test_self_test_fails(void **state)
 {
 	static const char *const ciphers[CIPHER_ROWS] = {
-		"AES_CBC_128",    "AES_CBC_192",    "AES_CBC_256",    "AES_CTR_128",    "AES_CTR_192",    "AES_CTR_256",
-		"AES_GCM_8_128",  "AES_GCM_8_192",  "AES_GCM_8_256",  "AES_GCM_12_128", "AES_GCM_12_192", "AES_GCM_12_256",
-		"AES_GCM_16_128", "AES_GCM_16_192", "AES_GCM_16_256", "CHACHA20_POLY1305",
+		"AES_CBC_128",    "AES_CBC_192",    "AES_CBC_256",
+		"AES_CTR_128",    "AES_CTR_192",    "AES_CTR_256",
+		"AES_GCM_8_128",  "AES_GCM_8_192",  "AES_GCM_8_256",
+		"AES_GCM_12_128", "AES_GCM_12_192", "AES_GCM_12_256",
+		"AES_GCM_16_128", "AES_GCM_16_192", "AES_GCM_16_256",
+		"CHACHA20_POLY1305",
 	};
 	static const char *const macs[HASH_N] = {"PRF_HMAC_SHA1", "PRF_HMAC_SHA2_256", "PRF_HMAC_SHA2_384",
 	                                         "PRF_HMAC_SHA2_512"};

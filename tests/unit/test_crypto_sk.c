@@ -454,6 +454,35 @@ static void pair_data_lengths(struct crypto *c, const struct pair *p)
 	free(b.p);
 }
 
+/* Authentic, but without even a Pad Length octet (RFC 7296 3.14). */
+static void pair_nothing_inside(struct crypto *c, const struct pair *p)
+{
+	struct sk_keys k = pair_keys(p);
+	struct block b = block_new((size_t)AAD + p->iv + p->icv);
+	uint8_t full[64];
+	const char *tag = p->encr == ENCR_CHACHA20_POLY1305
+	                          ? "9d672f53f0ad3e94a3c0b953c96de80e"
+	                          : "2c98a296178376ebbec1525fee2693ac";
+	for (size_t i = 0; i < AAD; i++)
+		b.p[i] = (uint8_t)i;
+	for (size_t i = 0; i < p->iv; i++)
+		b.p[AAD + i] = (uint8_t)i;
+	if (p->a_len) {
+		uint16_t id = p->a_len == 20 ? PRF_HMAC_SHA1 : p->a_len == 32 ? PRF_HMAC_SHA2_256
+		              : p->a_len == 48 ? PRF_HMAC_SHA2_384 : PRF_HMAC_SHA2_512;
+		assert_int_equal(prf(c, id, SPAN(k.a.b, k.a.len), &SPAN(b.p, AAD + p->iv), 1, full), 0);
+	} else { /* python: the tag over nothing, for a key of 256 bits, salt and IV that count from 0 */
+		struct block t = unhex(tag);
+		memcpy(full, t.p, t.n);
+		free(t.p);
+		for (size_t i = 0; i < k.e.len; i++)
+			k.e.b[i] = (uint8_t)i;
+	}
+	memcpy(b.p + AAD + p->iv, full, p->icv);
+	assert_refused(c, &k, b, AAD);
+	free(b.p);
+}
+
 /* Two seals of the same octets differ in their IV, and so everywhere behind it. */
 static void pair_fresh_iv(struct crypto *c, const struct pair *p)
 {
@@ -473,6 +502,7 @@ static void test_bit_flips(void **state) { assert_int_equal(each_pair(*state, pa
 static void test_cuts(void **state) { assert_int_equal(each_pair(*state, pair_cuts), PAIRS); }
 static void test_keys_wrong(void **state) { assert_int_equal(each_pair(*state, pair_keys_wrong), PAIRS); }
 static void test_data_lengths(void **state) { assert_int_equal(each_pair(*state, pair_data_lengths), PAIRS); }
+static void test_nothing_inside(void **state) { assert_int_equal(each_pair(*state, pair_nothing_inside), PAIRS); }
 static void test_fresh_iv(void **state) { assert_int_equal(each_pair(*state, pair_fresh_iv), PAIRS); }
 
 /* All transform IDs and key lengths that could be meant: exactly the pairs above are taken. */
@@ -505,7 +535,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_bit_flips),
 		cmocka_unit_test(test_cuts),         cmocka_unit_test(test_keys_wrong),
 		cmocka_unit_test(test_data_lengths), cmocka_unit_test(test_fresh_iv),
-		cmocka_unit_test(test_supported),
+		cmocka_unit_test(test_supported),    cmocka_unit_test(test_nothing_inside),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
