@@ -23,8 +23,8 @@ static void *grow(struct conf_builder *b, void *array, size_t *cap, size_t n, si
 		b->bad = true;
 		return NULL;
 	}
-	if (n)
-		memcpy(p, array, n * size);
+	if (*cap)
+		memcpy(p, array, *cap * size);
 	mem_put(b->mem, array, *cap * size);
 	*cap = want;
 	return p;

@@ -2,6 +2,7 @@
 #ifndef CONFIG_PARTS_H
 #define CONFIG_PARTS_H
 
+#include "config/arena.h"
 #include "config/build.h"
 #include "config/config.h"
 
@@ -11,7 +12,10 @@ struct config_job {
 	struct conf_builder *build;
 	struct psk_set *psks;
 	struct diags *d;
+	struct arena arena;       /* for what must outlive a part */
 	unsigned n_files;         /* read so far, at most CONFIG_FILES_MAX */
+	const char *config_file;  /* starter.config_file of strongswan.conf, NULL = not set */
+	const char *secrets_file; /* charon.plugins.stroke.secrets_file, NULL = not set */
 };
 
 /* Reads a file for the job: counts it, notes it in conf->files, drops a UTF-8 byte
@@ -23,6 +27,10 @@ int config_read(struct config_job *j, const char *path, struct config_text *out)
 int config_load_gretel(struct config_job *j, const char *path) MUST_USE;
 /* ipsec.c: the same from an ipsec.conf; builder.setup already holds strongswan.conf's values. */
 int config_load_ipsec(struct config_job *j, const char *path) MUST_USE;
+/* strongswan.c: reads a strongswan.conf with its includes into builder.setup, config_file and
+ * secrets_file. What is wrong in it is diagnosed and left out; 0, or -errno when the file cannot
+ * be read (-ENOENT without a diagnostic), or -ENOMEM. */
+int config_load_strongswan(struct config_job *j, const char *path) MUST_USE;
 /* secrets.c: adds the PSKs of a file in the grammar of ipsec.secrets. Bad entries are
  * diagnosed and left out; 0, or -errno when the file cannot be read, or -ENOMEM. */
 int config_load_secrets(struct config_job *j, const char *path) MUST_USE;

@@ -1,0 +1,237 @@
+/* The front door's way: which file, in which language, with which neighbours. */
+#include "config/parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_TEXT = 4096 };
+
+static const char gretel_conf[] = GRETEL_SYSCONFDIR "/gretel/gretel.conf";
+static const char *const swan_dirs[] = {"/etc", "/etc/strongswan"}; /* Debian's place, Red Hat's place */
+
+int config_read(struct config_job *j, const char *path, struct config_text *out)
+{
+	*out = (struct config_text){0};
+	if (j->n_files >= CONFIG_FILES_MAX) {
+		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "more than %d files are included", CONFIG_FILES_MAX);
+		return -EMFILE;
+	}
+	int err = j->io->read(j->io, path, out);
+	if (!err && out->n > CONFIG_FILE_MAX)
+		err = -EFBIG;
+	if (!err && memchr(out->s, 0, out->n)) {
+		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "holds a zero octet: this is no text (UTF-16?)");
+		err = -EINVAL;
+	} else if (err && err != -ENOENT && err != -ENOMEM) {
+		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "cannot be read: %s", strerror(-err));
+	}
+	if (err) {
+		if (out->s)
+			explicit_bzero(out->s, out->n);
+		free(out->s);
+		*out = (struct config_text){0};
+		return err;
+	}
+	j->n_files++;
+	conf_builder_file(j->build, path);
+	if (out->n >= 3 && memcmp(out->s, "\xef\xbb\xbf", 3) == 0) {
+		out->n -= 3;
+		memmove(out->s, out->s + 3, out->n + 1);
+	}
+	return 0;
+}
+
+/* Whether a file can be opened at all; anything but "there is none" is for the reader to tell. */
+static bool exists(struct config_job *j, const char *path)
+{
+	struct config_text t = {0};
+	int err = j->io->read(j->io, path, &t);
+	if (t.s)
+		explicit_bzero(t.s, t.n);
+	free(t.s);
+	return err != -ENOENT && err != -ENOTDIR;
+}
+
+/* "FILE" in the directory of path. */
+static const char *neighbour(struct config_job *j, const char *path, const char *file)
+{
+	const char *slash = strrchr(path, '/');
+	size_t dir = slash ? (size_t)(slash - path) + 1 : 0, n = strlen(file);
+	char *out = arena_get(&j->arena, dir + n + 1);
+	if (out) {
+		memcpy(out, path, dir);
+		memcpy(out + dir, file, n);
+	}
+	return out ? out : file;
+}
+
+/* The neighbour when it exists, else the one of /etc. */
+static const char *with(struct config_job *j, const char *path, const char *file, const char *etc)
+{
+	const char *near = neighbour(j, path, file);
+	return exists(j, near) ? near : etc;
+}
+
+/* Whether a file of unknown name is an ipsec.conf: it has a header at column 0, which libconfig
+ * cannot have. */
+static bool is_ipsec(struct config_job *j, const char *path)
+{
+	static const char *const header[] = {"conn ", "conn\t", "config setup", "ca ", "ca\t"};
+	const char *name = strrchr(path, '/');
+	struct config_text t = {0};
+	bool found = false;
+	name = name ? name + 1 : path;
+	if (strcmp(name, "ipsec.conf") == 0 || strcmp(name, "gretel.conf") == 0)
+		return name[0] == 'i';
+	if (j->io->read(j->io, path, &t) == 0) {
+		for (const char *line = t.s; line && !found; line = strchr(line, '\n'), line += line ? 1 : 0) {
+			for (size_t i = 0; i < ARRAY_LEN(header); i++)
+				found = found || strncmp(line, header[i], strlen(header[i])) == 0;
+		}
+		explicit_bzero(t.s, t.n);
+	}
+	free(t.s);
+	return found;
+}
+
+/* A file that must be there is missing. */
+static int tell_missing(struct config_job *j, const char *path, int err)
+{
+	if (err == -ENOENT)
+		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "there is no such file");
+	return err;
+}
+
+/* strongswan.conf may be missing, ipsec.secrets is missed. */
+static int load_swan_options(struct config_job *j, const char *path)
+{
+	int err = config_load_strongswan(j, path);
+	return err == -ENOMEM ? err : 0;
+}
+
+/* At a reload the keys in use are better than none. */
+static int load_swan_secrets(struct config_job *j, const char *path)
+{
+	int err = config_load_secrets(j, path);
+	if (err == -ENOENT)
+		diag_add(j->d, j->where->running ? DIAG_ERROR : DIAG_WARNING, path, 0, NULL,
+		         "there is no such file, so there are no pre-shared keys");
+	return err == -ENOMEM || j->where->running ? err : 0;
+}
+
+/* An ipsec.conf with its neighbours; strongswan.conf was read. */
+static int load_swan(struct config_job *j, const char *path)
+{
+	const char *secrets = j->where->secrets ? j->where->secrets : j->secrets_file;
+	j->build->source = CONF_IPSEC;
+	int err = tell_missing(j, path, config_load_ipsec(j, path));
+	if (err)
+		return err;
+	return load_swan_secrets(j, secrets ? secrets : with(j, path, "ipsec.secrets", "/etc/ipsec.secrets"));
+}
+
+static int load_given(struct config_job *j, const char *path)
+{
+	if (!exists(j, path))
+		return tell_missing(j, path, -ENOENT);
+	if (!is_ipsec(j, path)) {
+		j->build->source = CONF_GRETEL;
+		return config_load_gretel(j, path);
+	}
+	const char *swan = j->where->strongswan;
+	int err = load_swan_options(j, swan ? swan : with(j, path, "strongswan.conf", "/etc/strongswan.conf"));
+	return err ? err : load_swan(j, path);
+}
+
+/* The order of the front door. */
+static int load_found(struct config_job *j)
+{
+	char path[PATH_TEXT];
+	if (exists(j, gretel_conf)) {
+		j->build->source = CONF_GRETEL;
+		return config_load_gretel(j, gretel_conf);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(swan_dirs); i++) {
+		struct conf_setup fresh;
+		conf_setup_defaults(&fresh);
+		j->build->setup = fresh;
+		j->config_file = j->secrets_file = NULL;
+		snprintf(path, sizeof path, "%s/strongswan.conf", swan_dirs[i]);
+		int err = load_swan_options(j, j->where->strongswan ? j->where->strongswan : path);
+		if (err)
+			return err;
+		snprintf(path, sizeof path, "%s/ipsec.conf", swan_dirs[i]);
+		const char *conf = j->config_file ? j->config_file : path;
+		if (exists(j, conf))
+			return load_swan(j, conf);
+	}
+	diag_add(j->d, DIAG_ERROR, NULL, 0, NULL, "there is no configuration: looked for %s, /etc/ipsec.conf and "
+	         "/etc/strongswan/ipsec.conf", gretel_conf);
+	return -ENOENT;
+}
+
+/* A conn that became unusable goes on as it was. */
+static void keep_running(struct config_job *j)
+{
+	const struct conf *was = j->where->running;
+	for (size_t i = 0; was && i < j->build->n_refused; i++) {
+		const char *name = conf_builder_text(j->build, j->build->refused[i].name);
+		int at = conf_find(was, name);
+		if (at < 0)
+			continue;
+		struct tunnel_conf t = *conf_tunnel(was, (uint32_t)at);
+		t.kept = true;
+		diag_add(j->d, DIAG_WARNING, NULL, 0, NULL, "conn %s goes on as it was before this reload", name);
+		conf_builder_carry(j->build, was, &t);
+	}
+}
+
+/* A tunnel without a key will fail at the first packet; better to say it now. */
+static void check_keys(struct config_job *j)
+{
+	const struct conf_builder *b = j->build;
+	size_t one;
+	for (size_t i = 0; i < b->n_tunnels; i++) {
+		const struct tunnel_conf *t = &b->tunnel[i];
+		if (t->kind != TUNNEL_TRANSPORT || !t->local.id_set || !t->remote.id_set || t->remote.id.type == ID_ANY)
+			continue;
+		if (psk_candidates(j->psks, &t->local.id, &t->remote.id, &one, 1))
+			continue;
+		char me[IDENT_TEXT], peer[IDENT_TEXT];
+		struct sbuf m = SB(me), p = SB(peer);
+		sb_ident(&m, &t->local.id);
+		sb_ident(&p, &t->remote.id);
+		diag_add(j->d, DIAG_WARNING, NULL, 0, NULL, "conn %s: no pre-shared key is for %s or %s",
+		         conf_builder_text(b, t->name), me, peer);
+	}
+}
+
+int config_load(const struct config_paths *where, struct config_files *io, struct conf **conf,
+                struct psk_set *psks, struct diags *d)
+{
+	struct conf_builder build;
+	struct config_job j = {.where = where, .io = io, .build = &build, .psks = psks, .d = d};
+	*conf = NULL;
+	psk_set_fini(psks);
+	arena_init(&j.arena, d->mem);
+	conf_builder_init(&build, d->mem, CONF_IPSEC);
+	int err = where->file ? load_given(&j, where->file) : load_found(&j);
+	if (!err) {
+		keep_running(&j);
+		check_keys(&j);
+		err = conf_builder_finish(&build, conf);
+	}
+	if (err == -ENOMEM)
+		diag_add(d, DIAG_ERROR, NULL, 0, NULL, "there is not enough memory");
+	else if (err && (err != -ENOENT || j.n_files))
+		err = -EINVAL;
+	if (err)
+		psk_set_fini(psks);
+	conf_builder_fini(&build);
+	arena_fini(&j.arena);
+	return err;
+}
+
+void config_free(struct conf *conf) { free(conf); }
