@@ -165,8 +165,8 @@ enum wire_err ike_sa_decode(struct span body, struct proposals *out)
 			err = proposal_decode(&sub, &p, &usable);
 		if (err)
 			return err;
-		/* RFC 7296 3.3.1: numbered from 1 upwards. The answer to an offer holds one proposal of any number; a number
-		 * that comes twice would make the answer ambiguous, a gap does no harm */
+		/* RFC 7296 3.3.1: numbered from 1 upwards. The answer to an offer holds one proposal of any
+		 * number; a number that comes twice would make the answer ambiguous, a gap does no harm */
 		if (p.number <= number)
 			return WIRE_SYNTAX;
 		number = p.number;

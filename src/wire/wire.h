@@ -70,10 +70,12 @@ enum wire_err {
 };
 const char *wire_err_name(enum wire_err e);
 
-/* Header: 28 octets, length field equal to n, SPIi not zero. */
+/* Header: 28 octets, length field equal to n, SPIi not zero. Major version 0 or 1: WIRE_UNKNOWN. With every code but
+ * WIRE_SHORT all fields of *out are those of the datagram. */
 enum wire_err ike_hdr_decode(struct span datagram, struct ike_hdr *out) MUST_USE;
 /* The chain of payloads that begins with type `first`. An SK or SKF payload ends the chain (RFC 7296 3.14) and
- * must be last. Unknown types without the critical bit are skipped (counted neither). */
+ * must be last. Unknown types without the critical bit are skipped (counted neither). An SK or SKF inside SK looks like
+ * any other payload here: the caller forbids it. On an error *out is of no use but for unknown_critical. */
 enum wire_err ike_payloads_decode(uint8_t first, struct span body, struct ike_payloads *out) MUST_USE;
 /* First payload of a type; NULL when absent. */
 const struct ike_payload *ike_payload_find(const struct ike_payloads *p, uint8_t type);
@@ -82,13 +84,15 @@ const struct ike_payload *ike_payload_find(const struct ike_payloads *p, uint8_t
 /* SA (3.3). Transforms with unknown attributes or of unknown kind are kept out, a proposal whose
  * SPI size is wrong for its protocol is WIRE_SYNTAX. Proposals above PROPOSALS_MAX and transforms above
  * TRANSFORMS_MAX of one proposal are skipped, not an error. A proposal left without a transform of a type that it had
- * offered must not match as if it had offered none: such a proposal is dropped. */
+ * offered must not match as if it had offered none: such a proposal is dropped, and so is one of an unknown protocol or
+ * with an unknown transform type (3.3.6). out->n may be 0: NO_PROPOSAL_CHOSEN. Transform IDs outside algo_table() are kept,
+ * they match nothing. Proposal numbers: above 0, rising. */
 enum wire_err ike_sa_decode(struct span body, struct proposals *out) MUST_USE;
 
 struct ike_ke { uint16_t group; struct span data; };
 enum wire_err ike_ke_decode(struct span body, struct ike_ke *out) MUST_USE;
 
-/* ID (3.5). `whole` is the body as it enters the AUTH computation: type, RESERVED, data. */
+/* ID (3.5). Type 0 (our ID_ANY) is WIRE_SYNTAX, a type that RFC 7296 does not define WIRE_UNKNOWN. `whole` is the body as it enters the AUTH computation: type, RESERVED, data. */
 struct ike_id { uint8_t type; struct span data; struct span whole; };
 enum wire_err ike_id_decode(struct span body, struct ike_id *out) MUST_USE;
 
@@ -98,7 +102,7 @@ enum wire_err ike_auth_decode(struct span body, struct ike_auth *out) MUST_USE;
 enum wire_err ike_nonce_decode(struct span body, struct span *out) MUST_USE; /* 16..256 octets */
 
 struct ike_notify {
-	uint8_t proto;  /* enum proto_id or 0 */
+	uint8_t proto;  /* enum proto_id or 0; always 0 without an SPI (3.10). With ESP and AH spi.n is 4 */
 	uint16_t type;
 	struct span spi, data;
 };
@@ -116,11 +120,11 @@ uint32_t ike_delete_spi(const struct ike_delete *d, uint16_t i);
 enum { IKE_TS_MAX = 16 };
 struct ike_ts {
 	uint8_t proto;               /* 0 = any */
-	uint16_t port_lo, port_hi;
+	uint16_t port_lo, port_hi;   /* lo <= hi, or OPAQUE: 65535, 0 (3.13.1) */
 	struct addr lo, hi;          /* same family */
 };
 struct ike_ts_list { uint8_t n; struct ike_ts v[IKE_TS_MAX]; };
-/* Selectors of unknown type are skipped; lo > hi is WIRE_SYNTAX; more than IKE_TS_MAX: the rest is skipped. */
+/* Selectors of unknown type are skipped (out->n may be 0); lo > hi is WIRE_SYNTAX; more than IKE_TS_MAX: the rest is skipped. */
 enum wire_err ike_ts_decode(struct span body, struct ike_ts_list *out) MUST_USE;
 
 /* SKF (RFC 7383 2.5): the cleartext numbers in front of the IV. */
@@ -128,7 +132,8 @@ struct ike_skf { uint16_t number, total; };
 enum wire_err ike_skf_decode(struct span body, struct ike_skf *out) MUST_USE;
 
 /* --- Encoding --- */
-/* One message under construction. Payload functions chain themselves; ike_enc_finish sets lengths. */
+/* One message under construction. Payload functions chain themselves; ike_enc_finish sets lengths. What may not be sent
+ * (an empty KE, a nonce out of range, an SPI of zero, ID_ANY, ...) fails the writer: look at wr_ok() at the end. */
 struct ike_enc {
 	struct wr *w;
 	size_t start;        /* of the IKE header in w */
@@ -140,7 +145,7 @@ struct ike_enc {
 };
 
 void ike_enc_begin(struct ike_enc *e, struct wr *w, const struct ike_hdr *h); /* h->next and h->length are ignored */
-void ike_enc_sa(struct ike_enc *e, const struct proposals *p);
+void ike_enc_sa(struct ike_enc *e, const struct proposals *p); /* a proposal numbered 0 gets its place, from 1 */
 void ike_enc_ke(struct ike_enc *e, uint16_t group, struct span data);
 void ike_enc_nonce(struct ike_enc *e, struct span nonce);
 void ike_enc_id(struct ike_enc *e, uint8_t payload_type, const struct ident *id);
@@ -159,8 +164,9 @@ struct span ike_enc_inner(const struct ike_enc *e, uint8_t *first);
 void ike_enc_skf_begin(struct ike_enc *e, uint8_t inner_first, uint16_t number, uint16_t total, size_t iv_len);
 /* A piece of plaintext inside SKF, as ike_enc_inner gave it. */
 void ike_enc_octets(struct ike_enc *e, struct span piece);
-/* Pads the inside to a multiple of block (with pad length octet, RFC 7296 3.14), leaves icv_len octets, sets all lengths.
- * *aad_len: octets from the header to the IV; *data_len: padded plaintext. Ready for sk_seal on e->w->base + e->start. */
+/* Pads the inside to a multiple of block (with pad length octet, RFC 7296 3.14), leaves icv_len octets, sets all
+ * lengths. *aad_len: octets from the header to the IV; *data_len: padded plaintext; both 0 when the writer failed.
+ * Ready for sk_seal on e->w->base + e->start. */
 void ike_enc_sk_end(struct ike_enc *e, size_t block, size_t icv_len, size_t *aad_len, size_t *data_len);
 /* Ends a message without SK: sets the header's length. */
 void ike_enc_finish(struct ike_enc *e);

@@ -1,6 +1,6 @@
 /* A datagram as an IKE message: header, chain, every body, the text; and what decodes must encode and decode to the
- * same. Each input is tried as it is, then with a header that says what the decoder wants to hear, then, from its second
- * octet on, as the plaintext of an SK payload whose first payload has the type of the first octet. */
+ * same. Each input is tried as it is, then with a header that says what the decoder wants to hear, then, from its
+ * second octet on, as the plaintext of an SK payload whose first payload has the type of the first octet. */
 #include "fuzz.h"
 
 #include "../unit/test_wire_util.h"

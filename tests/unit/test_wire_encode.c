@@ -75,7 +75,8 @@ static void test_octets(void **state)
 	ike_enc_ts(&e, P_TSR, &ts);
 	ike_enc_finish(&e);
 	assert_octets(&w, "0102030405060708 1112131415161718 21 20 23 08 00000001 000000e3"
-	                  "2200002c 00000028 01030403 c0ffee01 0300000c 0100000c 800e0100 03000008 0300000c 00000008 05000000"
+	                  "2200002c 00000028 01030403 c0ffee01"
+	                  "0300000c 0100000c 800e0100 03000008 0300000c 00000008 05000000"
 	                  "2800000b 001f0000 010203"
 	                  "23000014 0102030405060708090a0b0c0d0e0f10"
 	                  "2400000a 02000000 6777"
@@ -266,9 +267,12 @@ static void test_fragments(void **state)
 
 /* What may not be sent: the writer fails and stays failed. */
 enum bad {
-	BAD_MAJOR, BAD_MINOR, BAD_NO_PROPOSAL, BAD_PROPOSALS, BAD_NO_TRANSFORM, BAD_TRANSFORMS, BAD_SPI_LEN, BAD_ESP_SPI,
-	BAD_IKE_SPI, BAD_KE, BAD_NONCE_SHORT, BAD_NONCE_LONG, BAD_ID_ANY, BAD_ID_SUBNET, BAD_ID_SUBNET6, BAD_ID_LEN, BAD_AUTH,
-	BAD_SPI_256, BAD_NO_TS, BAD_TS_MANY, BAD_TS_FAMILY, BAD_TS_NONE, BAD_FRAGMENT_0, BAD_FRAGMENT_OF, BAD_LONG, BAD_TOTAL,
+	BAD_MAJOR, BAD_MINOR, BAD_NO_PROPOSAL, BAD_PROPOSALS, BAD_NO_TRANSFORM, BAD_TRANSFORMS, BAD_SPI_LEN,
+	BAD_ESP_SPI,
+	BAD_IKE_SPI, BAD_KE, BAD_NONCE_SHORT, BAD_NONCE_LONG, BAD_ID_ANY, BAD_ID_SUBNET, BAD_ID_SUBNET6, BAD_ID_LEN,
+	BAD_AUTH,
+	BAD_SPI_256, BAD_NO_TS, BAD_TS_MANY, BAD_TS_FAMILY, BAD_TS_NONE, BAD_FRAGMENT_0, BAD_FRAGMENT_OF, BAD_LONG,
+	BAD_TOTAL,
 	BAD_PAD, BAD_N
 };
 
@@ -396,8 +400,22 @@ static void test_limits(void **state)
 		assert_int_equal(wr_ok(&w), more == 0);
 	}
 	struct wr w = wr_init(room, sizeof room);
+	struct ike_hdr h = header;
+	struct proposals sa = {.n = PROPOSALS_MAX};
+	struct ike_ts_list ts = {.n = IKE_TS_MAX};
+	struct ident id = {.type = ID_KEY_ID, .len = IDENT_MAX};
 	struct ike_enc e;
-	ike_enc_begin(&e, &w, &header);
+	for (unsigned i = 0; i < PROPOSALS_MAX; i++) {
+		sa.p[i] = esp_offer().p[0];
+		sa.p[i].n = TRANSFORMS_MAX;
+	}
+	for (unsigned i = 0; i < IKE_TS_MAX; i++)
+		ts.v[i] = gre().v[0];
+	h.major = h.minor = 15;
+	ike_enc_begin(&e, &w, &h);
+	ike_enc_sa(&e, &sa);
+	ike_enc_ts(&e, P_TSI, &ts);
+	ike_enc_id(&e, P_IDI, &id);
 	ike_enc_notify(&e, PROTO_ESP, SPAN(big, 255), N_REKEY_SA, SPAN(NULL, 0));
 	ike_enc_nonce(&e, SPAN(big, 16));
 	ike_enc_nonce(&e, SPAN(big, 256));

@@ -94,6 +94,14 @@ static void test_message(void **state)
 	b = SB(text);
 	sb_ike_message(&b, &h, NULL, NULL);
 	assert_string_equal(text, "IKE_AUTH response 4294967295 [ ]");
+	/* Inside SK takes the place of SK or SKF, what stands in front of it stays. */
+	struct ike_payloads in = {.n = 2};
+	in.v[0].type = P_SA;
+	in.v[1].type = P_EAP + 1;
+	p.v[3].type = P_V;
+	b = SB(text);
+	sb_ike_message(&b, &h, &p, &in);
+	assert_string_equal(text, "IKE_AUTH response 4294967295 [ N(?) V SA (49) ]");
 	char small[20];
 	b = SB(small);
 	sb_ike_message(&b, &h, &p, &p);

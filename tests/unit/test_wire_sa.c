@@ -57,8 +57,10 @@ static const struct row rows[] = {
 	{"says more, is last", "02000024 01010003" IKE3, WIRE_SYNTAX, NULL},
 	{"says last, more follow", "00000024 01010003" IKE3 "00000024 02010003" IKE3, WIRE_SYNTAX, NULL},
 	{"3 for a proposal", "03000024 01010003" IKE3 "00000024 02010003" IKE3, WIRE_SYNTAX, NULL},
-	{"transform says last, more follow", "00000024 01010003" AES256("00") PRF256("03") GROUP14("00"), WIRE_SYNTAX, NULL},
-	{"transform says more, is last", "00000024 01010003" AES256("03") PRF256("03") GROUP14("03"), WIRE_SYNTAX, NULL},
+	{"transform says last, more follow",
+	 "00000024 01010003" AES256("00") PRF256("03") GROUP14("00"), WIRE_SYNTAX, NULL},
+	{"transform says more, is last",
+	 "00000024 01010003" AES256("03") PRF256("03") GROUP14("03"), WIRE_SYNTAX, NULL},
 	{"2 for a transform", "00000024 01010003" AES256("02") PRF256("03") GROUP14("00"), WIRE_SYNTAX, NULL},
 
 	{"IKE with 4 octets of SPI", "00000028 01010403 c0ffee01" IKE3, WIRE_SYNTAX, NULL},
@@ -68,6 +70,7 @@ static const struct row rows[] = {
 	{"ESP SPI zero", "00000028 01030403 00000000" ESP3, WIRE_SYNTAX, NULL},
 	{"IKE SPI zero", "0000002c 01010803 0000000000000000" IKE3, WIRE_SYNTAX, NULL},
 	{"SPI beyond", "0000000a 01030401 c0ff", WIRE_SHORT, NULL},
+	{"SPI beyond, no transform", "0000000a 01030400 c0ff", WIRE_SHORT, NULL},
 	{"protocol 0", "00000024 01000003" IKE3, WIRE_OK, ""},
 	{"protocol 4, SPI of 2", "00000026 01040203 0000" IKE3, WIRE_OK, ""},
 	{"protocol 4, SPI beyond", "0000000a 01040401 0000", WIRE_SHORT, NULL},
@@ -87,21 +90,29 @@ static const struct row rows[] = {
 	{"unknown TLV attribute on one of two",
 	 "00000036 01010004 03000012 0100000c 00630002 0001 800e0100" AES128("03") PRF256("03") GROUP14("00"), WIRE_OK,
 	 " #1 proto=1 spi=0: 1:12/128 2:5 4:14"},
-	{"empty TLV attribute on the only one", "00000028 01010003 03000010 0100000c 800e0100 00630000" PRF256("03") GROUP14("00"),
+	{"empty TLV attribute on the only one",
+	 "00000028 01010003 03000010 0100000c 800e0100 00630000" PRF256("03") GROUP14("00"),
 	 WIRE_OK, ""},
-	{"unknown attribute on the only group", "00000028 01010003" AES256("03") PRF256("03") "0000000c 0400000e 80630001",
+	{"unknown attribute on the only group",
+	 "00000028 01010003" AES256("03") PRF256("03") "0000000c 0400000e 80630001",
 	 WIRE_OK, ""},
-	{"unknown attribute on the only INTEG", "0000002c 01030403 c0ffee01" AES256("03") "0300000c 0300000c 80630001" NOESN("00"),
+	{"unknown attribute on the only INTEG",
+	 "0000002c 01030403 c0ffee01" AES256("03") "0300000c 0300000c 80630001" NOESN("00"),
 	 WIRE_OK, ""},
-	{"key length twice", "00000028 01010003 03000010 0100000c 800e0100 800e0080" PRF256("03") GROUP14("00"), WIRE_OK, ""},
+	{"key length twice",
+	 "00000028 01010003 03000010 0100000c 800e0100 800e0080" PRF256("03") GROUP14("00"), WIRE_OK, ""},
 	{"key length 0 is not an absent one", "00000024 01010003 0300000c 0100000c 800e0000" PRF256("03") GROUP14("00"),
 	 WIRE_OK, ""},
-	{"transform type 6", "0000002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 06000023", WIRE_OK, ""},
-	{"transform type 0", "0000002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 00000001", WIRE_OK, ""},
-	{"transform type 241", "0000002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 f1000001", WIRE_OK, ""},
+	{"transform type 6",
+	 "0000002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 06000023", WIRE_OK, ""},
+	{"transform type 0",
+	 "0000002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 00000001", WIRE_OK, ""},
+	{"transform type 241",
+	 "0000002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 f1000001", WIRE_OK, ""},
 	{"the next proposal is good", "0200002c 01010004" AES256("03") PRF256("03") GROUP14("03") "00000008 06000023"
 	 "00000024 02010003" IKE3, WIRE_OK, " #2 proto=1 spi=0: 1:12/256 2:5 4:14"},
-	{"an algorithm that we do not have is kept", "00000028 01010004" CAMELLIA("03") CAMELLIA("03") PRF256("03") GROUP14("00"),
+	{"an algorithm that we do not have is kept",
+	 "00000028 01010004" CAMELLIA("03") CAMELLIA("03") PRF256("03") GROUP14("00"),
 	 WIRE_OK, " #1 proto=1 spi=0: 1:23 1:23 2:5 4:14"},
 };
 
@@ -201,7 +212,7 @@ static void test_many_transforms(void **state)
 	assert_int_equal(p->t[TRANSFORMS_MAX - 3].type, T_PRF);
 	assert_int_equal(p->t[TRANSFORMS_MAX - 2].type, T_INTEG);
 	assert_int_equal(p->t[TRANSFORMS_MAX - 1].type, T_DH);
-	/* 255 of which the group comes last and finds no room: a proposal that lost its group is no offer without one. */
+	/* 255 of which the group comes last and finds no room: what lost its group is no offer without one. */
 	assert_int_equal(decode_built(255, known_first, &sa), WIRE_OK);
 	assert_int_equal(sa.n, 0);
 	/* Unknown ones beyond the cap push out nothing. */

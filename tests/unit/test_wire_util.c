@@ -55,7 +55,8 @@ static void sb_sa(struct sbuf *b, const struct proposals *sa)
 {
 	for (uint8_t i = 0; i < sa->n; i++) {
 		const struct proposal *p = &sa->p[i];
-		sb_printf(b, " #%u proto=%u spi=%0*llx:", p->number, p->proto, p->spi_len * 2, (unsigned long long)p->spi);
+		sb_printf(b, " #%u proto=%u spi=%0*llx:", p->number, p->proto, p->spi_len * 2,
+		          (unsigned long long)p->spi);
 		for (uint8_t k = 0; k < p->n; k++) {
 			sb_printf(b, " %u:%u", p->t[k].type, p->t[k].id);
 			if (p->t[k].key_bits)
@@ -167,8 +168,8 @@ enum wire_err sb_wire_message(struct sbuf *b, struct span datagram, uint8_t inne
 	}
 	sb_ike_message(b, &h, &out, inner.p ? &in : NULL);
 	sb_printf(b, "\nspi_i=%016llx spi_r=%016llx next=%u version=%u.%u exchange=%u flags=%02x msg_id=%u length=%u\n",
-	          (unsigned long long)h.spi_i, (unsigned long long)h.spi_r, h.next, h.major, h.minor, h.exchange, h.flags,
-	          h.msg_id, h.length);
+	          (unsigned long long)h.spi_i, (unsigned long long)h.spi_r, h.next, h.major, h.minor, h.exchange,
+	          h.flags, h.msg_id, h.length);
 	for (uint8_t i = 0; i < out.n; i++)
 		sb_wire_payload(b, &out.v[i]);
 	if (inner.p)
