@@ -85,14 +85,15 @@ const struct ike_payload *ike_payload_find(const struct ike_payloads *p, uint8_t
  * SPI size is wrong for its protocol is WIRE_SYNTAX. Proposals above PROPOSALS_MAX and transforms above
  * TRANSFORMS_MAX of one proposal are skipped, not an error. A proposal left without a transform of a type that it had
  * offered must not match as if it had offered none: such a proposal is dropped, and so is one of an unknown protocol or
- * with an unknown transform type (3.3.6). out->n may be 0: NO_PROPOSAL_CHOSEN. Transform IDs outside algo_table() are kept,
- * they match nothing. Proposal numbers: above 0, rising. */
+ * with an unknown transform type (3.3.6). out->n may be 0: NO_PROPOSAL_CHOSEN. Transform IDs outside algo_table() are
+ * kept, they match nothing. Proposal numbers: above 0, rising. */
 enum wire_err ike_sa_decode(struct span body, struct proposals *out) MUST_USE;
 
 struct ike_ke { uint16_t group; struct span data; };
 enum wire_err ike_ke_decode(struct span body, struct ike_ke *out) MUST_USE;
 
-/* ID (3.5). Type 0 (our ID_ANY) is WIRE_SYNTAX, a type that RFC 7296 does not define WIRE_UNKNOWN. `whole` is the body as it enters the AUTH computation: type, RESERVED, data. */
+/* ID (3.5). Type 0 (our ID_ANY) is WIRE_SYNTAX, a type that RFC 7296 does not define WIRE_UNKNOWN. `whole` is the
+ * body as it enters the AUTH computation: type, RESERVED, data. */
 struct ike_id { uint8_t type; struct span data; struct span whole; };
 enum wire_err ike_id_decode(struct span body, struct ike_id *out) MUST_USE;
 
@@ -124,7 +125,8 @@ struct ike_ts {
 	struct addr lo, hi;          /* same family */
 };
 struct ike_ts_list { uint8_t n; struct ike_ts v[IKE_TS_MAX]; };
-/* Selectors of unknown type are skipped (out->n may be 0); lo > hi is WIRE_SYNTAX; more than IKE_TS_MAX: the rest is skipped. */
+/* Selectors of unknown type are skipped (out->n may be 0); lo > hi is WIRE_SYNTAX; more than IKE_TS_MAX: the
+ * rest is skipped. */
 enum wire_err ike_ts_decode(struct span body, struct ike_ts_list *out) MUST_USE;
 
 /* SKF (RFC 7383 2.5): the cleartext numbers in front of the IV. */
