@@ -112,6 +112,7 @@ void tun_take_link(struct tunnel *t, struct step *s, const struct tun_link *link
 	if (t->link.ifindex != link->ifindex)
 		route(t, s, false);
 	t->link = *link;
+	t->lost = t->lost && link->ifindex == 0;
 	t->link.ours = tun_native(t) && strcmp(t->link.name, t->gre.name) == 0;
 }
 
@@ -128,7 +129,7 @@ enum tun_event tun_start(struct tunnel *t, struct step *s)
 {
 	t->local = tun_current(t)->local.addr;
 	t->remote = tun_current(t)->remote.addr;
-	t->received = t->look_again = false;
+	t->received = t->look_again = t->lost = false;
 	t->gre_ticket = t->find_ticket = t->probe_ticket = t->gre_failures = 0;
 	tun_set_why(t, "");
 	tun_clear_timer(t, s, TIMER_STATE);
@@ -283,6 +284,8 @@ enum tun_event tun_settle(struct tunnel *t, struct step *s)
 {
 	t->find_ticket = 0; /* the probe's answer may still come and is welcome */
 	tun_clear_timer(t, s, TIMER_STATE);
+	if (t->lost)
+		return EV_OURS_GONE;
 	tun_set_why(t, t->received ? "" : NOTHING_YET);
 	route(t, s, true);
 	done(t, s, true, t->received ? "up" : NOTHING_YET);
@@ -351,10 +354,10 @@ enum tun_event tun_link_gone(struct tunnel *t, struct step *s)
 
 enum tun_event tun_repair(struct tunnel *t, struct step *s)
 {
-	tun_note(t, s, NOTE_BAD, "GRE interface %s vanished; making it again", t->link.name);
+	tun_note(t, s, NOTE_BAD, "GRE interface %s vanished; making it again", t->gre.name);
 	tun_drop_link(t, s);
 	t->find_ticket = t->probe_ticket = 0;
-	t->look_again = false;
+	t->look_again = t->lost = false;
 	return tun_gre(t, s);
 }
 
@@ -369,7 +372,7 @@ enum tun_event tun_down(struct tunnel *t, struct step *s)
 	tun_set_why(t, why);
 	sb_printf(&b, "the SAs went down again%s%s", *why ? ": " : "", why);
 	done(t, s, false, text);
-	t->received = t->look_again = false;
+	t->received = t->look_again = t->lost = false;
 	t->gre_ticket = t->find_ticket = t->probe_ticket = t->gre_failures = 0;
 	tun_clear_timer(t, s, TIMER_STATE);
 	return lane_sync(t, s);

@@ -61,7 +61,8 @@ struct tunnel {
 	struct tun_link link;
 	bool made;               /* GRE_UP was asked for, GRE_DOWN not yet */
 	bool routed, received;
-	bool look_again;
+	bool look_again;         /* a FIND is under way and already out of date */
+	bool lost;               /* native GRE's interface went on the way up: made again as soon as that has ended */
 	uint32_t gre_ticket, find_ticket, probe_ticket;
 	uint32_t gre_failures;
 

@@ -340,8 +340,9 @@ static void on_link(struct tunnel *t, struct step *s)
 	if (BUG(!l))
 		return;
 	bool mine = t->link.ifindex && strncmp(t->link.name, l->name, sizeof l->name) == 0;
+	bool native = tun_native(t) && strncmp(t->gre.name, l->name, sizeof l->name) == 0;
 	bool renamed = t->link.ifindex && t->link.ifindex == l->ifindex;
-	if (!mine && !renamed && (t->link.ifindex || !l->ifindex))
+	if (!mine && !renamed && !native && (t->link.ifindex || !l->ifindex))
 		return;
 	if (s->acts->n + TUN_ROOM > TUN_ACTS_MAX) {
 		if (t->state == TUN_UP)
@@ -351,9 +352,11 @@ static void on_link(struct tunnel *t, struct step *s)
 	if (l->ifindex)
 		tun_step(t, EV_LINK, s);
 	else if (t->state == TUN_UP)
-		tun_step(t, t->link.ours ? EV_OURS_GONE : EV_LINK_GONE, s);
-	else
-		tun_drop_link(t, s); /* on the way up it is looked for anyway */
+		tun_step(t, native ? EV_OURS_GONE : EV_LINK_GONE, s);
+	else {
+		t->lost = native;
+		tun_drop_link(t, s);
+	}
 }
 
 static void on_link_of_all(struct tunnels *ts, struct step *s)
