@@ -30,6 +30,12 @@ struct span {
 	const uint8_t *p;
 	size_t n;
 };
+/* What is behind the first n octets; empty when there are not so many. */
+static inline struct span span_behind(struct span s, size_t n)
+{
+	return n >= s.n ? (struct span){0} : (struct span){.p = s.p + n, .n = s.n - n};
+}
+
 #define SPAN(ptr, len) ((struct span){.p = (const uint8_t *)(ptr), .n = (len)})
 
 #endif

@@ -35,7 +35,7 @@ uint32_t rd_u24(struct rd *r)
 uint16_t rd_u16(struct rd *r)
 {
 	const uint8_t *p = rd_take(r, 2);
-	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	return (uint16_t)(p ? p[0] << 8 | p[1] : 0);
 }
 
 uint8_t rd_u8(struct rd *r)

@@ -90,6 +90,7 @@ bool child_install(struct step *s, struct child *c, bool we_initiate)
 	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
 	a->ticket = c->wait.ticket;
 	a->install.child_id = c->id;
+	a->install.peer = c->sa->peer_id;
 	a->install.sa = c->p;
 	child_sa_wipe(&c->p); /* the kernel has the keys now, we need them no more */
 	return true;

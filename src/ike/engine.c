@@ -175,7 +175,7 @@ static void input_init_request(struct step *s, struct ike_payloads *pl)
 			resend_response(s);
 		return;
 	}
-	enum wire_err r = ike_payloads_decode(s->hdr.next, SPAN(s->d->data.p + IKE_HDR_LEN, s->d->data.n - IKE_HDR_LEN), pl);
+	enum wire_err r = ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), pl);
 	if (r != WIRE_OK || s->hdr.spi_r != 0) {
 		s->e->n.dropped_malformed++;
 		return;
@@ -192,7 +192,7 @@ static void input_init_response(struct step *s, struct ike_payloads *pl)
 		s->e->n.dropped_unknown_sa++;
 		return;
 	}
-	if (ike_payloads_decode(s->hdr.next, SPAN(s->d->data.p + IKE_HDR_LEN, s->d->data.n - IKE_HDR_LEN), pl) != WIRE_OK) {
+	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), pl) != WIRE_OK) {
 		s->e->n.dropped_malformed++;
 		return;
 	}
@@ -256,7 +256,7 @@ static void input_protected(struct step *s, struct ike_payloads *outer, struct i
 	if (event == EV_NONE || !window_admits(s))
 		return;
 	enum wire_err r;
-	if (ike_payloads_decode(s->hdr.next, SPAN(s->d->data.p + IKE_HDR_LEN, s->d->data.n - IKE_HDR_LEN), outer) !=
+	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), outer) !=
 	            WIRE_OK ||
 	    !open_sk(s, outer, inner, &r)) {
 		s->e->n.dropped_auth++;
@@ -291,6 +291,8 @@ void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct i
 	enum wire_err r = ike_hdr_decode(d->data, &s.hdr);
 	if (r != WIRE_OK) {
 		e->n.dropped_malformed++;
+		if (r == WIRE_VERSION && !(s.hdr.flags & IKE_F_RESPONSE)) /* RFC 7296 2.5 */
+			respond_clear(&s, N_INVALID_MAJOR_VERSION, SPAN(NULL, 0));
 		return;
 	}
 	if (s.hdr.exchange != IKE_SA_INIT)

@@ -93,7 +93,7 @@ struct ike_act {
 		struct { uint16_t prf; struct ident me, peer; struct span octets, auth; } verify;
 		struct { struct addr local, remote; uint32_t reqid, min, max; } spi;
 		struct { struct addr local, remote; uint32_t spi; } spi_free;
-		struct { uint32_t child_id; struct child_sa sa; } install;
+		struct { uint32_t child_id; struct ident peer; struct child_sa sa; } install;
 		struct { uint32_t child_id; struct child_sa sa; } move; /* sa without keys: new local, remote, encap ports */
 		struct { uint32_t child_id; uint32_t spi_in, spi_out; struct addr local, remote; } remove;
 		struct { int8_t level; const char *text; bool progress; } note;
@@ -200,6 +200,8 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out);
 /* Why a tunnel is not up, in one sentence; "" when it is. */
 const char *ike_why(const struct ike *e, uint32_t tunnel);
+/* Whether the tunnel is to be kept up: auto=start, or `up` was asked for. */
+bool ike_wanted(const struct ike *e, uint32_t tunnel);
 /* When the next attempt of a wanted tunnel starts; MONO_NEVER. */
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel);
 

@@ -209,8 +209,8 @@ struct ike {
 	mono_t cookie_since;
 	bool stopping;
 	struct ike_counters n;
-	mono_t note_second;      /* rate limit of notes that strangers cause */
-	uint32_t notes_left;
+	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
+	uint32_t notes_left, clears_left;
 	uint8_t buf[MSG_BUF];    /* the message under construction */
 	uint8_t open[MSG_BUF * 4 + 8]; /* the message being opened */
 };
@@ -351,6 +351,8 @@ void window_retransmit(struct step *s);
 void window_answered(struct step *s); /* our request got its response */
 void window_send(struct step *s, const struct blob *msg);
 void respond_error(struct step *s, uint16_t notify);
+/* To a request outside any SA: stateless, in the clear. */
+void respond_clear(struct step *s, uint16_t type, struct span data);
 dur_t window_interval(const struct conf_setup *c, uint32_t tries);
 
 /* --- natd.c --- */

@@ -74,6 +74,12 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 	return t->why;
 }
 
+bool ike_wanted(const struct ike *e, uint32_t tunnel)
+{
+	const struct tun *t = tun_find((struct ike *)e, tunnel);
+	return t && t->wanted;
+}
+
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)
 {
 	const struct tun *t = tun_find((struct ike *)e, tunnel);

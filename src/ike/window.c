@@ -146,3 +146,41 @@ void respond_error(struct step *s, uint16_t notify)
 	if (!out_response(s, &o))
 		s->e->n.dropped_malformed++;
 }
+
+static bool clear_allowed(struct step *s)
+{
+	enum { A_SECOND = 100 };
+	if (s->now - s->e->clear_second >= DUR_S(1)) {
+		s->e->clear_second = s->now;
+		s->e->clears_left = A_SECOND;
+	}
+	return s->e->clears_left > 0 && s->e->clears_left--;
+}
+
+/* Errors to strangers: at most a hundred a second; cookies are not errors, floods are what they are for. */
+void respond_clear(struct step *s, uint16_t type, struct span data)
+{
+	uint8_t buf[128];
+	struct wr w = wr_init(buf, sizeof buf);
+	struct ike_enc enc;
+	struct ike_hdr h = {
+		.spi_i = s->hdr.spi_i,
+		.spi_r = s->hdr.spi_r,
+		.major = 2,
+		.exchange = s->hdr.exchange,
+		.flags = IKE_F_RESPONSE,
+		.msg_id = s->hdr.msg_id,
+	};
+	ike_enc_begin(&enc, &w, &h);
+	ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), type, data);
+	ike_enc_finish(&enc);
+	const void *copy = wr_ok(&w) && (type == N_COOKIE || clear_allowed(s)) ? act_copy(s, buf, w.len) : NULL;
+	if (!copy)
+		return;
+	struct ike_act *a = act_add(s, IKE_ACT_SEND, NULL);
+	a->send.local = s->d->local;
+	a->send.remote = s->d->remote;
+	a->send.natt_port = s->d->natt_port;
+	a->send.data = SPAN(copy, w.len);
+	s->e->n.packets_out++;
+}

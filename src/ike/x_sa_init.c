@@ -199,27 +199,6 @@ enum verdict x_sa_init_i_notify(struct step *s)
 
 /* --- responder --- */
 
-/* An answer to a request for which no SA is made: stateless, in the clear. */
-static void answer_clear(struct step *s, uint16_t type, struct span data)
-{
-	uint8_t buf[128];
-	struct wr w = wr_init(buf, sizeof buf);
-	struct ike_enc enc;
-	struct ike_hdr h = {.spi_i = s->hdr.spi_i, .major = 2, .exchange = IKE_SA_INIT, .flags = IKE_F_RESPONSE};
-	ike_enc_begin(&enc, &w, &h);
-	ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), type, data);
-	ike_enc_finish(&enc);
-	const void *copy = wr_ok(&w) ? act_copy(s, buf, w.len) : NULL;
-	if (!copy)
-		return;
-	struct ike_act *a = act_add(s, IKE_ACT_SEND, NULL);
-	a->send.local = s->d->local;
-	a->send.remote = s->d->remote;
-	a->send.natt_port = s->d->natt_port;
-	a->send.data = SPAN(copy, w.len);
-	s->e->n.packets_out++;
-}
-
 /* Above the threshold of half-open SAs a request must prove that its source is real. */
 static bool cookie_demanded(struct step *s, struct span nonce)
 {
@@ -234,7 +213,7 @@ static bool cookie_demanded(struct step *s, struct span nonce)
 	size_t len;
 	cookie_make(e, s->d, s->hdr.spi_i, nonce, cookie, &len);
 	if (len)
-		answer_clear(s, N_COOKIE, SPAN(cookie, len));
+		respond_clear(s, N_COOKIE, SPAN(cookie, len));
 	return true;
 }
 
@@ -286,13 +265,13 @@ enum verdict x_sa_init_r(struct step *s)
 	struct tun *t = tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
 	if (!t) {
 		note_limited(s, "no tunnel for %s with a proposal of the peer, answering NO_PROPOSAL_CHOSEN", addr);
-		answer_clear(s, N_NO_PROPOSAL_CHOSEN, SPAN(NULL, 0));
+		respond_clear(s, N_NO_PROPOSAL_CHOSEN, SPAN(NULL, 0));
 		return V_WAIT;
 	}
 	if (b.ke.group != suite.dh) {
 		uint8_t group[2] = {(uint8_t)(suite.dh >> 8), (uint8_t)suite.dh};
 		note_limited(s, "%s proposes a KE of another DH group, asking for the one we chose", addr);
-		answer_clear(s, N_INVALID_KE_PAYLOAD, SPAN(group, 2));
+		respond_clear(s, N_INVALID_KE_PAYLOAD, SPAN(group, 2));
 		return V_WAIT;
 	}
 	s->sa = sa_new(s->e, false, &s->d->local, &s->d->remote, s->now);

@@ -1,0 +1,215 @@
+/* A new configuration in the ike role: names keep their numbers, config_diff says what each tunnel needs, and the children of
+ * an earlier life wait for their successors. */
+#include "config/config.h"
+#include "daemon/ike_role.h"
+
+#include <errno.h>
+#include <string.h>
+
+int names_init(struct ike_role *r)
+{
+	list_init(&r->orphans);
+	return hmap_init(&r->names_by_name, r->mem, rng_u64(crypto_rng()), rng_u64(crypto_rng()));
+}
+
+struct tun_name *name_find(struct ike_role *r, const char *name)
+{
+	struct hnode *n = hmap_first(&r->names_by_name, hmap_hash(&r->names_by_name, name, strlen(name)));
+	for (; n; n = hmap_next(n)) {
+		struct tun_name *t = CONTAINER_OF(n, struct tun_name, by_name);
+		if (strcmp(t->name, name) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+struct tun_name *name_by_id(struct ike_role *r, uint32_t id) { return id && id <= r->n_names ? r->names[id - 1] : NULL; }
+
+const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_name *n)
+{
+	return n && n->configured && r->conf ? conf_tunnel(r->conf, n->conf_index) : NULL;
+}
+
+static struct tun_name *name_new(struct ike_role *r, const char *name)
+{
+	struct tun_name **v = mem_get(r->mem, sizeof *v * (r->n_names + 1));
+	struct tun_name *t = mem_get(r->mem, sizeof *t);
+	if (!v || !t || strlen(name) > CONF_NAME_MAX) {
+		mem_put(r->mem, v, sizeof *v * (r->n_names + 1));
+		mem_put(r->mem, t, sizeof *t);
+		return NULL;
+	}
+	if (r->n_names)
+		memcpy(v, r->names, sizeof *v * r->n_names);
+	mem_put(r->mem, r->names, sizeof *v * r->n_names);
+	r->names = v;
+	v[r->n_names++] = t;
+	t->id = r->n_names;
+	memcpy(t->name, name, strlen(name) + 1);
+	hmap_add(&r->names_by_name, &t->by_name, hmap_hash(&r->names_by_name, name, strlen(name)));
+	return t;
+}
+
+/* --- children of an earlier life --- */
+
+void orphan_add(struct ike_role *r, const struct priv_msg *m)
+{
+	const struct e_child *e = m->body;
+	struct orphan *o = mem_get(r->mem, sizeof *o);
+	if (!o)
+		return;
+	memcpy(o->tunnel, e->tunnel, sizeof o->tunnel);
+	o->peer = e->peer;
+	o->sa = e->sa;
+	o->since = e->since;
+	list_add_tail(&r->orphans, &o->link);
+	role_logf(r, NOTE_CONTROL, "%s: the child SA %08x_i %08x_o of an earlier life forwards on", o->tunnel, o->sa.in.spi,
+	          o->sa.out.spi);
+}
+
+static void orphan_free(struct ike_role *r, struct orphan *o)
+{
+	list_del(&o->link);
+	mem_put(r->mem, o, sizeof *o);
+}
+
+void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct addr *remote)
+{
+	LIST_EACH(it, tmp, &r->orphans) {
+		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
+		if (!n || strcmp(o->tunnel, n->name) != 0 || !addr_eq(&o->sa.remote, remote))
+			continue;
+		/* Those that were handed over are removed by the engine, which also tells the peer. */
+		if (!o->handed_over && priv_child_remove(r->priv, 0, o->sa.in.spi) < 0)
+			role_logf(r, NOTE_ERROR, "%s: the old child SA %08x cannot be removed", o->tunnel, o->sa.in.spi);
+		orphan_free(r, o);
+	}
+}
+
+static void hand_over_orphans(struct ike_role *r, const struct tun_name *n, mono_t now)
+{
+	const struct tunnel_conf *t = name_conf(r, n);
+	LIST_EACH(it, tmp, &r->orphans) {
+		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
+		if (o->handed_over || strcmp(o->tunnel, n->name) != 0)
+			continue;
+		if (t->remote.n_hosts == 0 || (t->remote.host[0].kind != HOST_ADDR && t->remote.host[0].kind != HOST_NAME))
+			continue; /* many peers: the new child of the same address ends it */
+		struct ike_cmd cmd = {.type = IKE_CMD_ORPHAN, .tunnel = n->id, .id = o->sa.in.spi};
+		ike_command(r->ike, &cmd, now, &r->acts);
+		o->handed_over = true;
+	}
+}
+
+static void drop_stray_orphans(struct ike_role *r)
+{
+	LIST_EACH(it, tmp, &r->orphans) {
+		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
+		struct tun_name *n = name_find(r, o->tunnel);
+		if (n && n->configured && !n->held)
+			continue;
+		role_logf(r, NOTE_CONTROL, "%s: nobody wants the child SA %08x any more, removed", o->tunnel, o->sa.in.spi);
+		if (priv_child_remove(r->priv, 0, o->sa.in.spi) == 0)
+			orphan_free(r, o);
+	}
+}
+
+/* --- taking a configuration over --- */
+
+static void set_tunnel(struct ike_role *r, struct tun_name *n, bool start, mono_t now)
+{
+	const struct tunnel_conf *t = name_conf(r, n);
+	struct tun_fact f = {.type = TUN_FACT_CONF, .tunnel = n->id, .conf = r->conf, .t = t};
+	struct ike_cmd cmd = {.type = IKE_CMD_TUNNEL_SET, .tunnel = n->id, .held = n->held, .start = start,
+	                      .conf = r->conf, .t = t};
+	act_tunnel(r, &f, now);
+	ike_command(r->ike, &cmd, now, &r->acts);
+	hand_over_orphans(r, n, now);
+	act_run(r, now);
+}
+
+static void restart_tunnel(struct ike_role *r, struct tun_name *n, mono_t now)
+{
+	struct ike_cmd down = {.type = IKE_CMD_DOWN, .tunnel = n->id}, up = {.type = IKE_CMD_UP, .tunnel = n->id};
+	bool wanted = !n->held && ike_wanted(r->ike, n->id);
+	if (!wanted)
+		return;
+	ike_command(r->ike, &down, now, &r->acts);
+	act_run(r, now);
+	ike_command(r->ike, &up, now, &r->acts);
+	act_run(r, now);
+}
+
+static void drop_tunnel(struct ike_role *r, struct tun_name *n, mono_t now)
+{
+	struct ike_cmd cmd = {.type = IKE_CMD_TUNNEL_DEL, .tunnel = n->id};
+	struct tun_fact f = {.type = TUN_FACT_GONE, .tunnel = n->id};
+	n->configured = n->held = false;
+	ike_command(r->ike, &cmd, now, &r->acts);
+	act_run(r, now);
+	act_tunnel(r, &f, now);
+}
+
+static void apply_change(struct ike_role *r, const struct config_change *c, mono_t now)
+{
+	struct tun_name *n = name_find(r, c->name);
+	if (c->type == CONFIG_REMOVED) {
+		if (n)
+			drop_tunnel(r, n, now);
+		return;
+	}
+	bool fresh = !n || !n->configured;
+	if (!n && !(n = name_new(r, c->name))) {
+		role_logf(r, NOTE_ERROR, "%s: no memory", c->name);
+		return;
+	}
+	n->configured = true;
+	n->conf_index = (uint32_t)c->now;
+	if (c->type == CONFIG_CHANGED)
+		role_logf(r, NOTE_CONTROL, "%s: configuration changed%s", c->name,
+		          c->needs & (CONFIG_NEEDS_IKE | CONFIG_NEEDS_CHILD) ? ", it is set up anew" : "");
+	set_tunnel(r, n, fresh || c->type == CONFIG_CHANGED, now);
+	if (c->type == CONFIG_CHANGED && c->needs & (CONFIG_NEEDS_IKE | CONFIG_NEEDS_CHILD))
+		restart_tunnel(r, n, now);
+}
+
+static void take_held(struct ike_role *r, const struct conf *conf, const struct priv_msg *m)
+{
+	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
+		const char *name = conf_str(conf, conf_tunnel(conf, i)->name);
+		struct tun_name *n = name_find(r, name);
+		if (!n)
+			n = name_new(r, name);
+		if (n)
+			n->held = privsep_conf_held(m, i);
+	}
+}
+
+void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now)
+{
+	const struct e_conf *e = m->body;
+	const struct conf *conf = privsep_conf_map(m);
+	struct config_diff diff;
+	if (!conf) {
+		role_logf(r, NOTE_ERROR, "the configuration that priv sent is not sound");
+		return;
+	}
+	if (config_diff(r->conf, conf, &diff) < 0) {
+		privsep_conf_unmap(conf);
+		return;
+	}
+	take_held(r, conf, m);
+	const struct conf *old = r->conf;
+	r->conf = conf;
+	struct ike_cmd setup = {.type = IKE_CMD_SETUP, .conf = conf};
+	ike_command(r->ike, &setup, now, &r->acts);
+	act_run(r, now);
+	/* Unchanged tunnels too: the engines must let go of the old blob. */
+	for (size_t i = 0; i < diff.n; i++)
+		apply_change(r, &diff.change[i], now);
+	drop_stray_orphans(r);
+	if (e->reloaded)
+		role_logf(r, NOTE_CONTROL, diff.same ? "configuration reloaded, nothing changed" : "configuration reloaded");
+	config_diff_fini(&diff);
+	privsep_conf_unmap(old);
+}

@@ -1,0 +1,367 @@
+/* What administrators ask the ike role over the control socket: `up` and `down` end when the tunnel says so, `reload` when
+ * priv has, `log` when the client leaves. Documents are ike_ctl_status.c's. */
+#include "daemon/ike_ctl.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { UP_LIMIT_S = 10, DOWN_LIMIT_S = 35, RELOAD_LIMIT_S = 30 };
+
+/* --- who waits --- */
+
+struct waiter *waiter_new(struct ike_role *r, uint8_t kind, uint64_t client)
+{
+	for (size_t i = 0; i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if (w->kind != W_FREE)
+			continue;
+		*w = (struct waiter){.kind = kind, .client = client, .limit = MONO_NEVER};
+		return w;
+	}
+	control_end(r->ctl->server, client, CONTROL_BUSY, "too many clients wait already");
+	return NULL;
+}
+
+void waiter_end(struct ike_role *r, struct waiter *w, int code, const char *text)
+{
+	uint64_t client = w->client;
+	w->kind = W_FREE;
+	control_end(r->ctl->server, client, code, text);
+}
+
+uint32_t ctl_ticket(struct role_ctl *c)
+{
+	c->next_ticket = (c->next_ticket + 1) & ~(uint32_t)TICKET_MASK;
+	if (c->next_ticket == 0)
+		c->next_ticket = 1;
+	return c->next_ticket | TICKET_ROLE;
+}
+
+static void on_gone(void *ctx, uint64_t client)
+{
+	struct ike_role *r = ctx;
+	for (size_t i = 0; i < WAITERS; i++) {
+		if (r->ctl->waiter[i].client == client)
+			r->ctl->waiter[i].kind = W_FREE;
+	}
+}
+
+void ctl_progress(struct ike_role *r, uint32_t tunnel, const char *text)
+{
+	for (size_t i = 0; r->ctl && i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if ((w->kind == W_UP || w->kind == W_DOWN) && w->tunnel == tunnel)
+			control_line(r->ctl->server, w->client, text);
+	}
+}
+
+/* --- up and down --- */
+
+static void hold(struct ike_role *r, struct tun_name *n, bool held)
+{
+	if (n->held != held && priv_held_set(r->priv, 0, n->name, held) < 0)
+		role_logf(r, NOTE_ERROR, "%s: priv cannot be told that it is %s", n->name, held ? "held" : "free");
+	n->held = held;
+}
+
+static void command(struct ike_role *r, uint8_t type, uint32_t tunnel, uint32_t id, mono_t now)
+{
+	struct ike_cmd cmd = {.type = type, .tunnel = tunnel, .id = id};
+	ike_command(r->ike, &cmd, now, &r->acts);
+	act_run(r, now);
+}
+
+static void request_up(struct ike_role *r, uint64_t client, const struct control_args *a, mono_t now)
+{
+	struct tun_name *n = name_find(r, a->target.name);
+	if (!n || !n->configured) {
+		control_end(r->ctl->server, client, CONTROL_USAGE, "there is no tunnel of this name");
+		return;
+	}
+	struct waiter *w = waiter_new(r, W_UP, client);
+	if (!w)
+		return;
+	w->tunnel = n->id;
+	w->limit = mono_add(now, DUR_S(UP_LIMIT_S));
+	hold(r, n, false);
+	command(r, IKE_CMD_UP, n->id, 0, now);
+	struct tun_fact f = {.type = TUN_FACT_WANT_DONE, .tunnel = n->id};
+	act_tunnel(r, &f, now);
+}
+
+void ctl_done(struct ike_role *r, uint32_t tunnel, bool ok, const char *text)
+{
+	struct tun_name *n = name_by_id(r, tunnel);
+	char last[512];
+	for (size_t i = 0; r->ctl && i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if (w->kind != W_UP || w->tunnel != tunnel)
+			continue;
+		snprintf(last, sizeof last,
+		         ok ? "connection '%s' established successfully" : "establishing connection '%s' failed",
+		         n ? n->name : "?");
+		control_line(r->ctl->server, w->client, last);
+		waiter_end(r, w, ok ? CONTROL_OK : CONTROL_FAILED, text);
+	}
+}
+
+static bool down_ended(struct ike_role *r, const struct waiter *w)
+{
+	struct ike_sa_view sa;
+	struct ike_child_view c;
+	uint32_t at = 0;
+	if (w->child_id) {
+		while (ike_next_child(r->ike, &at, &c)) {
+			if (c.child_id == w->child_id)
+				return false;
+		}
+		return true;
+	}
+	while (ike_next_sa(r->ike, &at, &sa)) {
+		if (w->ike_id ? sa.ike_id == w->ike_id : sa.tunnel == w->tunnel)
+			return false;
+	}
+	return true;
+}
+
+static void end_down(struct ike_role *r, struct waiter *w)
+{
+	char text[128];
+	if (w->child_id)
+		snprintf(text, sizeof text, "CHILD_SA {%u} closed successfully", w->child_id);
+	else if (w->ike_id)
+		snprintf(text, sizeof text, "IKE_SA [%u] closed successfully", w->ike_id);
+	else
+		snprintf(text, sizeof text, "%s is down", name_by_id(r, w->tunnel)->name);
+	control_line(r->ctl->server, w->client, text);
+	waiter_end(r, w, CONTROL_OK, "");
+}
+
+void ctl_down(struct ike_role *r, mono_t now)
+{
+	(void)now;
+	for (size_t i = 0; r->ctl && i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if (w->kind == W_DOWN && down_ended(r, w))
+			end_down(r, w);
+	}
+}
+
+/* The numbers that a target names among the SAs of its tunnel: [] the first, [*] all, [n] that one. */
+static size_t targets(struct ike_role *r, const struct control_target *t, uint32_t *ids, size_t max)
+{
+	struct tun_name *n = name_find(r, t->name);
+	struct ike_sa_view sa;
+	struct ike_child_view c;
+	uint32_t at = 0;
+	size_t found = 0;
+	while (found < max) {
+		bool more = t->kind == CONTROL_TARGET_IKE ? ike_next_sa(r->ike, &at, &sa) : ike_next_child(r->ike, &at, &c);
+		if (!more || (found == 1 && !t->all))
+			break;
+		uint32_t id = t->kind == CONTROL_TARGET_IKE ? sa.ike_id : c.child_id;
+		uint32_t tunnel = t->kind == CONTROL_TARGET_IKE ? sa.tunnel : c.tunnel;
+		if (t->id ? t->id == id : !t->name[0] || (n && n->id == tunnel))
+			ids[found++] = id;
+	}
+	return found;
+}
+
+static void request_down(struct ike_role *r, uint64_t client, const struct control_args *a, mono_t now)
+{
+	const struct control_target *t = &a->target;
+	struct tun_name *n = name_find(r, t->name);
+	uint32_t ids[64];
+	struct waiter *w = waiter_new(r, W_DOWN, client);
+	if (!w)
+		return;
+	w->limit = mono_add(now, DUR_S(DOWN_LIMIT_S));
+	if (t->kind == CONTROL_TARGET_TUNNEL) {
+		if (!n || !n->configured) {
+			waiter_end(r, w, CONTROL_USAGE, "there is no tunnel of this name");
+			return;
+		}
+		w->tunnel = n->id;
+		hold(r, n, true);
+		command(r, IKE_CMD_DOWN, n->id, 0, now);
+		return;
+	}
+	size_t count = targets(r, t, ids, ARRAY_LEN(ids));
+	if (count == 0) {
+		waiter_end(r, w, CONTROL_FAILED, "there is no SA of this number");
+		return;
+	}
+	*(t->kind == CONTROL_TARGET_IKE ? &w->ike_id : &w->child_id) = ids[count - 1];
+	for (size_t i = 0; i < count; i++)
+		command(r, t->kind == CONTROL_TARGET_IKE ? IKE_CMD_DOWN_IKE : IKE_CMD_DOWN_CHILD, 0, ids[i], now);
+}
+
+/* --- reload --- */
+
+static void request_reload(struct ike_role *r, uint64_t client, const struct control_args *a, mono_t now)
+{
+	struct waiter *w = waiter_new(r, W_RELOAD, client);
+	if (!w)
+		return;
+	w->ticket = ctl_ticket(r->ctl);
+	w->limit = mono_add(now, DUR_S(RELOAD_LIMIT_S));
+	if (priv_reload(r->priv, w->ticket, control_option(a, "check")) < 0)
+		waiter_end(r, w, CONTROL_FAILED, "priv cannot be asked");
+}
+
+void ctl_diag(struct ike_role *r, const struct priv_msg *m)
+{
+	const struct e_diag *e = m->body;
+	if (e->kind == PRIV_DIAG_LOG) {
+		ctl_log(r, e->level, priv_msg_text(m));
+		return;
+	}
+	for (size_t i = 0; r->ctl && i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if (w->kind == W_RELOAD && w->ticket == m->ticket)
+			control_line(r->ctl->server, w->client, priv_msg_text(m));
+	}
+}
+
+void ctl_reply(struct ike_role *r, const struct priv_msg *m, mono_t now)
+{
+	(void)now;
+	if (m->verb == PRIV_SA_QUERY) {
+		status_counted(r, m);
+		return;
+	}
+	for (size_t i = 0; r->ctl && i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if (w->kind == W_RELOAD && w->ticket == m->ticket)
+			waiter_end(r, w, m->status < 0 ? CONTROL_FAILED : CONTROL_OK, priv_msg_text(m));
+	}
+}
+
+/* --- the log --- */
+
+void ctl_log(struct ike_role *r, int8_t level, const char *text)
+{
+	struct role_ctl *c = r->ctl;
+	(void)level;
+	if (!c)
+		return;
+	snprintf(c->ring[c->ring_at], LOG_TEXT, "%s", text);
+	c->ring_at = (c->ring_at + 1) % LOG_RING;
+	if (c->ring_n < LOG_RING)
+		c->ring_n++;
+	for (size_t i = 0; i < WAITERS; i++) {
+		if (c->waiter[i].kind == W_LOG)
+			control_line(c->server, c->waiter[i].client, text);
+	}
+}
+
+static void request_log(struct ike_role *r, uint64_t client, const struct control_args *a)
+{
+	struct role_ctl *c = r->ctl;
+	for (uint32_t i = 0; i < c->ring_n; i++)
+		control_line(c->server, client, c->ring[(c->ring_at + LOG_RING - c->ring_n + i) % LOG_RING]);
+	if (!control_option(a, "follow"))
+		control_end(c->server, client, CONTROL_OK, "");
+	else
+		waiter_new(r, W_LOG, client);
+}
+
+/* --- requests --- */
+
+static void on_request(void *ctx, uint64_t client, enum control_verb v, const struct control_args *a)
+{
+	struct ike_role *r = ctx;
+	mono_t now = loop_now(r->loop);
+	switch (v) {
+	case CONTROL_UP:
+		request_up(r, client, a, now);
+		break;
+	case CONTROL_DOWN:
+		request_down(r, client, a, now);
+		break;
+	case CONTROL_RELOAD:
+		request_reload(r, client, a, now);
+		break;
+	case CONTROL_LOG:
+		request_log(r, client, a);
+		break;
+	case CONTROL_LOG_LEVEL:
+		if (!a->n || strlen(a->v[0]) != 1 || a->v[0][0] < '0' || a->v[0][0] > '4') {
+			control_end(r->ctl->server, client, CONTROL_USAGE, "a level is 0 to 4");
+			break;
+		}
+		r->log_level = (int8_t)(a->v[0][0] - '0');
+		control_end(r->ctl->server, client, CONTROL_OK, "");
+		break;
+	case CONTROL_STATUS:
+	case CONTROL_STATUSALL:
+		status_ask(r, client, a->n ? a->v[0] : "", v == CONTROL_STATUSALL);
+		break;
+	case CONTROL_GUARD_CLEAR:
+		control_end(r->ctl->server, client, CONTROL_FAILED,
+		            "greteld is running and keeps its guards; stop it first, then clear them");
+		break;
+	default:
+		status_simple(r, client, v);
+	}
+}
+
+static const char *tunnel_name(void *ctx, size_t i)
+{
+	struct ike_role *r = ctx;
+	const struct tunnel_conf *t = r->conf ? conf_tunnel(r->conf, (uint32_t)i) : NULL;
+	return t ? conf_str(r->conf, t->name) : NULL;
+}
+
+/* --- time limits --- */
+
+static mono_t ctl_when(void *ctx)
+{
+	struct ike_role *r = ctx;
+	mono_t due = MONO_NEVER;
+	for (size_t i = 0; i < WAITERS; i++) {
+		if (r->ctl->waiter[i].kind != W_FREE)
+			due = mono_min(due, r->ctl->waiter[i].limit);
+	}
+	return due;
+}
+
+static void ctl_is_due(void *ctx, mono_t now)
+{
+	struct ike_role *r = ctx;
+	char text[512];
+	for (size_t i = 0; i < WAITERS; i++) {
+		struct waiter *w = &r->ctl->waiter[i];
+		if (w->kind == W_FREE || w->limit > now)
+			continue;
+		const char *why = w->tunnel ? ike_why(r->ike, w->tunnel) : "";
+		const char *name = w->tunnel ? name_by_id(r, w->tunnel)->name : "";
+		switch (w->kind) {
+		case W_UP:
+			snprintf(text, sizeof text, "connection '%s' not established after %d s: %s; it is tried on", name,
+			         UP_LIMIT_S, *why ? why : "the handshake is under way");
+			waiter_end(r, w, CONTROL_FAILED, text);
+			break;
+		case W_DOWN:
+			waiter_end(r, w, CONTROL_FAILED, "the peer does not answer our DELETE; here the tunnel is gone");
+			break;
+		case W_STATUS:
+			status_answer(r, w);
+			break;
+		default:
+			waiter_end(r, w, CONTROL_FAILED, "no answer in time");
+		}
+	}
+}
+
+int ctl_open(struct ike_role *r, int listen_fd)
+{
+	r->ctl = mem_get(r->mem, sizeof *r->ctl);
+	if (!r->ctl)
+		return -ENOMEM;
+	r->ctl->ops = (struct control_ops){.request = on_request, .gone = on_gone, .tunnel_name = tunnel_name};
+	r->ctl->server = control_new(r->loop, listen_fd, &r->ctl->ops, r, r->control_group);
+	return r->ctl->server ? loop_timer(r->loop, ctl_when, ctl_is_due, r) : -ENOMEM;
+}

@@ -1,0 +1,54 @@
+/* Inside of the control part of the ike role: ike_ctl.c (requests, waiting clients, log) and ike_ctl_status.c (documents). */
+#ifndef DAEMON_IKE_CTL_H
+#define DAEMON_IKE_CTL_H
+
+#include "control/control.h"
+#include "daemon/ike_role.h"
+
+enum { WAITERS = CONTROL_CLIENTS, LOG_RING = 200, LOG_TEXT = 240 };
+
+enum waiter_kind { W_FREE, W_UP, W_DOWN, W_STATUS, W_RELOAD, W_LOG };
+
+/* A client whose answer is not ready. */
+struct waiter {
+	uint8_t kind;              /* enum waiter_kind */
+	uint64_t client;
+	uint32_t tunnel;           /* UP, DOWN by name; 0 = not by name */
+	uint32_t ike_id, child_id; /* DOWN of one SA */
+	mono_t limit;
+	uint32_t ticket;           /* RELOAD */
+	uint32_t pending;          /* STATUS: counters that are still to come */
+	char name[CONF_NAME_MAX + 1]; /* STATUS: "" = all */
+	bool all;
+};
+
+/* Counters of one child SA as priv told them last. */
+struct counted {
+	uint32_t ticket;           /* of the question under way, 0 none */
+	uint32_t spi_in;
+	bool known;
+	struct sa_counters c;
+};
+
+struct role_ctl {
+	struct control *server;
+	struct control_ops ops;
+	struct waiter waiter[WAITERS];
+	struct counted *counted;
+	uint32_t n_counted, cap_counted;
+	uint32_t next_ticket;
+	char ring[LOG_RING][LOG_TEXT];
+	uint32_t ring_at, ring_n;
+};
+
+uint32_t ctl_ticket(struct role_ctl *c); /* a fresh one of the role's own */
+struct waiter *waiter_new(struct ike_role *r, uint8_t kind, uint64_t client);
+void waiter_end(struct ike_role *r, struct waiter *w, int code, const char *text);
+
+/* --- ike_ctl_status.c --- */
+void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all); /* answers when the counters are in */
+void status_answer(struct ike_role *r, struct waiter *w); /* with what is known by now */
+void status_counted(struct ike_role *r, const struct priv_msg *m);
+void status_simple(struct ike_role *r, uint64_t client, enum control_verb v);
+
+#endif

@@ -1,0 +1,156 @@
+/* The ike role: start, loop, and the messages of priv. See ike_role.h for its parts. */
+#include "daemon/ike_role.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* --- deadlines --- */
+
+static mono_t ike_when(void *ctx) { return ike_due(((struct ike_role *)ctx)->ike); }
+
+static void ike_is_due(void *ctx, mono_t now)
+{
+	struct ike_role *r = ctx;
+	ike_timer(r->ike, now, &r->acts);
+	act_run(r, now);
+}
+
+static mono_t tunnels_when(void *ctx) { return tunnels_due(((struct ike_role *)ctx)->tunnels); }
+
+static void tunnels_are_due(void *ctx, mono_t now)
+{
+	struct ike_role *r = ctx;
+	tunnels_timer(r->tunnels, now, &r->tun_acts);
+	act_tunnel_run(r);
+}
+
+/* --- messages of priv --- */
+
+static void stop(struct ike_role *r, mono_t now)
+{
+	struct ike_cmd cmd = {.type = IKE_CMD_STOP};
+	r->stopping = true;
+	ike_command(r->ike, &cmd, now, &r->acts);
+	act_run(r, now);
+}
+
+static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
+{
+	if (m->reply) {
+		act_reply(r, m, now);
+		return;
+	}
+	switch (m->verb) {
+	case PRIV_HELLO:
+		if (!privsep_hello_ok(r->priv, m)) {
+			role_logf(r, NOTE_ERROR, "priv is of another build");
+			loop_stop(r->loop, 1);
+		}
+		break;
+	case PRIV_SOCKETS:
+		if (net_adopt(r, m) < 0)
+			loop_stop(r->loop, 1);
+		else
+			m->n_fds = 0; /* kept */
+		break;
+	case PRIV_CHILD:
+		orphan_add(r, m);
+		break;
+	case PRIV_CONF:
+		conf_apply(r, m, now);
+		if (!((const struct e_conf *)m->body)->reloaded && priv_ready(r->priv) < 0)
+			loop_stop(r->loop, 1);
+		break;
+	case PRIV_KERNEL_EVENT:
+	case PRIV_HOOK_LINE:
+		act_event(r, m, now);
+		break;
+	case PRIV_DIAG:
+		ctl_diag(r, m);
+		break;
+	case PRIV_STOP:
+		stop(r, now);
+		break;
+	}
+}
+
+static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct ike_role *r = ctx;
+	struct priv_msg m;
+	(void)fd;
+	if (events & EPOLLOUT && privsep_flush(r->priv) < 0) {
+		loop_stop(r->loop, 0);
+		return;
+	}
+	for (int n = 0; n < 64; n++) {
+		int got = privsep_recv(r->priv, &m);
+		if (got == 0)
+			break;
+		if (got == -EBADMSG)
+			continue;
+		if (got < 0) { /* priv is gone: so are we */
+			loop_stop(r->loop, got == -EPIPE ? 0 : 1);
+			return;
+		}
+		handle(r, &m, now);
+		priv_msg_close(&m);
+	}
+}
+
+/* What the socket did not take at once goes out when it is writable. */
+static mono_t flush_when(void *ctx)
+{
+	struct ike_role *r = ctx;
+	uint32_t events = EPOLLIN | (privsep_pending(r->priv) ? EPOLLOUT : 0u);
+	if (events != r->priv_events && loop_mod(r->loop, privsep_fd(r->priv), events) == 0)
+		r->priv_events = events;
+	return MONO_NEVER;
+}
+
+static void flush_due(void *ctx, mono_t now)
+{
+	(void)ctx;
+	(void)now;
+}
+
+/* --- start --- */
+
+static int open_role(struct ike_role *r, struct role_start *start)
+{
+	r->mem = mem_os();
+	for (size_t i = 0; i < ARRAY_LEN(r->udp); i++)
+		r->udp[i] = -1;
+	r->log_level = start->log_level;
+	r->loop = loop_new();
+	r->crypto = crypto_new();
+	r->priv = privsep_new(start->chan, PRIV_ROLE_IKE, &PRIV_VERBS);
+	if (!r->loop || !r->crypto || !r->priv || names_init(r) < 0)
+		return -ENOMEM;
+	struct ike_env env = {.mem = r->mem, .crypto = r->crypto, .rng = crypto_rng()};
+	r->ike = ike_new(&env);
+	r->tunnels = tunnels_new(r->mem);
+	r->started = loop_now(r->loop);
+	if (!r->ike || !r->tunnels)
+		return -ENOMEM;
+	r->priv_events = EPOLLIN;
+	int err = loop_add(r->loop, privsep_fd(r->priv), EPOLLIN, on_priv, r);
+	if (err == 0)
+		err = loop_timer(r->loop, ike_when, ike_is_due, r);
+	if (err == 0)
+		err = loop_timer(r->loop, tunnels_when, tunnels_are_due, r);
+	if (err == 0)
+		err = loop_timer(r->loop, flush_when, flush_due, r);
+	return err;
+}
+
+int ike_role_run(struct role_start *start)
+{
+	struct ike_role *r = mem_get(mem_os(), sizeof *r);
+	if (!r || open_role(r, start) < 0 || sandbox_enter(ROLE_IKE) < 0)
+		return 1;
+	if (privsep_hello(r->priv, r->log_level) < 0)
+		return 1;
+	return loop_run(r->loop);
+}

@@ -1,0 +1,105 @@
+/* Inside of the ike role: the one structure that its files share. The role runs two pure engines (ike/, tunnel/) and the
+ * control server, and is the only one that reads untrusted datagrams.
+ *
+ *   ike_role.c  start, the loop, messages of priv
+ *   act.c       carries out the engines' actions, brings priv's answers back as facts: the one place that knows both
+ *   net_ike.c   the UDP sockets
+ *   ike_conf.c  a new configuration: what changes for which tunnel; names and numbers
+ *   ike_ctl.c   what administrators ask for
+ *
+ * Tickets on the channel: the two upper bits say whose they are, so that each engine counts for itself. */
+#ifndef DAEMON_IKE_ROLE_H
+#define DAEMON_IKE_ROLE_H
+
+#include "daemon/daemon.h"
+#include "ike/ike.h"
+#include "loop/loop.h"
+#include "privsep/privsep.h"
+#include "tunnel/tunnel.h"
+
+#include <sys/types.h>
+
+enum ticket_owner { TICKET_IKE = 0u << 30, TICKET_TUNNEL = 1u << 30, TICKET_ROLE = 2u << 30, TICKET_MASK = 3u << 30 };
+
+/* A tunnel's number for the engines; a name keeps it over reloads. */
+struct tun_name {
+	struct hnode by_name;
+	uint32_t id;             /* index + 1 in ike_role.names */
+	char name[CONF_NAME_MAX + 1];
+	bool configured, held;
+	struct addr guarded;     /* the peer that its guard is for */
+	uint32_t conf_index;
+};
+
+/* A child SA that an earlier life of this role left in the kernel. */
+struct orphan {
+	struct list link;
+	char tunnel[CONF_NAME_MAX + 1];
+	struct ident peer;
+	struct child_sa sa;
+	mono_t since;
+	bool handed_over;        /* the engine removes it with the tunnel's next child */
+};
+
+struct role_ctl; /* ike_ctl.c */
+
+struct ike_role {
+	struct loop *loop;
+	struct mem *mem;
+	struct crypto *crypto;
+	struct privsep *priv;
+	uint32_t priv_events;    /* what the loop waits for on its descriptor */
+	struct ike *ike;
+	struct tunnels *tunnels;
+	int8_t log_level;
+	/* configuration */
+	const struct conf *conf;
+	struct hmap names_by_name;
+	struct tun_name **names;
+	uint32_t n_names;
+	struct list orphans;
+	/* sockets, by enum priv_socket; -1 = none */
+	int udp[4];
+	uint16_t port, port_nat_t;
+	gid_t control_group;     /* whose members may look; (gid_t)-1 nobody's */
+	bool stopping, stopped_told;
+	uint64_t send_errors;
+	mono_t started;
+	struct role_ctl *ctl;
+	struct ike_acts acts;
+	struct tun_acts tun_acts;
+	uint8_t datagram[65536];
+};
+
+/* --- act.c --- */
+void act_run(struct ike_role *r, mono_t now);      /* carries out r->acts, and what follows from it, until nothing is left */
+void act_tunnel(struct ike_role *r, const struct tun_fact *f, mono_t now);
+void act_tunnel_run(struct ike_role *r);           /* carries out r->tun_acts */
+void act_reply(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* a reply of priv to an engine's ticket */
+void act_event(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* KERNEL_EVENT, HOOK_LINE */
+void role_log(struct ike_role *r, uint32_t tunnel, int8_t level, bool progress, const char *text);
+void role_logf(struct ike_role *r, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* --- net_ike.c --- */
+int net_adopt(struct ike_role *r, const struct priv_msg *m) MUST_USE; /* the descriptors of SOCKETS */
+void net_send(struct ike_role *r, const struct ike_act *a);
+
+/* --- ike_conf.c --- */
+int names_init(struct ike_role *r) MUST_USE;
+struct tun_name *name_find(struct ike_role *r, const char *name);
+struct tun_name *name_by_id(struct ike_role *r, uint32_t id); /* NULL for 0 */
+const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_name *n); /* NULL: not configured */
+void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now);
+void orphan_add(struct ike_role *r, const struct priv_msg *m);
+void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct addr *remote); /* a child to remote is up */
+
+/* --- ike_ctl.c --- */
+int ctl_open(struct ike_role *r, int listen_fd) MUST_USE;
+void ctl_progress(struct ike_role *r, uint32_t tunnel, const char *text);  /* to those who wait for this tunnel */
+void ctl_log(struct ike_role *r, int8_t level, const char *text);          /* to those who follow the log */
+void ctl_done(struct ike_role *r, uint32_t tunnel, bool ok, const char *text); /* an `up` has ended */
+void ctl_down(struct ike_role *r, mono_t now);                             /* looks whether a `down` has ended */
+void ctl_reply(struct ike_role *r, const struct priv_msg *m, mono_t now);  /* a reply to a ticket of the role's own */
+void ctl_diag(struct ike_role *r, const struct priv_msg *m);
+
+#endif

@@ -1,0 +1,250 @@
+/* The UDP sockets of the ike role: where each datagram came in and goes out (RFC 7296 2.11), the NAT-T port's marker (RFC
+ * 3948), and ICMP errors from the error queue, which are hints. ESP never comes here: the kernel takes it off the
+ * NAT-T sockets. */
+#include "daemon/ike_role.h"
+
+#include <errno.h>
+#include <time.h>
+#include <linux/errqueue.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TURN_MAX = 64 }; /* datagrams of one socket before the others get their turn */
+
+union sock {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static struct endpoint from_sock(const union sock *s)
+{
+	struct endpoint e = {0};
+	if (s->sa.sa_family == AF_INET) {
+		e.addr = addr_from(&s->in.sin_addr, 4);
+		e.port = ntohs(s->in.sin_port);
+	} else if (s->sa.sa_family == AF_INET6) {
+		e.addr = addr_from(&s->in6.sin6_addr, 16);
+		e.port = ntohs(s->in6.sin6_port);
+	}
+	return e;
+}
+
+static socklen_t to_sock(const struct endpoint *e, union sock *s)
+{
+	memset(s, 0, sizeof *s);
+	if (e->addr.family == AF_V4) {
+		s->in.sin_family = AF_INET;
+		s->in.sin_port = htons(e->port);
+		memcpy(&s->in.sin_addr, e->addr.b, 4);
+		return sizeof s->in;
+	}
+	s->in6.sin6_family = AF_INET6;
+	s->in6.sin6_port = htons(e->port);
+	memcpy(&s->in6.sin6_addr, e->addr.b, 16);
+	return sizeof s->in6;
+}
+
+static bool is_natt(const struct ike_role *r, int fd) { return fd == r->udp[PRIV_UDP4_NATT] || fd == r->udp[PRIV_UDP6_NATT]; }
+
+/* --- out --- */
+
+static size_t put_source(struct msghdr *m, const struct addr *local)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	if (addr_is_any(local))
+		return 0;
+	if (local->family == AF_V4) {
+		struct in_pktinfo info = {0};
+		memcpy(&info.ipi_spec_dst, local->b, 4);
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof info);
+		memcpy(CMSG_DATA(c), &info, sizeof info);
+		return CMSG_SPACE(sizeof info);
+	}
+	struct in6_pktinfo info = {0};
+	memcpy(&info.ipi6_addr, local->b, 16);
+	c->cmsg_level = IPPROTO_IPV6;
+	c->cmsg_type = IPV6_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof info);
+	memcpy(CMSG_DATA(c), &info, sizeof info);
+	return CMSG_SPACE(sizeof info);
+}
+
+void net_send(struct ike_role *r, const struct ike_act *a)
+{
+	static const uint8_t marker[4];
+	bool v6 = a->send.remote.addr.family == AF_V6;
+	int fd = r->udp[v6 ? (a->send.natt_port ? PRIV_UDP6_NATT : PRIV_UDP6)
+	                   : (a->send.natt_port ? PRIV_UDP4_NATT : PRIV_UDP4)];
+	if (fd < 0)
+		return;
+	union sock to;
+	uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))] __attribute__((aligned(8)));
+	struct iovec v[2] = {{(void *)marker, sizeof marker}, {(void *)a->send.data.p, a->send.data.n}};
+	bool keep_alive = a->send.natt_port && a->send.data.n == 1;
+	bool marked = a->send.natt_port && !keep_alive;
+	struct msghdr m = {
+		.msg_name = &to,
+		.msg_namelen = to_sock(&a->send.remote, &to),
+		.msg_iov = marked ? v : v + 1,
+		.msg_iovlen = marked ? 2 : 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control,
+	};
+	memset(control, 0, sizeof control);
+	m.msg_controllen = put_source(&m, &a->send.local.addr);
+	/* A send that fails is a lost datagram: retransmission is made for it. An error of an earlier one is
+	 * reported here too, so the send is tried twice. */
+	if (sendmsg(fd, &m, MSG_DONTWAIT) < 0 && sendmsg(fd, &m, MSG_DONTWAIT) < 0)
+		r->send_errors++;
+}
+
+/* --- in --- */
+
+static struct endpoint local_of(struct msghdr *m, uint16_t port)
+{
+	struct endpoint e = {.port = port};
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof info);
+			e.addr = addr_from(&info.ipi_addr, 4);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+			memcpy(&info, CMSG_DATA(c), sizeof info);
+			e.addr = addr_from(&info.ipi6_addr, 16);
+		}
+	}
+	return e;
+}
+
+static const char *icmp_name(const struct sock_extended_err *ee)
+{
+	if (ee->ee_origin == SO_EE_ORIGIN_ICMP && ee->ee_type == ICMP_DEST_UNREACH) {
+		switch (ee->ee_code) {
+		case ICMP_NET_UNREACH:
+			return "network unreachable (ICMP)";
+		case ICMP_HOST_UNREACH:
+			return "host unreachable (ICMP)";
+		case ICMP_PORT_UNREACH:
+			return "port unreachable (ICMP), nothing listens there";
+		case ICMP_PKT_FILTERED:
+		case ICMP_NET_ANO:
+		case ICMP_HOST_ANO:
+			return "administratively prohibited (ICMP), filtered";
+		}
+	}
+	if (ee->ee_origin == SO_EE_ORIGIN_ICMP6 && ee->ee_type == ICMP6_DST_UNREACH) {
+		switch (ee->ee_code) {
+		case ICMP6_DST_UNREACH_NOROUTE:
+			return "no route (ICMPv6)";
+		case ICMP6_DST_UNREACH_ADMIN:
+			return "administratively prohibited (ICMPv6), filtered";
+		case ICMP6_DST_UNREACH_ADDR:
+			return "address unreachable (ICMPv6)";
+		case ICMP6_DST_UNREACH_NOPORT:
+			return "port unreachable (ICMPv6), nothing listens there";
+		}
+	}
+	if (ee->ee_origin == SO_EE_ORIGIN_LOCAL && ee->ee_errno == EHOSTUNREACH)
+		return "host unreachable";
+	return NULL;
+}
+
+static void read_errors(struct ike_role *r, int fd, mono_t now)
+{
+	for (int i = 0; i < TURN_MAX; i++) {
+		union sock to;
+		uint8_t control[512] __attribute__((aligned(8)));
+		struct iovec v = {r->datagram, sizeof r->datagram};
+		struct msghdr m = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &v, .msg_iovlen = 1,
+		                   .msg_control = control, .msg_controllen = sizeof control};
+		if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+		for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+			struct sock_extended_err ee;
+			if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
+			    !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+				continue;
+			memcpy(&ee, CMSG_DATA(c), sizeof ee);
+			const char *name = icmp_name(&ee);
+			if (!name)
+				continue;
+			struct ike_fact f = {.type = IKE_FACT_ICMP, .remote = from_sock(&to), .text = name};
+			ike_report(r->ike, &f, now, &r->acts);
+			act_run(r, now);
+		}
+	}
+}
+
+/* True while there may be more. */
+static bool read_one(struct ike_role *r, int fd, mono_t now)
+{
+	union sock from;
+	uint8_t control[512] __attribute__((aligned(8)));
+	struct iovec v = {r->datagram, sizeof r->datagram};
+	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &v, .msg_iovlen = 1,
+	                   .msg_control = control, .msg_controllen = sizeof control};
+	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EINTR;
+	if (m.msg_flags & MSG_TRUNC)
+		return true;
+	bool natt = is_natt(r, fd);
+	struct ike_datagram d = {
+		.local = local_of(&m, natt ? r->port_nat_t : r->port),
+		.remote = from_sock(&from),
+		.natt_port = natt,
+		.data = SPAN(r->datagram, (size_t)n),
+	};
+	if (d.remote.addr.family == AF_NONE || d.local.addr.family == AF_NONE)
+		return true;
+	struct span ike;
+	if (natt) {
+		if (udp_encap_classify(d.data, &ike) != UDP_IKE)
+			return true;
+		d.data = ike;
+	}
+	ike_input(r->ike, &d, now, &r->acts);
+	act_run(r, now);
+	return true;
+}
+
+static void on_udp(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct ike_role *r = ctx;
+	if (events & EPOLLERR)
+		read_errors(r, fd, now);
+	for (int i = 0; i < TURN_MAX && read_one(r, fd, now); i++)
+		;
+}
+
+int net_adopt(struct ike_role *r, const struct priv_msg *m)
+{
+	const struct e_sockets *e = m->body;
+	uint32_t at = 0;
+	int control = -1;
+	r->port = e->port;
+	r->port_nat_t = e->port_nat_t;
+	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
+		if (!e->have[i] || at >= m->n_fds)
+			continue;
+		int fd = m->fd[at++];
+		if (i == PRIV_CONTROL) {
+			control = fd;
+			continue;
+		}
+		r->udp[i] = fd;
+		int err = loop_add(r->loop, fd, EPOLLIN | EPOLLERR, on_udp, r);
+		if (err < 0)
+			return err;
+	}
+	return control >= 0 ? ctl_open(r, control) : 0;
+}
