@@ -118,18 +118,21 @@ static int load_swan_secrets(struct config_job *j, const char *path)
 	if (err == -ENOENT)
 		diag_add(j->d, j->where->running ? DIAG_ERROR : DIAG_WARNING, path, 0, NULL,
 		         "there is no such file, so there are no pre-shared keys");
-	return err == -ENOMEM || j->where->running ? err : 0;
+	if (err == -ENOMEM || !err)
+		return err;
+	return j->where->running ? -EINVAL : 0;
 }
 
-/* An ipsec.conf with its neighbours; strongswan.conf was read. */
-static int load_swan(struct config_job *j, const char *path)
+/* An ipsec.conf and its secrets; strongswan.conf was read. */
+static int load_swan(struct config_job *j, const char *path, const char *secrets)
 {
-	const char *secrets = j->where->secrets ? j->where->secrets : j->secrets_file;
+	if (j->where->secrets || j->secrets_file)
+		secrets = j->where->secrets ? j->where->secrets : j->secrets_file;
 	j->build->source = CONF_IPSEC;
 	int err = tell_missing(j, path, config_load_ipsec(j, path));
 	if (err)
 		return err;
-	return load_swan_secrets(j, secrets ? secrets : with(j, path, "ipsec.secrets", "/etc/ipsec.secrets"));
+	return load_swan_secrets(j, secrets);
 }
 
 static int load_given(struct config_job *j, const char *path)
@@ -142,13 +145,13 @@ static int load_given(struct config_job *j, const char *path)
 	}
 	const char *swan = j->where->strongswan;
 	int err = load_swan_options(j, swan ? swan : with(j, path, "strongswan.conf", "/etc/strongswan.conf"));
-	return err ? err : load_swan(j, path);
+	return err ? err : load_swan(j, path, with(j, path, "ipsec.secrets", "/etc/ipsec.secrets"));
 }
 
 /* The order of the front door. */
 static int load_found(struct config_job *j)
 {
-	char path[PATH_TEXT];
+	char path[PATH_TEXT], secrets[PATH_TEXT];
 	if (exists(j, gretel_conf)) {
 		j->build->source = CONF_GRETEL;
 		return config_load_gretel(j, gretel_conf);
@@ -164,12 +167,21 @@ static int load_found(struct config_job *j)
 			return err;
 		snprintf(path, sizeof path, "%s/ipsec.conf", swan_dirs[i]);
 		const char *conf = j->config_file ? j->config_file : path;
+		snprintf(secrets, sizeof secrets, "%s/ipsec.secrets", swan_dirs[i]);
 		if (exists(j, conf))
-			return load_swan(j, conf);
+			return load_swan(j, conf, secrets);
 	}
 	diag_add(j->d, DIAG_ERROR, NULL, 0, NULL, "there is no configuration: looked for %s, /etc/ipsec.conf and "
 	         "/etc/strongswan/ipsec.conf", gretel_conf);
 	return -ENOENT;
+}
+
+/* A warning about a conn; origin is "file:line". */
+static void tell_conn(struct config_job *j, conf_ref origin, conf_ref name, const char *text)
+{
+	char key[CONF_NAME_MAX + 8];
+	snprintf(key, sizeof key, "conn %s", conf_builder_text(j->build, name));
+	diag_add(j->d, DIAG_WARNING, conf_builder_text(j->build, origin), 0, key, "%s", text);
 }
 
 /* A conn that became unusable goes on as it was. */
@@ -183,7 +195,7 @@ static void keep_running(struct config_job *j)
 			continue;
 		struct tunnel_conf t = *conf_tunnel(was, (uint32_t)at);
 		t.kept = true;
-		diag_add(j->d, DIAG_WARNING, NULL, 0, NULL, "conn %s goes on as it was before this reload", name);
+		tell_conn(j, j->build->refused[i].origin, j->build->refused[i].name, "goes on as it was before this reload");
 		conf_builder_carry(j->build, was, &t);
 	}
 }
@@ -203,8 +215,9 @@ static void check_keys(struct config_job *j)
 		struct sbuf m = SB(me), p = SB(peer);
 		sb_ident(&m, &t->local.id);
 		sb_ident(&p, &t->remote.id);
-		diag_add(j->d, DIAG_WARNING, NULL, 0, NULL, "conn %s: no pre-shared key is for %s or %s",
-		         conf_builder_text(b, t->name), me, peer);
+		char text[2 * IDENT_TEXT + 64];
+		snprintf(text, sizeof text, "no pre-shared key is for %s or %s", me, peer);
+		tell_conn(j, t->origin, t->name, text);
 	}
 }
 
@@ -212,9 +225,10 @@ int config_load(const struct config_paths *where, struct config_files *io, struc
                 struct psk_set *psks, struct diags *d)
 {
 	struct conf_builder build;
-	struct config_job j = {.where = where, .io = io, .build = &build, .psks = psks, .d = d};
+	struct psk_set keys;
+	struct config_job j = {.where = where, .io = io, .build = &build, .psks = &keys, .d = d};
 	*conf = NULL;
-	psk_set_fini(psks);
+	psk_set_init(&keys, psks->mem);
 	arena_init(&j.arena, d->mem);
 	conf_builder_init(&build, d->mem, CONF_IPSEC);
 	int err = where->file ? load_given(&j, where->file) : load_found(&j);
@@ -225,10 +239,14 @@ int config_load(const struct config_paths *where, struct config_files *io, struc
 	}
 	if (err == -ENOMEM)
 		diag_add(d, DIAG_ERROR, NULL, 0, NULL, "there is not enough memory");
-	else if (err && (err != -ENOENT || j.n_files))
+	else if (err && err != -ENOENT)
 		err = -EINVAL;
-	if (err)
+	if (err) {
+		psk_set_fini(&keys);
+	} else {
 		psk_set_fini(psks);
+		*psks = keys;
+	}
 	conf_builder_fini(&build);
 	arena_fini(&j.arena);
 	return err;

@@ -73,10 +73,40 @@ void config_files_os(struct config_files *io);
 /* Loads everything. 0: *conf is the new configuration (config_free), psks holds its
  * keys instead of what it held before, and d says what was left out. -EINVAL: nothing
  * usable, d says why; -ENOENT: no configuration file at all; -ENOMEM. On failure *conf
- * is NULL and psks is empty. psks and d are initialised by the caller. Both languages
+ * is NULL and psks as it was. psks and d are initialised by the caller. Both languages
  * list every file that was read in conf->files. generation is left 0 for the caller. */
 int config_load(const struct config_paths *where, struct config_files *io, struct conf **conf,
                 struct psk_set *psks, struct diags *d) MUST_USE;
 void config_free(struct conf *conf);
+
+/* print.c: the canonical gretel.conf of a configuration, whichever language it came from; read again it gives an equal one
+ * (all fields but origin, files, source, generation, swapped, kept and allow_swap, which say how it was come by). psks: also
+ * print these keys (for root's eyes only), NULL: not. 0 and *text malloc'ed (config_text_free), or -ENOMEM. */
+int config_print(const struct conf *conf, const struct psk_set *psks, char **text) MUST_USE;
+void config_text_free(char *text); /* wipes */
+
+/* diff.c: what a new configuration asks for. Keys are no part of it: they are looked up when they are needed. */
+enum config_change_type { CONFIG_UNCHANGED, CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED };
+enum config_needs {
+	CONFIG_NEEDS_UPDATE = 1,  /* hook, GRE, guard, auto, ...: taken over where it stands */
+	CONFIG_NEEDS_CHILD = 2,   /* a new child SA */
+	CONFIG_NEEDS_IKE = 4,     /* a new IKE SA */
+	CONFIG_NEEDS_RESTART = 8, /* of the daemon; only in config_diff.setup */
+};
+struct config_change {
+	const char *name;         /* in the blob that has it */
+	uint8_t type;             /* enum config_change_type */
+	uint8_t needs;            /* enum config_needs bits, for CONFIG_CHANGED */
+	int was, now;             /* index in old and new, -1 = not there */
+};
+struct config_diff {
+	struct config_change *change; /* new's order, then what is gone */
+	size_t n;
+	uint8_t setup;            /* enum config_needs bits of the daemon's own settings */
+	bool same;                /* nothing at all changed */
+};
+/* old may be NULL. The result borrows from both. 0 or -ENOMEM; out wants its fini when 0. */
+int config_diff(const struct conf *old, const struct conf *new, struct config_diff *out) MUST_USE;
+void config_diff_fini(struct config_diff *d);
 
 #endif

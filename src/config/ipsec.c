@@ -57,10 +57,8 @@ static void load_setup(struct ipsec_doc *doc)
 
 static void load_ca(struct ipsec_doc *doc, struct ipsec_section *sec)
 {
-	char where[200];
-	struct sbuf w = SB(where);
-	sb_put(&w, "ca ");
-	sb_escape(&w, sec->name, strlen(sec->name));
+	char where[256];
+	ipsec_where(where, sizeof where, sec, NULL);
 	diag_add(doc->job->d, DIAG_WARNING, sec->file, sec->line, where, "has no effect: certificates are not used");
 	for (struct ipsec_setting *s = sec->set; s; s = s->next) {
 		if (s->value)

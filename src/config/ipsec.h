@@ -86,6 +86,10 @@ struct ipsec_doc {
 int ipsec_parse(struct ipsec_doc *doc, struct config_job *job, const char *path) MUST_USE;
 void ipsec_doc_fini(struct ipsec_doc *doc);
 struct ipsec_section *ipsec_find(const struct ipsec_doc *doc, uint8_t kind, const char *name);
+/* "conn NAME: key" for a diagnostic; s or key may be NULL. */
+void ipsec_where(char *out, size_t cap, const struct ipsec_section *s, const char *key);
+/* Text of the files for a diagnostic: control characters escaped, UTF-8 as it is. */
+void sb_text(struct sbuf *b, const char *s);
 /* Notes why a section is unusable (the first reason stays) and adds the diagnostic. */
 void ipsec_spoil(struct ipsec_doc *doc, struct ipsec_section *s, const char *file, unsigned line,
                  const char *key, const char *fmt, ...) PRINTF_LIKE(6, 7);

@@ -60,19 +60,15 @@ void ipsec_bad(struct ipsec_conn *c, const struct ipsec_setting *s, const char *
 void ipsec_warn(struct ipsec_conn *c, struct ipsec_setting *s, enum diag_level level, const char *fmt, ...)
 {
 	char text[512], where[256];
-	struct sbuf w = SB(where);
 	va_list ap;
-	if (s && s->told)
+	if ((s && s->told) || (level == DIAG_NOTE && c->sec->bad))
 		return;
 	if (s)
 		s->told = true;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	sb_put(&w, "conn ");
-	sb_escape(&w, c->sec->name, strlen(c->sec->name));
-	if (s)
-		sb_printf(&w, ": %s", s->key);
+	ipsec_where(where, sizeof where, c->sec, s ? s->key : NULL);
 	diag_add(c->doc->job->d, level, s ? s->file : c->sec->file, s ? s->line : c->sec->line, where, "%s", text);
 }
 
@@ -152,6 +148,14 @@ static bool eats_all(const struct conf_life *l)
 	return l->life > 0 && (double)l->margin * (1 + l->fuzz_percent / 100.0) >= (double)l->life;
 }
 
+/* Two keywords for one thing: which counts is a matter of the alphabet and of inheritance. */
+static void check_alias(struct ipsec_conn *c, const char *a, const char *b, const struct ipsec_setting *counts)
+{
+	if (counts && ipsec_lookup(c->sec, a) && ipsec_lookup(c->sec, b))
+		ipsec_warn(c, NULL, DIAG_WARNING, "%s and %s are the same: %s=%s of line %u counts", a, b, counts->key,
+		           counts->value, counts->line);
+}
+
 /* The times of both SAs. A rekey happens at life - margin - rand(0..margin * fuzz). */
 static void set_lives(struct ipsec_conn *c)
 {
@@ -165,9 +169,8 @@ static void set_lives(struct ipsec_conn *c)
 		t->reauth = false;
 		return;
 	}
-	if (ipsec_lookup(c->sec, "lifetime") && ipsec_lookup(c->sec, "keylife"))
-		ipsec_warn(c, ipsec_lookup(c->sec, "keylife"), DIAG_WARNING, "names the same as lifetime; line %u counts",
-		           c->life_set->line);
+	check_alias(c, "lifetime", "keylife", c->life_set);
+	check_alias(c, "rekeymargin", "margintime", c->margin_set);
 	if (eats_all(&t->child_life))
 		ipsec_warn(c, c->life_set, DIAG_WARNING, "rekeymargin with rekeyfuzz (%lld s and "
 		           "%u%%) reaches lifetime (%lld s): the SA may never be rekeyed, or at once",

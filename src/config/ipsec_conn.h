@@ -31,7 +31,7 @@ struct ipsec_conn {
 	struct conf_life life;   /* CHILD; margin and fuzz count for the IKE SA too */
 	uint32_t mark_in[2], mark_out[2];
 	const struct ipsec_setting *ike, *esp;
-	struct ipsec_setting *life_set, *ikelife_set; /* where the times come from */
+	struct ipsec_setting *life_set, *ikelife_set, *margin_set; /* where the times come from */
 };
 
 /* The section's own settings and the inherited ones, each key once, in strongSwan's

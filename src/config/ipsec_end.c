@@ -362,7 +362,7 @@ static void choose_updown(struct ipsec_conn *c, int ours)
 static void check_protocols(struct ipsec_conn *c)
 {
 	const struct conf_end *l = &c->t.local, *r = &c->t.remote;
-	if (l->proto == r->proto)
+	if (l->proto == r->proto || c->sec->bad)
 		return;
 	if (l->proto && r->proto)
 		ipsec_bad(c, NULL, "left and right have different protocols in protoport: no packet has both");

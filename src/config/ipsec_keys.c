@@ -29,45 +29,45 @@ struct ipsec_key {
 static const struct value_word auto_words[] = {
 	{"ignore", IPSEC_IGNORE, NULL}, {"add", IPSEC_ADD, NULL}, {"route", IPSEC_ROUTE, NULL},
 	{"start", IPSEC_START, NULL},
-	{"ondemand", 0, "route, which is strongSwan's word for ondemand"},
-	{"up", 0, "start, which is strongSwan's word for up"},
-	{"keep", 0, "start with dpdaction=restart, which is strongSwan's way to say keep"},
+	{"ondemand", 0, "route (strongSwan's word for ondemand)"},
+	{"up", 0, "start (strongSwan's word for up)"},
+	{"keep", 0, "start, with dpdaction=restart (strongSwan's way to say keep)"},
 	{"manual", 0, "add, or ignore"},
 	{NULL, 0, NULL},
 };
 static const struct value_word type_words[] = {
 	{"transport", IPSEC_TRANSPORT, NULL}, {"passthrough", IPSEC_PASS, NULL}, {"pass", IPSEC_PASS, NULL},
 	{"drop", IPSEC_DROP, NULL}, {"reject", IPSEC_DROP, NULL},
-	{"tunnel", 0, "transport: gretel carries GRE in ESP transport mode, tunnel mode is not supported"},
-	{"beet", 0, "transport: BEET mode is not supported"},
-	{"transport_proxy", 0, "transport: Mobile IPv6 proxies are not supported"},
+	{"tunnel", 0, "transport (gretel carries GRE in ESP transport mode, tunnel mode is not supported)"},
+	{"beet", 0, "transport (BEET mode is not supported)"},
+	{"transport_proxy", 0, "transport (Mobile IPv6 proxies are not supported)"},
 	{NULL, 0, NULL},
 };
 static const struct value_word keyexchange_words[] = {
 	{"ike", IPSEC_IKE, NULL}, {"ikev2", IPSEC_IKEV2, NULL},
-	{"ikev1", 0, "ikev2: IKEv1 is not supported"},
+	{"ikev1", 0, "ikev2 (IKEv1 is not supported)"},
 	{NULL, 0, NULL},
 };
-#define NO_CERTIFICATES "secret: only pre-shared keys are supported, no certificates or raw keys"
+#define NO_CERTIFICATES "secret (only pre-shared keys are supported, no certificates or raw keys)"
 static const struct value_word authby_words[] = {
 	{"secret", IPSEC_AUTH_PSK, NULL}, {"psk", IPSEC_AUTH_PSK, NULL}, {"never", IPSEC_AUTH_NEVER, NULL},
 	{"pubkey", 0, NO_CERTIFICATES}, {"rsa", 0, NO_CERTIFICATES}, {"rsasig", 0, NO_CERTIFICATES},
 	{"ecdsa", 0, NO_CERTIFICATES}, {"ecdsasig", 0, NO_CERTIFICATES},
-	{"xauthpsk", 0, "secret: XAuth belongs to IKEv1, which is not supported"},
-	{"xauthrsasig", 0, "secret: XAuth belongs to IKEv1, which is not supported"},
+	{"xauthpsk", 0, "secret (XAuth belongs to IKEv1, which is not supported)"},
+	{"xauthrsasig", 0, "secret (XAuth belongs to IKEv1, which is not supported)"},
 	{NULL, 0, NULL},
 };
 static const struct value_word auth_words[] = {
 	{"psk", IPSEC_AUTH_PSK, NULL}, {"secret", IPSEC_AUTH_PSK, NULL},
-	{"pubkey", 0, "psk: only pre-shared keys are supported"}, {"any", 0, "psk: only pre-shared keys are supported"},
-	{"eap", 0, "psk: EAP is not supported"}, {"xauth", 0, "psk: XAuth is not supported"},
+	{"pubkey", 0, "psk (only pre-shared keys are supported)"}, {"any", 0, "psk (only pre-shared keys are supported)"},
+	{"eap", 0, "psk (EAP is not supported)"}, {"xauth", 0, "psk (XAuth is not supported)"},
 	{NULL, 0, NULL},
 };
 static const struct value_word action_words[] = {
 	{"none", DPD_NONE, NULL}, {"clear", DPD_CLEAR, NULL}, {"hold", DPD_HOLD, NULL}, {"restart", DPD_RESTART, NULL},
-	{"restart_by_peer", 0, "restart, which is strongSwan's word for restart_by_peer"},
-	{"trap", 0, "hold, which is the word of ipsec.conf for trap"},
-	{"start", 0, "restart, which is the word of ipsec.conf for start"},
+	{"restart_by_peer", 0, "restart (strongSwan's word for restart_by_peer)"},
+	{"trap", 0, "hold (the word of ipsec.conf for trap)"},
+	{"start", 0, "restart (the word of ipsec.conf for start)"},
 	{NULL, 0, NULL},
 };
 static const struct value_word frag_words[] = {
@@ -315,17 +315,10 @@ static void tell(struct ipsec_doc *doc, const struct ipsec_section *sec, struct 
                  enum diag_level level, const char *text)
 {
 	char where[256];
-	struct sbuf w = SB(where);
 	if (s->told)
 		return;
 	s->told = true;
-	sb_put(&w, section_words[sec->kind == SECTION_SETUP ? IN_SETUP : sec->kind == SECTION_CA ? IN_CA : IN_CONN]);
-	if (sec->name) {
-		sb_putc(&w, ' ');
-		sb_escape(&w, sec->name, strlen(sec->name));
-	}
-	sb_put(&w, ": ");
-	sb_escape(&w, s->key, strlen(s->key));
+	ipsec_where(where, sizeof where, sec, s->key);
 	diag_add(doc->job->d, level, s->file, s->line, where, "%s", text);
 }
 
@@ -410,6 +403,8 @@ void ipsec_apply(struct ipsec_conn *c, struct ipsec_setting *s)
 		c->ikelife_set = s;
 	else if (strcmp(s->key, "lifetime") == 0 || strcmp(s->key, "keylife") == 0)
 		c->life_set = s;
+	else if (strcmp(s->key, "margintime") == 0 || strcmp(s->key, "rekeymargin") == 0)
+		c->margin_set = s;
 	else if (strcmp(s->key, "x-gre-key") == 0)
 		c->t.gre.key_set = true;
 }

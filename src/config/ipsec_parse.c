@@ -31,9 +31,27 @@ struct ipsec_section *ipsec_find(const struct ipsec_doc *doc, uint8_t kind, cons
 	return NULL;
 }
 
-static const char *kind_word(const struct ipsec_section *s)
+void sb_text(struct sbuf *b, const char *s)
 {
-	return s->kind == SECTION_SETUP ? "config setup" : s->kind == SECTION_CA ? "ca " : "conn ";
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			sb_escape(b, s, 1);
+		else
+			sb_putc(b, *s);
+	}
+}
+
+void ipsec_where(char *out, size_t cap, const struct ipsec_section *s, const char *key)
+{
+	struct sbuf w = sb_init(out, cap);
+	if (s)
+		sb_put(&w, s->kind == SECTION_SETUP ? "config setup" : s->kind == SECTION_CA ? "ca " : "conn ");
+	if (s && s->name)
+		sb_text(&w, s->name);
+	if (key) {
+		sb_put(&w, s ? ": " : "");
+		sb_text(&w, key);
+	}
 }
 
 void ipsec_spoil(struct ipsec_doc *doc, struct ipsec_section *s, const char *file, unsigned line,
@@ -44,15 +62,8 @@ void ipsec_spoil(struct ipsec_doc *doc, struct ipsec_section *s, const char *fil
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	struct sbuf w = SB(where);
-	if (s) {
-		sb_put(&w, kind_word(s));
-		if (s->name)
-			sb_escape(&w, s->name, strlen(s->name));
-	}
-	if (key)
-		sb_printf(&w, "%s%s", s ? ": " : "", key);
-	diag_add(doc->job->d, DIAG_ERROR, file, line, w.len ? where : NULL, "%s", text);
+	ipsec_where(where, sizeof where, s, key);
+	diag_add(doc->job->d, DIAG_ERROR, file, line, where[0] ? where : NULL, "%s", text);
 	if (!s || s->bad)
 		return;
 	char reason[640];
@@ -148,7 +159,9 @@ static void add_setting(struct parse *p, const char *key, const char *value, uns
 		at = &(*at)->next;
 	s->next = *at;
 	if (*at && strcmp((*at)->key, key) == 0) {
-		diag_add(p->doc->job->d, DIAG_NOTE, p->file, line, key, "set a second time, the value of line %u no "
+		char where[256];
+		ipsec_where(where, sizeof where, sec, key);
+		diag_add(p->doc->job->d, DIAG_NOTE, p->file, line, where, "set a second time: the value of line %u no "
 		         "longer counts", (*at)->line);
 		s->next = (*at)->next;
 		sec->n_set--;
@@ -347,8 +360,10 @@ static void parse_file(struct ipsec_doc *doc, const char *path, unsigned depth, 
 		return;
 	int e = config_read(doc->job, path, &text);
 	if (e) {
-		if (e == -ENOENT)
+		if (e == -ENOENT && depth) { /* gone since the pattern was looked at */
 			diag_add(doc->job->d, DIAG_ERROR, path, 0, NULL, "there is no such file");
+			e = -EINVAL;
+		}
 		*err = e;
 		return;
 	}

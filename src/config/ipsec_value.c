@@ -198,8 +198,8 @@ const char *value_mark(const char *text, void *to, const struct value_word *word
 	size_t n = strcspn(text, "/");
 	(void)words, (void)why;
 	if (strncmp(text, "%unique", 7) == 0)
-		return "a fixed mark: %unique needs rules that set a mark per peer, and gretel keeps peers "
-		       "apart without";
+		return "a fixed mark (%unique needs rules that set a mark per peer; gretel keeps peers "
+		       "apart without)";
 	if (!any_base(text, n, UINT32_MAX, &v) ||
 	    (text[n] == '/' && !any_base(text + n + 1, strlen(text + n + 1), UINT32_MAX, &mask)))
 		return "a mark such as 42 or 0x2a/0xff";

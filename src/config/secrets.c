@@ -301,9 +301,12 @@ static void parse_include(struct secrets *s, unsigned line, struct piece l)
 		         CONFIG_DEPTH_MAX);
 		return;
 	}
+	unsigned before = s->j->n_files;
 	int err = s->j->io->glob(s->j->io, pattern, include_found, s);
 	if (err)
 		diag_add(s->j->d, DIAG_WARNING, s->file, line, NULL, "include %s: %s", pattern, strerror(-err));
+	else if (!s->err && s->j->n_files == before)
+		diag_add(s->j->d, DIAG_NOTE, s->file, line, NULL, "include %s brings no file", pattern);
 }
 
 /* The next line without its end; false behind the last. */
@@ -326,18 +329,22 @@ static bool empty(struct piece l)
 	return l.n == 0 || *l.p == '#';
 }
 
-/* An entry that its line does not complete: with the indented lines behind it, unless they are
- * entries of their own. */
+/* An entry that its line does not complete: with the indented lines behind it. When only the
+ * secret is missing, lines that are entries of their own stay so. */
 static void parse_continued(struct secrets *s, unsigned *line, struct piece first, struct piece *text)
 {
 	unsigned from = *line, lines = 0;
 	struct piece look = *text, next;
 	size_t room = first.n + 1;
+	bool strict, ids_only = separator(first, &strict) == SIZE_MAX;
 	while (lines < LINES_MAX && next_line(&look, &next) && next.n && blank(*next.p) && !empty(next) &&
-	       parse_entry(s, 0, next, true) == ENTRY_INCOMPLETE) {
+	       (ids_only || parse_entry(s, 0, next, true) == ENTRY_INCOMPLETE)) {
+		ids_only = ids_only && separator(next, &strict) == SIZE_MAX;
 		room += next.n + 1;
 		lines++;
 	}
+	if (lines)
+		diag_add(s->j->d, DIAG_NOTE, s->file, from, NULL, "an entry over several lines: strongSwan would stop here");
 	char *joined = malloc(room);
 	if (!joined) {
 		s->err = -ENOMEM;

@@ -128,6 +128,23 @@ static void dump_life(struct sbuf *b, const char *name, const struct conf_life *
 	sb_putc(b, '\n');
 }
 
+static void dump_proposals(struct sbuf *b, const struct conf *c, const char *name, conf_ref text, conf_ref r,
+                           uint8_t proto)
+{
+	static const struct proposals none;
+	const struct proposals *p = conf_proposals(c, r);
+	char why[64];
+	struct sbuf err = SB(why);
+	struct proposals d;
+	if (text)
+		dump_str(b, c, name, text);
+	if (proposals_parse(NULL, proto, &d, &err) && memcmp(p ? p : &none, &d, sizeof d) == 0)
+		return;
+	sb_put(b, "\t\t");
+	sb_proposals(b, p ? p : &none);
+	sb_putc(b, '\n');
+}
+
 static void dump_tunnel(struct sbuf *b, const struct conf *c, const struct tunnel_conf *t)
 {
 	static const char *const kind[] = {"transport", "pass", "drop"};
@@ -140,14 +157,8 @@ static void dump_tunnel(struct sbuf *b, const struct conf *c, const struct tunne
 	          mode[t->auto_mode]);
 	dump_end(b, c, "local", &t->local);
 	dump_end(b, c, "remote", &t->remote);
-	dump_str(b, c, "ike", t->ike_text);
-	sb_put(b, "\t\t");
-	sb_proposals(b, conf_proposals(c, t->ike));
-	sb_putc(b, '\n');
-	dump_str(b, c, "esp", t->esp_text);
-	sb_put(b, "\t\t");
-	sb_proposals(b, conf_proposals(c, t->esp));
-	sb_putc(b, '\n');
+	dump_proposals(b, c, "ike", t->ike_text, t->ike, PROTO_IKE);
+	dump_proposals(b, c, "esp", t->esp_text, t->esp, PROTO_ESP);
 	dump_life(b, "ike_life", &t->ike_life, &d.ike_life);
 	dump_life(b, "child_life", &t->child_life, &d.child_life);
 	dump_bool(b, "rekey", t->rekey, d.rekey);

@@ -65,8 +65,15 @@ static void load(struct run *r)
 
 static void add_file(struct run *r, char *head, const char *s, size_t n)
 {
-	char *path = strtok(head, " "), *mode = strtok(NULL, " ");
-	unsigned m = mode && strcmp(mode, "<==") != 0 ? (unsigned)strtoul(mode, NULL, 8) : 0600;
+	char *path = head, *end = strstr(head, " <=="), *word;
+	unsigned m = 0600;
+	if (end)
+		*end = '\0';
+	word = strrchr(path, ' ');
+	if (word && word[1] && strspn(word + 1, "01234567") == strlen(word + 1)) {
+		*word = '\0';
+		m = (unsigned)strtoul(word + 1, NULL, 8);
+	}
 	for (size_t i = 0; i < r->files.n; i++) {
 		if (strcmp(r->files.file[i].path, path) == 0) {
 			r->files.file[i] = (struct mem_file){.path = path, .s = s, .n = n, .mode = m};
