@@ -16,8 +16,8 @@
  *   ending     E is queued; closed when it is out, or when the client has taken nothing for 30 s
  *
  * Who may: uid 0, and members of the group (SO_PEERCRED, SO_PEERGROUPS) for verbs that change nothing; a verb that
- * changes something is uid 0 only. Limits: 64 clients, 8 of one uid (root is exempt from both but for the last), 1 MiB of
- * lines that a client has not read, 16 MiB of documents over all clients. A client that reads too slowly is ended with
+ * changes something is uid 0 only. Limits: 64 clients, 8 of which are kept for root; 8 of one uid but root; 1 MiB of
+ * lines that a client has not read; 16 MiB of documents over all clients. A client that reads too slowly is ended with
  * "truncated"; nobody is ever waited for, and file descriptors in messages are never taken.
  *
  * Clients are named by a number that is never used twice: an answer to one that has left does nothing. All calls here only
@@ -36,6 +36,7 @@ enum {
 	CONTROL_FRAME_MAX = 65536,
 	CONTROL_CLIENTS = 64,
 	CONTROL_CLIENTS_UID = 8,
+	CONTROL_CLIENTS_ROOT = 8, /* of the 64, for root only */
 	CONTROL_OUT_MAX = 1 << 20,
 	CONTROL_DOC_MAX = 16 << 20,
 	CONTROL_ARGS_MAX = 4,
@@ -116,8 +117,8 @@ struct control_ops {
 };
 
 /* listen_fd: a listening SOCK_STREAM socket, made by priv, owned from now on. group: whose members may look,
- * (gid_t)-1 = nobody but root. ops is kept and must live as long. Registers a descriptor and a timer with the loop, so it is freed only after the
- * loop has ended and before loop_free(). NULL: no memory, or the loop refused. */
+ * (gid_t)-1 = nobody but root. ops is kept and must live as long. Registers a descriptor and a timer with the loop: freed
+ * after the loop has ended and before loop_free(). NULL: no memory, or the loop refused (listen_fd is closed then, too). */
 struct control *control_new(struct loop *l, int listen_fd, const struct control_ops *ops, void *ctx, gid_t group);
 /* Tries once to send what is queued, closes everything; ops are not called. */
 void control_free(struct control *c);
