@@ -6,32 +6,54 @@
  *      priv   priv_role_run    the process that was started; supervises the others
  *      hook   hook_role_run    runs the user's scripts
  *      ike    ike_role_run     everything that reads the network
+ *      names  names_role_run   one look-up of one name, then gone
  *
  * A role function returns the exit code of its process. ike_role_run: make crypto (crypto_new) and whatever else
  * opens files first, then sandbox_enter(ROLE_IKE), then exchange HELLO with priv (privsep_hello, privsep_hello_ok) and
- * run. Its channel is start->chan; when that ends (-EPIPE) priv is gone, and the role exits. */
+ * run. Its channel is start->chan; when that ends (-EPIPE) priv is gone, and the role exits. What it wants logged
+ * goes out by priv_log; standard error is for the moments before that. */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 
 #include "base/base.h"
 
-enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_N };
+enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_N };
 
 /* What a role that was executed is told on its command line. */
 struct role_start {
 	uint8_t role;      /* enum role */
 	int chan;          /* its end of the channel to priv, SOCK_SEQPACKET, close-on-exec, non-blocking */
 	int8_t log_level;  /* lines above it need not be sent to priv (enum note_level) */
+	const char *name;  /* names: what to look up; else NULL */
+	const char *user;  /* hook: whom the scripts run as; NULL = root */
+	const char *caps;  /* hook: what they may, a comma list of capability names; NULL = all; with a user net_admin,
+	                    * net_raw */
+};
+
+/* What the command line of greteld says. */
+struct greteld_options {
+	bool foreground;
+	bool check;        /* load the configuration, say what is wrong, leave */
+	const char *file;  /* -c */
+	int level;         /* -d; INT_MIN = as configured */
+	int ready_fd;      /* background: the starter waits here; -1 = none */
+	int self_fd;       /* the running program */
 };
 
 const char *role_name(uint8_t role);
 
-int ike_role_run(struct role_start *start);  /* ike_role.c */
-int hook_role_run(struct role_start *start); /* hook_role.c */
+int priv_role_run(struct greteld_options *opt); /* priv_role.c */
+int ike_role_run(struct role_start *start);     /* ike_role.c */
+int hook_role_run(struct role_start *start);    /* hook_role.c */
+int names_role_run(struct role_start *start);   /* names.c */
 
 /* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all
  * system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
 int sandbox_enter(uint8_t role) MUST_USE;
+/* The same for hook, whose scripts decide what is needed. */
+int sandbox_enter_hook(const char *user, const char *caps) MUST_USE;
+/* Where a forbidden system call is reported: a LOG message whose ticket is its number. */
+void sandbox_set_channel(int fd);
 
 /* malloc as a handle. */
 struct mem *mem_os(void);

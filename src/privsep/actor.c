@@ -12,7 +12,7 @@ static uint64_t name_hash(const struct actor *a, const char *name)
 	return hmap_hash(&a->names, name, strlen(name));
 }
 
-struct tstate *tstate_find(const struct actor *a, const char *name)
+struct tstate *actor_tstate(const struct actor *a, const char *name)
 {
 	for (struct hnode *n = hmap_first(&a->names, name_hash(a, name)); n; n = hmap_next(n)) {
 		struct tstate *s = CONTAINER_OF(n, struct tstate, by_name);
@@ -22,12 +22,12 @@ struct tstate *tstate_find(const struct actor *a, const char *name)
 	return NULL;
 }
 
-struct tstate *tstate_conf(const struct actor *a, const char *name, struct actor_out *out)
+struct tstate *actor_tstate_conf(const struct actor *a, const char *name, struct actor_out *out)
 {
-	struct tstate *s = tstate_find(a, name);
+	struct tstate *s = actor_tstate(a, name);
 	if (s && s->t && s->t->kind == TUNNEL_TRANSPORT)
 		return s;
-	refuse(out, -ENOENT, "no tunnel of this name is configured");
+	actor_refuse(out, -ENOENT, "no tunnel of this name is configured");
 	return NULL;
 }
 
@@ -62,7 +62,7 @@ void actor_logf(struct actor *a, int8_t level, const char *fmt, ...)
 	a->env.log(a->env.log_ctx, level, text);
 }
 
-int refuse(struct actor_out *out, int status, const char *fmt, ...)
+int actor_refuse(struct actor_out *out, int status, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -74,7 +74,7 @@ int refuse(struct actor_out *out, int status, const char *fmt, ...)
 	return status;
 }
 
-void answer(struct actor_out *out, bool has_body)
+void actor_answer(struct actor_out *out, bool has_body)
 {
 	out->answer = true;
 	out->has_body = has_body;
@@ -108,7 +108,7 @@ void actor_free(struct actor *a)
 {
 	if (!a)
 		return;
-	spis_free_all(a);
+	actor_spis_free_all(a);
 	children_fini(&a->children);
 	LIST_EACH(it, tmp, &a->tunnels)
 		tstate_free(a, LIST_ENTRY(it, struct tstate, node));
@@ -127,7 +127,7 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	/* First what can fail: a state for each name. */
 	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
 		const char *name = conf_str(conf, conf_tunnel(conf, i)->name);
-		if (!tstate_find(a, name) && !tstate_new(a, name))
+		if (!actor_tstate(a, name) && !tstate_new(a, name))
 			return -ENOMEM;
 	}
 	const struct conf *was = a->conf;
@@ -136,11 +136,11 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	LIST_EACH(it, tmp, &a->tunnels)
 		LIST_ENTRY(it, struct tstate, node)->t = NULL;
 	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
-		struct tstate *s = tstate_find(a, conf_str(conf, conf_tunnel(conf, i)->name));
+		struct tstate *s = actor_tstate(a, conf_str(conf, conf_tunnel(conf, i)->name));
 		s->t = conf_tunnel(conf, i);
 	}
-	shunts_apply(a, was);
-	guards_apply(a);
+	actor_shunts_apply(a, was);
+	actor_guards_apply(a);
 	LIST_EACH(it, tmp, &a->tunnels) {
 		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
 		if (!worth_keeping(s))
@@ -154,17 +154,17 @@ const struct children *actor_children(const struct actor *a) { return &a->childr
 
 bool actor_held(const struct actor *a, const char *tunnel)
 {
-	struct tstate *s = tstate_find(a, tunnel);
+	struct tstate *s = actor_tstate(a, tunnel);
 	return s && s->held;
 }
 
 static void act_held_set(struct actor *a, const struct m_held *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
 	s->held = m->held;
-	answer(out, false);
+	actor_answer(out, false);
 }
 
 /* The octets and the AUTH value of a PSK verb must fill the tail exactly. */
@@ -172,7 +172,7 @@ static void act_psk(struct actor *a, const struct priv_msg *msg, struct actor_ou
 {
 	const struct m_psk *m = msg->body;
 	if ((size_t)m->n_octets + m->n_auth != msg->tail.n) {
-		refuse(out, -EINVAL, "the lengths of the message disagree");
+		actor_refuse(out, -EINVAL, "the lengths of the message disagree");
 		return;
 	}
 	struct span octets = SPAN(msg->tail.p, m->n_octets), auth = SPAN(msg->tail.p + m->n_octets, m->n_auth);
@@ -202,7 +202,7 @@ static void act(struct actor *a, const struct priv_msg *m, mono_t now, struct ac
 	case PRIV_PATH: act_path(a, m->body, out); break;
 	case PRIV_PROBE: act_probe(a, m->body, out); break;
 	case PRIV_HELD_SET: act_held_set(a, m->body, out); break;
-	default: refuse(out, -EOPNOTSUPP, "%s is not a request", m->row->name);
+	default: actor_refuse(out, -EOPNOTSUPP, "%s is not a request", m->row->name);
 	}
 }
 
@@ -210,7 +210,7 @@ void actor_handle(struct actor *a, const struct priv_msg *m, mono_t now, struct 
 {
 	memset(out, 0, sizeof *out);
 	if (!(m->row->phases & a->phase) || (!a->conf && m->verb != PRIV_HELLO && m->verb != PRIV_LOG)) {
-		refuse(out, a->phase == PHASE_STOP ? -ESHUTDOWN : -EPERM, "%s is not for now", m->row->name);
+		actor_refuse(out, a->phase == PHASE_STOP ? -ESHUTDOWN : -EPERM, "%s is not for now", m->row->name);
 		out->answer = m->row->answered;
 		return;
 	}
@@ -244,7 +244,7 @@ void actor_event(struct actor *a, const struct kernel_event *ev)
 void actor_ike_gone(struct actor *a)
 {
 	a->phase = PHASE_START;
-	spis_free_all(a);
+	actor_spis_free_all(a);
 	for (struct child *k = NULL; (k = children_next(&a->children, k));)
 		k->old = true;
 }
@@ -252,7 +252,7 @@ void actor_ike_gone(struct actor *a)
 void actor_child_event(const struct actor *a, const struct child *k, uint32_t left, struct e_child *out)
 {
 	memset(out, 0, sizeof *out);
-	struct tstate *s = tstate_find(a, k->tunnel);
+	struct tstate *s = actor_tstate(a, k->tunnel);
 	struct sbuf b = SB(out->tunnel);
 	sb_put(&b, k->tunnel);
 	out->left = left;
@@ -265,5 +265,5 @@ void actor_child_event(const struct actor *a, const struct child *k, uint32_t le
 void actor_remove_children(struct actor *a)
 {
 	for (struct child *k; (k = children_next(&a->children, NULL));)
-		child_remove(a, k);
+		actor_child_remove(a, k);
 }

@@ -17,12 +17,13 @@ static bool in_locals(const struct actor *a, const struct addr *local)
 }
 
 /* The list is read again when the kernel said that it changed, and before a no: the event may still be under way. */
-bool local_ours(struct actor *a, const struct addr *local)
+bool actor_local_ours(struct actor *a, const struct addr *local)
 {
 	if (a->locals_fresh && in_locals(a, local))
 		return true;
 	size_t n = 0;
-	if (kernel_addr_list(a->env.kernel, a->local, LOCALS_MAX, &n) < 0)
+	int rc = kernel_addr_list(a->env.kernel, a->local, LOCALS_MAX, &n);
+	if (rc < 0 && rc != -ENOSPC) /* more than there is room for: the first ones count */
 		return false;
 	a->n_local = min_z(n, LOCALS_MAX);
 	a->locals_fresh = true;
@@ -60,7 +61,7 @@ static bool host_allows(const struct tstate *s, const struct conf_host *h, uint8
 }
 
 /* A peer whose name has moved on keeps what it has: an address with a live child of this tunnel stays allowed. */
-bool remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote)
+bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote)
 {
 	const struct conf_end *e = &s->t->remote;
 	if (!host_possible(remote))
@@ -74,16 +75,17 @@ bool remote_allowed(struct actor *a, const struct tstate *s, const struct addr *
 	return children_of_tunnel(&a->children, s->name, &(struct addr){.family = AF_NONE}, remote);
 }
 
-int check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
+int actor_check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
                struct actor_out *out)
 {
 	char text[ADDR_TEXT];
 	if (local->family != remote->family)
-		return refuse(out, -EAFNOSUPPORT, "the two addresses are of different families");
-	if (!local_ours(a, local))
-		return refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host", addr_str(local, text));
-	if (!remote_allowed(a, s, remote))
-		return refuse(out, -EACCES, "%s is not an address of the peer of this tunnel", addr_str(remote, text));
+		return actor_refuse(out, -EAFNOSUPPORT, "the two addresses are of different families");
+	if (!actor_local_ours(a, local))
+		return actor_refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host", addr_str(local, text));
+	if (!actor_remote_allowed(a, s, remote))
+		return actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
+		                    addr_str(remote, text));
 	return 0;
 }
 
@@ -98,7 +100,7 @@ static bool end_is(const struct conf_end *e, const struct ident *id)
 	       id->type == ID_IPV4_ADDR || id->type == ID_IPV6_ADDR;
 }
 
-bool identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer)
+bool actor_identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer)
 {
 	return end_is(&t->local, me) && end_is(&t->remote, peer);
 }
@@ -184,36 +186,37 @@ static int check_peer(struct actor *a, const struct tstate *s, const struct m_ch
 	struct sbuf b = SB(who);
 	if (!end_is(&s->t->remote, &m->peer)) {
 		sb_ident(&b, &m->peer);
-		return refuse(out, -EACCES, "%s is not the peer of this tunnel", who);
+		return actor_refuse(out, -EACCES, "%s is not the peer of this tunnel", who);
 	}
 	/* Two peers behind one NAT address would share one policy: the kernel could not tell their packets apart. */
 	const struct child *k = children_of_pair(&a->children, &m->sa, NULL);
 	if (!k || (ident_eq(&k->peer, &m->peer) && strcmp(k->tunnel, s->name) == 0))
 		return 0;
 	sb_ident(&b, &k->peer);
-	return refuse(out, -EADDRINUSE,
-	              "%s already carries the tunnel %s of the peer %s; a second peer behind the same address cannot be "
-	              "told apart from it",
-	              addr_str(&m->sa.remote, text), k->tunnel, who);
+	return actor_refuse(out, -EADDRINUSE,
+	                    "%s already carries the tunnel %s of the peer %s; a second peer behind the same address "
+	                    "cannot be told apart from it",
+	                    addr_str(&m->sa.remote, text), k->tunnel, who);
 }
 
-int check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out)
+int actor_check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out)
 {
 	const struct tunnel_conf *t = s->t;
 	const struct child_sa *sa = &m->sa;
-	if (check_ends(a, s, &sa->local, &sa->remote, out) < 0)
+	if (actor_check_ends(a, s, &sa->local, &sa->remote, out) < 0)
 		return out->status;
 	if (!selector_allowed(t, &sa->sel))
-		return refuse(out, -EPERM, "protocol %u or its ports are not what this tunnel carries", sa->sel.proto);
+		return actor_refuse(out, -EPERM, "protocol %u or its ports are not what this tunnel carries",
+		                    sa->sel.proto);
 	if (!suite_allowed(conf_proposals(a->conf, t->esp), &sa->suite))
-		return refuse(out, -EPERM, "the algorithms are in none of this tunnel's esp proposals");
+		return actor_refuse(out, -EPERM, "the algorithms are in none of this tunnel's esp proposals");
 	if (!keys_fit(&sa->in, &sa->suite) || !keys_fit(&sa->out, &sa->suite))
-		return refuse(out, -EINVAL, "the keys do not have the length of the algorithms");
+		return actor_refuse(out, -EINVAL, "the keys do not have the length of the algorithms");
 	if (!life_allowed(t, &sa->life))
-		return refuse(out, -ERANGE, "the lifetime is longer than this tunnel's");
+		return actor_refuse(out, -ERANGE, "the lifetime is longer than this tunnel's");
 	if (!marks_allowed(t, sa) || sa->replay_window != t->replay_window || sa->install_policy != t->install_policy)
-		return refuse(out, -EPERM, "marks, replay window or installpolicy are not this tunnel's");
+		return actor_refuse(out, -EPERM, "marks, replay window or installpolicy are not this tunnel's");
 	if (sa->encap && (sa->encap_sport != a->conf->setup.port_nat_t || sa->encap_dport == 0))
-		return refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
+		return actor_refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
 	return check_peer(a, s, m, out);
 }

@@ -45,7 +45,8 @@ static bool text_set(struct actor *a, char **at, size_t *size, const char *text)
 
 static void hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h)
 {
-	*h = (struct actor_hook){.up = up, .child = s->hook_child, .host_access = s->host_access, .command = s->command};
+	*h = (struct actor_hook){.up = up, .child = s->hook_child, .command = s->command};
+	h->host_access = s->host_access;
 	memcpy(h->tunnel, s->name, sizeof h->tunnel);
 	memcpy(h->interface, s->interface, sizeof h->interface);
 	/* The command may be replaced before the daemon is done with this run. */
@@ -65,17 +66,17 @@ static void interface_find(struct actor *a, struct tstate *s, const struct tun_c
 
 static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
 	const char *command = conf_str(a->conf, s->t->updown);
 	const struct child *k = children_find(&a->children, m->child.spi_in);
 	if (!*command) {
-		refuse(out, -ENOENT, "this tunnel has no script");
+		actor_refuse(out, -ENOENT, "this tunnel has no script");
 		return;
 	}
 	if (!k || strcmp(k->tunnel, s->name) != 0) {
-		refuse(out, -ENOTCONN, "no SA of this tunnel has this SPI");
+		actor_refuse(out, -ENOTCONN, "no SA of this tunnel has this SPI");
 		return;
 	}
 	struct tun_child c = m->child;
@@ -86,7 +87,7 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 		out->status = s->hook_status;
 		out->answer = true;
 		if (s->hook_status < 0)
-			refuse(out, s->hook_status, "the script was run before, and did not end well");
+			actor_refuse(out, s->hook_status, "the script was run before, and did not end well");
 		return;
 	}
 	if (s->hook_up) {
@@ -94,7 +95,7 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 		hook_fill(a, s, false, &out->before);
 	}
 	if (!text_set(a, &s->command, &s->command_size, command)) {
-		refuse(out, -ENOMEM, "no memory");
+		actor_refuse(out, -ENOMEM, "no memory");
 		return;
 	}
 	interface_find(a, s, &c);
@@ -108,9 +109,9 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 
 static void hook_down(struct actor *a, const struct m_hook_run *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_find(a, m->tunnel);
+	struct tstate *s = actor_tstate(a, m->tunnel);
 	if (!s || !s->hook_up) {
-		refuse(out, -ENOTCONN, "the script of this tunnel was not run for an up");
+		actor_refuse(out, -ENOTCONN, "the script of this tunnel was not run for an up");
 		return;
 	}
 	/* strongSwan tells a down about the SA that goes; the addresses are those of the up. */
@@ -132,14 +133,14 @@ void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out 
 	if (!m->up)
 		hook_down(a, m, out);
 	else if (a->phase == PHASE_STOP)
-		refuse(out, -ESHUTDOWN, "stopping");
+		actor_refuse(out, -ESHUTDOWN, "stopping");
 	else
 		hook_up(a, m, out);
 }
 
 void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status)
 {
-	struct tstate *s = tstate_find(a, tunnel);
+	struct tstate *s = actor_tstate(a, tunnel);
 	if (s && up && s->hook_up)
 		s->hook_status = status;
 }

@@ -57,21 +57,21 @@ struct actor {
 };
 
 /* --- actor.c --- */
-struct tstate *tstate_find(const struct actor *a, const char *name);
+struct tstate *actor_tstate(const struct actor *a, const char *name);
 /* The tunnel of a request; NULL, and -ENOENT in out, when it is not configured. */
-struct tstate *tstate_conf(const struct actor *a, const char *name, struct actor_out *out);
+struct tstate *actor_tstate_conf(const struct actor *a, const char *name, struct actor_out *out);
 void actor_logf(struct actor *a, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Fills in a refusal; returns status. */
-int refuse(struct actor_out *out, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
-void answer(struct actor_out *out, bool has_body);
+int actor_refuse(struct actor_out *out, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void actor_answer(struct actor_out *out, bool has_body);
 
 /* --- actor_check.c: what a tunnel's configuration allows. 0 or a refusal in out. --- */
-bool local_ours(struct actor *a, const struct addr *local);
-bool remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
-int check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
+bool actor_local_ours(struct actor *a, const struct addr *local);
+bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
+int actor_check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
                struct actor_out *out);
-int check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out);
-bool identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer);
+int actor_check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out);
+bool actor_identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer);
 
 /* --- actor_sa.c --- */
 void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out);
@@ -80,8 +80,8 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_out *out);
 void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *out);
 void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out);
-void child_remove(struct actor *a, struct child *k);
-void spis_free_all(struct actor *a);
+void actor_child_remove(struct actor *a, struct child *k);
+void actor_spis_free_all(struct actor *a);
 
 /* --- actor_net.c --- */
 void act_path(struct actor *a, const struct m_path *m, struct actor_out *out);
@@ -90,9 +90,9 @@ void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out);
 void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *out);
 void act_gre_find(struct actor *a, const struct m_ends *m, struct actor_out *out);
 void act_probe(struct actor *a, const struct m_probe *m, struct actor_out *out);
-void guards_apply(struct actor *a);
-void shunts_apply(struct actor *a, const struct conf *was);
-int guard(struct actor *a, struct tstate *s, const struct addr *remote);
+void actor_guards_apply(struct actor *a);
+void actor_shunts_apply(struct actor *a, const struct conf *was);
+int actor_guard(struct actor *a, struct tstate *s, const struct addr *remote);
 
 /* --- actor_hook.c --- */
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out);

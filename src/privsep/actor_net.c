@@ -32,7 +32,7 @@ static struct addr wanted_source(struct actor *a, const struct conf_end *e, uint
 {
 	for (uint8_t i = 0; i < e->n_hosts && i < CONF_HOSTS_MAX; i++) {
 		const struct conf_host *h = &e->host[i];
-		if (h->kind == HOST_ADDR && h->lo.family == family && local_ours(a, &h->lo))
+		if (h->kind == HOST_ADDR && h->lo.family == family && actor_local_ours(a, &h->lo))
 			return h->lo;
 	}
 	return (struct addr){.family = AF_NONE};
@@ -45,20 +45,20 @@ static void path_to(struct actor *a, struct tstate *s, const struct addr *remote
 	uint32_t ifindex;
 	int rc = kernel_route_get(a->env.kernel, remote, &from, &src, &ifindex);
 	if (rc < 0) {
-		refuse(out, rc, "no route to %s: %s", addr_str(remote, text), strerror(-rc));
+		actor_refuse(out, rc, "no route to %s: %s", addr_str(remote, text), strerror(-rc));
 		return;
 	}
 	if (kernel_link_name(a->env.kernel, ifindex, s->interface) < 0)
 		s->interface[0] = '\0';
 	if (!interface_used(a, s->interface)) {
-		refuse(out, -ENETUNREACH, "the route to %s leaves through %s, which the configuration excludes",
+		actor_refuse(out, -ENETUNREACH, "the route to %s leaves through %s, which the configuration excludes",
 		       addr_str(remote, text), s->interface);
 		return;
 	}
 	/* GRE to a peer is guarded from the moment its address is known. */
-	rc = guard(a, s, remote);
+	rc = actor_guard(a, s, remote);
 	if (rc < 0) {
-		refuse(out, rc, "the guard for %s could not be set: %s", addr_str(remote, text), strerror(-rc));
+		actor_refuse(out, rc, "the guard for %s could not be set: %s", addr_str(remote, text), strerror(-rc));
 		return;
 	}
 	uint16_t port = s->t->remote.ikeport;
@@ -66,7 +66,7 @@ static void path_to(struct actor *a, struct tstate *s, const struct addr *remote
 	out->body.path.local.port = a->conf->setup.port;
 	out->body.path.remote.addr = *remote;
 	out->body.path.remote.port = port ? port : 500;
-	answer(out, true);
+	actor_answer(out, true);
 }
 
 /* The host to try at this attempt: those that can be called, in turn. */
@@ -86,13 +86,14 @@ static const struct conf_host *host_of(const struct conf_end *e, uint32_t attemp
 
 void act_path(struct actor *a, const struct m_path *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
 	uint8_t index;
 	const struct conf_host *h = host_of(&s->t->remote, m->attempt, &index);
 	if (!h) {
-		refuse(out, -EDESTADDRREQ, "the peer of this tunnel has no address in the configuration: it must call us");
+		actor_refuse(out, -EDESTADDRREQ,
+		             "the peer of this tunnel has no address in the configuration: it must call us");
 	} else if (h->kind == HOST_ADDR) {
 		path_to(a, s, &h->lo, out);
 	} else {
@@ -122,15 +123,15 @@ void actor_resolved(struct actor *a, const struct actor_resolve *what, const str
                     struct actor_out *out)
 {
 	memset(out, 0, sizeof *out);
-	struct tstate *s = tstate_conf(a, what->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, what->tunnel, out);
 	if (!s)
 		return;
 	/* A reload may have come in between. */
 	const struct conf_host *h = what->host < s->t->remote.n_hosts ? &s->t->remote.host[what->host] : NULL;
 	if (!h || h->kind != HOST_NAME || strcmp(conf_str(a->conf, h->name), what->name) != 0) {
-		refuse(out, -EAGAIN, "the configuration has changed");
+		actor_refuse(out, -EAGAIN, "the configuration has changed");
 	} else if (n == 0) {
-		refuse(out, -EHOSTUNREACH, "the name %s could not be resolved: %s", what->name, why);
+		actor_refuse(out, -EHOSTUNREACH, "the name %s could not be resolved: %s", what->name, why);
 	} else {
 		known_set(s, what->host, v, n);
 		path_to(a, s, &v[what->attempt / s->t->remote.n_hosts % n], out);
@@ -146,7 +147,7 @@ static bool carries_gre(const struct tunnel_conf *t)
 	return t->kind == TUNNEL_TRANSPORT && (proto == 0 || proto == 47);
 }
 
-int guard(struct actor *a, struct tstate *s, const struct addr *remote)
+int actor_guard(struct actor *a, struct tstate *s, const struct addr *remote)
 {
 	if (!s->t || s->t->guard == GUARD_OFF || !carries_gre(s->t))
 		return 0;
@@ -159,18 +160,20 @@ int guard(struct actor *a, struct tstate *s, const struct addr *remote)
 void act_guard_set(struct actor *a, const struct m_ends *m, struct actor_out *out)
 {
 	char text[ADDR_TEXT];
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
-	if (!remote_allowed(a, s, &m->remote)) {
-		refuse(out, -EACCES, "%s is not an address of the peer of this tunnel", addr_str(&m->remote, text));
+	if (!actor_remote_allowed(a, s, &m->remote)) {
+		actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
+		             addr_str(&m->remote, text));
 		return;
 	}
-	int rc = guard(a, s, &m->remote);
+	int rc = actor_guard(a, s, &m->remote);
 	if (rc < 0)
-		refuse(out, rc, "the guard for %s could not be set: %s", addr_str(&m->remote, text), strerror(-rc));
+		actor_refuse(out, rc, "the guard for %s could not be set: %s", addr_str(&m->remote, text),
+		             strerror(-rc));
 	else
-		answer(out, false);
+		actor_answer(out, false);
 }
 
 static void guard_strict(struct actor *a, const struct tstate *s)
@@ -203,7 +206,7 @@ static void guard_off(struct actor *a, struct tstate *s)
 }
 
 /* Peers whose addresses are written down are guarded before anything else happens. */
-void guards_apply(struct actor *a)
+void actor_guards_apply(struct actor *a)
 {
 	char text[ADDR_TEXT];
 	LIST_EACH(it, tmp, &a->tunnels) {
@@ -216,7 +219,7 @@ void guards_apply(struct actor *a)
 			guard_strict(a, s);
 		for (uint8_t i = 0; i < s->t->remote.n_hosts && i < CONF_HOSTS_MAX; i++) {
 			const struct conf_host *h = &s->t->remote.host[i];
-			int rc = h->kind == HOST_ADDR ? guard(a, s, &h->lo) : 0;
+			int rc = h->kind == HOST_ADDR ? actor_guard(a, s, &h->lo) : 0;
 			if (rc < 0)
 				actor_logf(a, -1, "%s: the guard for %s could not be set: %s", s->name,
 				           addr_str(&h->lo, text), strerror(-rc));
@@ -258,7 +261,7 @@ static void shunt(struct actor *a, const struct conf *c, const struct tunnel_con
 		actor_logf(a, -1, "%s: the policy could not be set: %s", conf_str(c, t->name), strerror(-rc));
 }
 
-void shunts_apply(struct actor *a, const struct conf *was)
+void actor_shunts_apply(struct actor *a, const struct conf *was)
 {
 	for (uint32_t i = 0; was && i < was->n_tunnels; i++)
 		shunt(a, was, conf_tunnel(was, i), false);
@@ -284,73 +287,74 @@ static void link_of(struct tun_link *l, const struct gre_link *g, const struct c
 
 void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
 	const struct conf_gre *want = &s->t->gre;
 	if (!want->name[0]) {
-		refuse(out, -ENOENT, "this tunnel has no gre section");
+		actor_refuse(out, -ENOENT, "this tunnel has no gre section");
 		return;
 	}
 	/* Only between the ends of an SA: the SA is what encrypts it. */
 	if (!children_of_tunnel(&a->children, s->name, &m->local, &m->remote)) {
-		refuse(out, -ENOTCONN, "no SA of this tunnel lies between these addresses");
+		actor_refuse(out, -ENOTCONN, "no SA of this tunnel lies between these addresses");
 		return;
 	}
 	struct gre_link g;
 	int rc = kernel_gre_ensure(a->env.kernel, want, &m->local, &m->remote, &g);
 	if (rc < 0) {
-		refuse(out, rc, "the interface %s could not be made: %s", want->name,
+		actor_refuse(out, rc, "the interface %s could not be made: %s", want->name,
 		       rc == -EEXIST ? "there is one of this name that is no GRE" : strerror(-rc));
 		return;
 	}
 	s->gre = *want;
 	link_of(&s->link, &g, want);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
-	answer(out, true);
+	actor_answer(out, true);
 }
 
 void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *out)
 {
 	/* Also of a tunnel that is not configured any more: what was made is remembered. */
-	struct tstate *s = tstate_find(a, m->tunnel);
+	struct tstate *s = actor_tstate(a, m->tunnel);
 	if (!s || !s->gre.name[0]) {
-		refuse(out, -ENOENT, "no interface was made for this tunnel");
+		actor_refuse(out, -ENOENT, "no interface was made for this tunnel");
 		return;
 	}
 	int rc = kernel_gre_down(a->env.kernel, s->gre.name, !s->gre.keep);
 	if (rc < 0 && rc != -ENODEV) {
-		refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
+		actor_refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
 		return;
 	}
 	s->gre = (struct conf_gre){.name = ""};
 	s->link = (struct tun_link){.ifindex = 0};
-	answer(out, false);
+	actor_answer(out, false);
 }
 
 void act_gre_find(struct actor *a, const struct m_ends *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
-	if (!s || check_ends(a, s, &m->local, &m->remote, out) < 0)
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
+	if (!s || actor_check_ends(a, s, &m->local, &m->remote, out) < 0)
 		return;
 	struct gre_link g;
 	int rc = kernel_gre_find(a->env.kernel, &m->local, &m->remote, &g);
 	if (rc < 0) {
-		refuse(out, rc, "%s", rc == -ENODEV ? "no GRE interface lies between these addresses" : strerror(-rc));
+		actor_refuse(out, rc, "%s",
+		             rc == -ENODEV ? "no GRE interface lies between these addresses" : strerror(-rc));
 		return;
 	}
 	link_of(&s->link, &g, &s->t->gre);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
-	answer(out, true);
+	actor_answer(out, true);
 }
 
 void act_probe(struct actor *a, const struct m_probe *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
 	if (s->link.ifindex != m->ifindex || !addr_eq(&s->link.peer, &m->inner)) {
-		refuse(out, -EPERM, "this is not the peer of this tunnel's GRE interface");
+		actor_refuse(out, -EPERM, "this is not the peer of this tunnel's GRE interface");
 		return;
 	}
 	out->todo = TODO_PROBE;

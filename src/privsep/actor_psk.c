@@ -36,11 +36,11 @@ static uint32_t handle_of(const struct actor *a, size_t index)
 /* Whether some tunnel that is configured has these identities (the one of the message, when it names one). */
 static bool pair_known(const struct actor *a, const struct m_psk *m)
 {
-	struct tstate *s = m->tunnel[0] ? tstate_find(a, m->tunnel) : NULL;
+	struct tstate *s = m->tunnel[0] ? actor_tstate(a, m->tunnel) : NULL;
 	if (m->tunnel[0])
-		return s && s->t && identities_fit(s->t, &m->me, &m->peer);
+		return s && s->t && actor_identities_fit(s->t, &m->me, &m->peer);
 	for (uint32_t i = 0; i < a->conf->n_tunnels; i++) {
-		if (identities_fit(conf_tunnel(a->conf, i), &m->me, &m->peer))
+		if (actor_identities_fit(conf_tunnel(a->conf, i), &m->me, &m->peer))
 			return true;
 	}
 	return false;
@@ -58,9 +58,9 @@ static void refuse_pair(const struct m_psk *m, struct actor_out *out, int status
 	sb_ident(&b, &m->me);
 	sb_ident(&c, &m->peer);
 	if (status == -ENOKEY)
-		refuse(out, status, "no shared key found for '%.200s' - '%.200s'", me, peer);
+		actor_refuse(out, status, "no shared key found for '%.200s' - '%.200s'", me, peer);
 	else
-		refuse(out, status, "tried %zu shared key%s for '%.200s' - '%.200s', but none fits", tried,
+		actor_refuse(out, status, "tried %zu shared key%s for '%.200s' - '%.200s', but none fits", tried,
 		       tried == 1 ? "" : "s", me, peer);
 }
 
@@ -68,7 +68,7 @@ void act_psk_sign(struct actor *a, const struct m_psk *m, struct span octets, st
 {
 	size_t v[TRY_MAX], n = candidates(a, m, v), chosen = 0;
 	if (prf_len(m->prf) == 0) {
-		refuse(out, -EINVAL, "an unknown PRF");
+		actor_refuse(out, -EINVAL, "an unknown PRF");
 		return;
 	}
 	/* A handle from before a reload is as good as none: the order of choice decides. */
@@ -80,14 +80,14 @@ void act_psk_sign(struct actor *a, const struct m_psk *m, struct span octets, st
 	if (rc == 0 && n) {
 		out->n_octets = prf_len(m->prf);
 		out->body.psk = (struct r_psk){.key = handle_of(a, v[chosen]), .n_tried = 1};
-		answer(out, true);
+		actor_answer(out, true);
 		return;
 	}
 	wipe(out->octets, sizeof out->octets);
 	if (rc == 0)
 		refuse_pair(m, out, -ENOKEY, 0);
 	else
-		refuse(out, rc, "the library failed: %s", strerror(-rc));
+		actor_refuse(out, rc, "the library failed: %s", strerror(-rc));
 }
 
 void act_psk_verify(struct actor *a, const struct m_psk *m, struct span octets, struct span auth, struct actor_out *out)
@@ -106,9 +106,9 @@ void act_psk_verify(struct actor *a, const struct m_psk *m, struct span octets, 
 	wipe(expected, sizeof expected);
 	out->body.psk = (struct r_psk){.key = found, .n_tried = (uint32_t)n};
 	if (rc < 0)
-		refuse(out, rc, "the AUTH value could not be checked: %s", strerror(-rc));
+		actor_refuse(out, rc, "the AUTH value could not be checked: %s", strerror(-rc));
 	else if (found)
-		answer(out, true);
+		actor_answer(out, true);
 	else
 		refuse_pair(m, out, n ? -EBADMSG : -ENOKEY, n);
 	out->has_body = rc == 0;

@@ -30,7 +30,7 @@ static void spi_release(struct actor *a, struct spi *p)
 	spi_forget(a, p);
 }
 
-void spis_free_all(struct actor *a)
+void actor_spis_free_all(struct actor *a)
 {
 	while (!list_empty(&a->all_spis))
 		spi_release(a, LIST_ENTRY(a->all_spis.next, struct spi, node));
@@ -106,24 +106,24 @@ static int spi_from_kernel(struct actor *a, const struct m_spi_alloc *m, uint32_
 
 void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	const struct conf_setup *c = &a->conf->setup;
-	if (!s || check_ends(a, s, &m->local, &m->remote, out) < 0)
+	if (!s || actor_check_ends(a, s, &m->local, &m->remote, out) < 0)
 		return;
 	if (m->min > m->max || m->min < c->spi_min || m->max > c->spi_max) {
-		refuse(out, -ERANGE, "SPIs are taken from 0x%08x to 0x%08x only", c->spi_min, c->spi_max);
+		actor_refuse(out, -ERANGE, "SPIs are taken from 0x%08x to 0x%08x only", c->spi_min, c->spi_max);
 		return;
 	}
 	struct spi *p = a->n_spis < SPIS_MAX ? mem_get(a->env.mem, sizeof *p) : NULL;
 	if (!p) {
-		refuse(out, -ENOBUFS, "too many SPIs are allocated and not used");
+		actor_refuse(out, -ENOBUFS, "too many SPIs are allocated and not used");
 		return;
 	}
 	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, m)};
 	int rc = spi_from_kernel(a, m, p->reqid, &p->spi);
 	if (rc < 0) {
 		mem_put(a->env.mem, p, sizeof *p);
-		refuse(out, rc, "the kernel gave no SPI: %s", strerror(-rc));
+		actor_refuse(out, rc, "the kernel gave no SPI: %s", strerror(-rc));
 		return;
 	}
 	hmap_add(&a->spis, &p->by_spi, hmap_hash(&a->spis, &p->spi, sizeof p->spi));
@@ -131,7 +131,7 @@ void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_ou
 	a->n_spis++;
 	s->n_spis++;
 	out->body.spi = (struct r_spi_alloc){.spi = p->spi, .reqid = p->reqid};
-	answer(out, true);
+	actor_answer(out, true);
 }
 
 void act_spi_free(struct actor *a, const struct m_spi *m)
@@ -145,36 +145,36 @@ void act_spi_free(struct actor *a, const struct m_spi *m)
 
 void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out)
 {
-	struct tstate *s = tstate_conf(a, m->tunnel, out);
-	if (!s || check_child(a, s, m, out) < 0)
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
+	if (!s || actor_check_child(a, s, m, out) < 0)
 		return;
 	struct spi *p = spi_find(a, m->sa.in.spi);
 	if (!p || p->owner != s || !addr_eq(&p->local, &m->sa.local)) {
-		refuse(out, -ENOENT, "the inbound SPI was not allocated for this tunnel");
+		actor_refuse(out, -ENOENT, "the inbound SPI was not allocated for this tunnel");
 		return;
 	}
 	if (p->reqid != m->sa.reqid) {
-		refuse(out, -EEXIST, "the reqid of this tunnel is %u", p->reqid);
+		actor_refuse(out, -EEXIST, "the reqid of this tunnel is %u", p->reqid);
 		return;
 	}
-	struct child *k = child_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
+	struct child *k = children_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
 	int rc = k ? kernel_child_install(a->env.kernel, &m->sa) : -ENOMEM;
 	if (rc < 0) {
 		if (k)
-			child_free(&a->children, k);
-		refuse(out, rc, "the kernel did not take the SA: %s", strerror(-rc));
+			children_free(&a->children, k);
+		actor_refuse(out, rc, "the kernel did not take the SA: %s", strerror(-rc));
 		return;
 	}
 	spi_forget(a, p);
 	children_link(&a->children, k);
-	answer(out, false);
+	actor_answer(out, false);
 }
 
 static struct child *child_find(struct actor *a, uint32_t spi, struct actor_out *out)
 {
 	struct child *k = children_find(&a->children, spi);
 	if (!k)
-		refuse(out, -ENOENT, "there is no child SA with this SPI");
+		actor_refuse(out, -ENOENT, "there is no child SA with this SPI");
 	return k;
 }
 
@@ -183,22 +183,23 @@ static struct child *child_find(struct actor *a, uint32_t spi, struct actor_out 
 static int check_move(struct actor *a, const struct child *k, const struct child_sa *to, struct actor_out *out)
 {
 	char text[ADDR_TEXT];
-	struct tstate *s = tstate_conf(a, k->tunnel, out);
+	struct tstate *s = actor_tstate_conf(a, k->tunnel, out);
 	if (!s)
 		return out->status;
 	if (to->local.family != to->remote.family)
-		return refuse(out, -EAFNOSUPPORT, "the two addresses are of different families");
-	if (!local_ours(a, &to->local))
-		return refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host", addr_str(&to->local, text));
-	if (!remote_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard))
-		return refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
-		              addr_str(&to->remote, text));
+		return actor_refuse(out, -EAFNOSUPPORT, "the two addresses are of different families");
+	if (!actor_local_ours(a, &to->local))
+		return actor_refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host",
+		                    addr_str(&to->local, text));
+	if (!actor_remote_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard))
+		return actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
+		                    addr_str(&to->remote, text));
 	if (to->encap && (to->encap_sport != a->conf->setup.port_nat_t || to->encap_dport == 0))
-		return refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
+		return actor_refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
 	const struct child *other = children_of_pair(&a->children, to, k);
 	if (other && (!ident_eq(&other->peer, &k->peer) || strcmp(other->tunnel, k->tunnel) != 0))
-		return refuse(out, -EADDRINUSE, "%s already carries the tunnel %s", addr_str(&to->remote, text),
-		              other->tunnel);
+		return actor_refuse(out, -EADDRINUSE, "%s already carries the tunnel %s", addr_str(&to->remote, text),
+		                    other->tunnel);
 	return 0;
 }
 
@@ -217,21 +218,21 @@ void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_
 		return;
 	int rc = kernel_child_move(a->env.kernel, &k->sa, &to);
 	if (rc < 0) {
-		refuse(out, rc, "the kernel did not move the SA: %s", strerror(-rc));
+		actor_refuse(out, rc, "the kernel did not move the SA: %s", strerror(-rc));
 		return;
 	}
 	children_move(&a->children, k, &to);
-	answer(out, false);
+	actor_answer(out, false);
 }
 
-void child_remove(struct actor *a, struct child *k)
+void actor_child_remove(struct actor *a, struct child *k)
 {
 	const struct child *heir = children_of_pair(&a->children, &k->sa, k);
 	int rc = kernel_child_remove(a->env.kernel, &k->sa, heir ? &heir->sa : NULL);
 	if (rc < 0 && rc != -ESRCH && rc != -ENOENT)
 		actor_logf(a, -1, "%s: the kernel did not remove the SA %08x: %s", k->tunnel, k->sa.in.spi,
 		           strerror(-rc));
-	child_free(&a->children, k);
+	children_free(&a->children, k);
 }
 
 void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *out)
@@ -239,8 +240,8 @@ void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *
 	struct child *k = child_find(a, m->spi, out);
 	if (!k)
 		return;
-	child_remove(a, k);
-	answer(out, false);
+	actor_child_remove(a, k);
+	actor_answer(out, false);
 }
 
 void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out)
@@ -250,7 +251,7 @@ void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out)
 		return;
 	int rc = kernel_child_counters(a->env.kernel, &k->sa, &out->body.query.counters);
 	if (rc < 0)
-		refuse(out, rc, "the kernel does not know this SA: %s", strerror(-rc));
+		actor_refuse(out, rc, "the kernel does not know this SA: %s", strerror(-rc));
 	else
-		answer(out, true);
+		actor_answer(out, true);
 }

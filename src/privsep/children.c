@@ -38,12 +38,12 @@ int children_init(struct children *c, struct mem *mem, uint64_t k0, uint64_t k1)
 void children_fini(struct children *c)
 {
 	for (struct child *k; (k = children_next(c, NULL));)
-		child_free(c, k);
+		children_free(c, k);
 	hmap_fini(&c->spi);
 	hmap_fini(&c->ends);
 }
 
-struct child *child_new(struct children *c, const char *tunnel, uint32_t child_id, const struct ident *peer,
+struct child *children_new(struct children *c, const char *tunnel, uint32_t child_id, const struct ident *peer,
                         const struct child_sa *sa, mono_t now)
 {
 	struct child *k = mem_get(c->mem, sizeof *k);
@@ -69,7 +69,7 @@ void children_link(struct children *c, struct child *k)
 	c->n++;
 }
 
-void child_free(struct children *c, struct child *k)
+void children_free(struct children *c, struct child *k)
 {
 	if (children_find(c, k->sa.in.spi) == k) {
 		list_del(&k->node);

@@ -31,11 +31,11 @@ struct children {
 int children_init(struct children *c, struct mem *mem, uint64_t k0, uint64_t k1) MUST_USE;
 void children_fini(struct children *c);
 /* A new entry, in no map yet (children_link); NULL: no memory. sa is copied without its keys. */
-struct child *child_new(struct children *c, const char *tunnel, uint32_t child_id, const struct ident *peer,
+struct child *children_new(struct children *c, const char *tunnel, uint32_t child_id, const struct ident *peer,
                         const struct child_sa *sa, mono_t now);
 void children_link(struct children *c, struct child *k);
 /* Takes it out of the maps and frees it; also one that was never linked. */
-void child_free(struct children *c, struct child *k);
+void children_free(struct children *c, struct child *k);
 struct child *children_find(const struct children *c, uint32_t spi_in);
 /* New addresses and ports. */
 void children_move(struct children *c, struct child *k, const struct child_sa *now);

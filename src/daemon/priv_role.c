@@ -1,0 +1,366 @@
+/* The priv role: the process that was started. It loads the configuration, opens what needs privileges, starts hook,
+ * gives up what it does not need, starts ike, and from then on answers ike, watches both, and ends in order.
+ *
+ *      start:  log, kernel, pid file, configuration, sockets, hook, [drop], actor, ike -> READY
+ *      end:    STOP to ike -> STOPPED, downs of scripts that are still up, what is left of the SAs; 5 s at most.
+ *              Guards stay. */
+#include "daemon/priv_role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/notify.h"
+
+enum { STOP_S = 5, START_S = 15, STUCK_S = 30 };
+
+void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
+{
+	char text[PRIV_TEXT_MAX];
+	struct e_diag e = {.level = level, .kind = PRIV_DIAG_LOG};
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	log_line(p->log, "priv", level, text);
+	/* For `gretel log`. A failure is not logged: that would be another line. */
+	if (p->ike.chan && p->ike.greeted && n >= 0 && level <= log_level(p->log))
+		(void)!privsep_send(p->ike.chan, PRIV_DIAG, 0, &e, SPAN(text, strlen(text) + 1), NULL, 0);
+}
+
+static void on_actor_log(void *ctx, int8_t level, const char *text) { priv_logf(ctx, level, "%s", text); }
+
+void peer_watch(struct priv *p, struct peer *x)
+{
+	bool pending = privsep_pending(x->chan);
+	(void)!loop_mod(p->loop, privsep_fd(x->chan), pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	if (!pending)
+		x->stuck_since = MONO_NEVER;
+	else if (x->stuck_since == MONO_NEVER)
+		x->stuck_since = loop_now(p->loop);
+}
+
+void priv_fail(struct priv *p)
+{
+	p->result = 1;
+	loop_stop(p->loop, 1);
+}
+
+/* The starter waits for one octet: the daemon is up. */
+void priv_ready_now(struct priv *p)
+{
+	if (p->told_ready)
+		return;
+	p->told_ready = true;
+	notify("READY=1\nSTATUS=running");
+	priv_logf(p, 1, "gretel " GRETEL_VERSION " is running");
+	if (p->opt->ready_fd < 0)
+		return;
+	(void)!write(p->opt->ready_fd, "", 1);
+	close(p->opt->ready_fd);
+	p->opt->ready_fd = -1;
+	log_detach(p->log);
+	(void)!dup2(STDOUT_FILENO, STDERR_FILENO); /* /dev/null: the starter's terminal is let go */
+}
+
+/* In the background the roles' standard error is a pipe to the log: they must not keep the starter's terminal. */
+static void on_stderr(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct priv *p = ctx;
+	char text[PRIV_TEXT_MAX], *next;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	(void)events;
+	(void)now;
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	for (char *at = text; *at; at = next) {
+		next = at + strcspn(at, "\n");
+		if (*next)
+			*next++ = '\0';
+		if (*at)
+			log_line(p->log, "stderr", -1, at);
+	}
+}
+
+static int stderr_start(struct priv *p)
+{
+	int pair[2];
+	if (p->opt->foreground)
+		return 0;
+	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	p->stderr_read = pair[0];
+	p->stderr_write = pair[1];
+	return loop_add(p->loop, pair[0], EPOLLIN, on_stderr, p);
+}
+
+/* --- The end --- */
+
+static void stop_finish(struct priv *p)
+{
+	actor_remove_children(p->actor);
+	loop_stop(p->loop, p->result);
+}
+
+/* ike is done or dead: what it left undone, then the end. */
+void priv_stop_step(struct priv *p)
+{
+	struct actor_hook h;
+	if (!p->stopping || (p->ike.chan && p->ike.ready))
+		return;
+	while (actor_next_hook(p->actor, &h))
+		hook_down(p, &h);
+	if (list_empty(&p->runs))
+		stop_finish(p);
+}
+
+static void stop_start(struct priv *p, mono_t now)
+{
+	if (p->stopping) {
+		loop_stop(p->loop, p->result); /* asked twice: now */
+		return;
+	}
+	p->stopping = true;
+	p->stop_due = mono_add(now, DUR_S(STOP_S));
+	notify("STOPPING=1");
+	priv_logf(p, 1, "stopping");
+	if (p->ike.greeted) {
+		actor_phase_set(p->actor, PHASE_STOP);
+		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
+	}
+	priv_stop_step(p);
+}
+
+/* --- Signals and deadlines --- */
+
+static void on_signal(void *ctx, int signo, mono_t now)
+{
+	struct priv *p = ctx;
+	switch (signo) {
+	case SIGCHLD:
+		(void)ike_reap(p, now);
+		(void)hook_reap(p, now);
+		break;
+	case SIGHUP:
+		conf_reload(p, 0, false, false);
+		break;
+	case SIGUSR1:
+		log_reopen(p->log);
+		break;
+	default:
+		stop_start(p, now);
+	}
+}
+
+static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct priv *p = ctx;
+	struct e_kernel e;
+	(void)fd;
+	(void)events;
+	(void)now;
+	for (;;) {
+		memset(&e, 0, sizeof e);
+		if (kernel_event_next(p->kernel, &e.event) != 1)
+			return;
+		actor_event(p->actor, &e.event);
+		ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
+	}
+}
+
+static mono_t start_due(const struct peer *x, bool ok)
+{
+	return x->pid && !ok ? mono_add(x->started, DUR_S(START_S)) : MONO_NEVER;
+}
+
+static mono_t stuck_due(const struct peer *x)
+{
+	return x->stuck_since == MONO_NEVER ? MONO_NEVER : mono_add(x->stuck_since, DUR_S(STUCK_S));
+}
+
+static mono_t when(void *ctx)
+{
+	const struct priv *p = ctx;
+	mono_t t = mono_min(jobs_due(p), p->watchdog);
+	if (p->stopping)
+		return mono_min(t, p->stop_due);
+	t = mono_min(t, mono_min(p->ike.restart, p->hook.restart));
+	t = mono_min(t, mono_min(stuck_due(&p->ike), stuck_due(&p->hook)));
+	return mono_min(t, start_due(&p->ike, p->ike.ready));
+}
+
+static void restart(struct priv *p, mono_t now)
+{
+	int rc = p->ike.restart <= now ? ike_start(p, now) : 0;
+	if (rc < 0) {
+		priv_logf(p, -1, "ike cannot be started: %s", strerror(-rc));
+		p->ike.restart = mono_add(now, DUR_S(1));
+	}
+	rc = p->hook.restart <= now ? hook_start(p, now) : 0;
+	if (rc < 0) {
+		priv_logf(p, -1, "hook cannot be started: %s", strerror(-rc));
+		p->hook.restart = mono_add(now, DUR_S(1));
+	}
+}
+
+static void on_due(void *ctx, mono_t now)
+{
+	struct priv *p = ctx;
+	jobs_expire(p, now);
+	if (p->watchdog <= now) {
+		notify("WATCHDOG=1");
+		p->watchdog = mono_add(now, notify_watchdog());
+	}
+	if (p->stopping && p->stop_due <= now) {
+		priv_logf(p, 0, "not all was taken down in time");
+		stop_finish(p);
+		return;
+	}
+	if (p->stopping)
+		return;
+	restart(p, now);
+	if (start_due(&p->ike, p->ike.ready) <= now) {
+		p->ike.started = now;
+		ike_kill(p, "it did not become ready");
+	} else if (stuck_due(&p->ike) <= now) {
+		ike_kill(p, "it does not read what it is sent");
+		p->ike.stuck_since = MONO_NEVER;
+	}
+	if (stuck_due(&p->hook) <= now && p->hook.pid) {
+		kill(p->hook.pid, SIGKILL);
+		p->hook.stuck_since = MONO_NEVER;
+	}
+}
+
+/* --- The start --- */
+
+static int fail(struct priv *p, const char *what, int rc)
+{
+	priv_logf(p, -1, "%s: %s", what, strerror(-rc));
+	return rc;
+}
+
+static int privileged_start(struct priv *p)
+{
+	int rc = kernel_open(&p->kernel);
+	if (rc < 0)
+		return fail(p, geteuid() ? "greteld is started by root" : "the kernel's IPsec cannot be reached", rc);
+	rc = conf_start(p);
+	if (rc == 0)
+		rc = pid_file_take(p);
+	if (rc == 0)
+		rc = sockets_open(p);
+	if (rc < 0)
+		return rc;
+	rc = hook_start(p, loop_now(p->loop));
+	return rc < 0 ? fail(p, "hook cannot be started", rc) : 0;
+}
+
+static int loop_start(struct priv *p)
+{
+	const int signals[] = {SIGCHLD, SIGHUP, SIGUSR1, SIGTERM, SIGINT};
+	int rc = loop_signals(p->loop, signals, ARRAY_LEN(signals), on_signal, p);
+	if (rc == 0)
+		rc = loop_timer(p->loop, when, on_due, p);
+	return rc < 0 ? rc : stderr_start(p);
+}
+
+static int unprivileged_start(struct priv *p)
+{
+	int rc = sandbox_enter(ROLE_PRIV);
+	if (rc < 0)
+		return rc;
+	p->crypto = crypto_new();
+	if (!p->crypto)
+		return fail(p, "the library for cryptography cannot be used", -EIO);
+	struct actor_env env = {.mem = mem_os(), .kernel = p->kernel, .crypto = p->crypto, .rng = crypto_rng(),
+	                        .log = on_actor_log, .log_ctx = p};
+	p->actor = actor_new(&env);
+	rc = p->actor ? actor_conf_set(p->actor, p->conf, &p->psks) : -ENOMEM;
+	if (rc == 0)
+		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
+	if (rc == 0)
+		rc = ike_start(p, loop_now(p->loop));
+	return rc < 0 ? fail(p, "the start failed", rc) : 0;
+}
+
+static void peer_end(struct priv *p, struct peer *x)
+{
+	if (x->chan) {
+		loop_del(p->loop, privsep_fd(x->chan));
+		privsep_free(x->chan); /* hook takes the end of its channel as the sign to end */
+	}
+	x->chan = NULL;
+	if (!x->pid)
+		return;
+	if (x == &p->ike)
+		kill(x->pid, SIGKILL);
+	while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	x->pid = 0;
+}
+
+static void finish(struct priv *p)
+{
+	jobs_drop(p);
+	peer_end(p, &p->ike);
+	peer_end(p, &p->hook);
+	LIST_EACH(it, tmp, &p->runs) {
+		list_del(it);
+		free(LIST_ENTRY(it, struct hook_run, node));
+	}
+	sockets_close(p);
+	actor_free(p->actor);
+	crypto_free(p->crypto);
+	kernel_close(p->kernel);
+	config_free(p->conf);
+	psk_set_fini(&p->psks);
+	pid_file_drop(p);
+	if (p->stderr_read >= 0) {
+		on_stderr(p, p->stderr_read, 0, 0); /* why a role did not start */
+		close(p->stderr_read);
+		close(p->stderr_write);
+	}
+	loop_free(p->loop);
+	log_free(p->log);
+}
+
+int priv_role_run(struct greteld_options *opt)
+{
+	struct priv p = {.opt = opt, .pid_file = -1, .stderr_read = -1, .stderr_write = -1};
+	p.watchdog = p.stop_due = MONO_NEVER;
+	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
+		p.socket[i] = -1;
+	p.ike.restart = p.hook.restart = p.ike.stuck_since = p.hook.stuck_since = MONO_NEVER;
+	list_init(&p.jobs);
+	list_init(&p.runs);
+	psk_set_init(&p.psks, mem_os());
+	p.log = log_new(opt->foreground);
+	p.loop = loop_new();
+	int rc = p.log && p.loop ? 0 : -ENOMEM;
+	if (rc < 0) {
+		fprintf(stderr, "greteld: no memory\n");
+		loop_free(p.loop);
+		log_free(p.log);
+		return 1;
+	}
+	if (loop_start(&p) < 0 || privileged_start(&p) < 0 || unprivileged_start(&p) < 0) {
+		finish(&p);
+		return 1;
+	}
+	if (notify_watchdog())
+		p.watchdog = loop_now(p.loop);
+	rc = loop_run(p.loop);
+	if (p.told_ready)
+		priv_logf(&p, 1, "stopped");
+	finish(&p);
+	return rc == 0 ? 0 : 1;
+}

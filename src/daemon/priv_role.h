@@ -1,0 +1,138 @@
+/* Inside the priv role: its state, and what its files ask of each other. Nobody else includes this.
+ *
+ *      priv_role.c       start, signals, deadlines, the end
+ *      priv_role_conf.c  load, reload, the sealed copy for ike
+ *      priv_role_ike.c   ike: start, greet, its messages, its death
+ *      priv_role_hook.c  hook: start, runs, what comes back
+ *      priv_role_jobs.c  look-ups and probes under way
+ *      priv_role_sock.c  UDP and control sockets, pid file */
+#ifndef DAEMON_PRIV_ROLE_H
+#define DAEMON_PRIV_ROLE_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "daemon/daemon.h"
+#include "daemon/hook_role.h"
+#include "daemon/log.h"
+#include "daemon/names.h"
+#include "kernel/kernel.h"
+#include "loop/loop.h"
+#include "privsep/actor.h"
+#include "privsep/privsep.h"
+
+enum { CRASHES_MAX = 5 };
+
+/* A role that runs. */
+struct peer {
+	pid_t pid;               /* 0: none */
+	struct privsep *chan;
+	bool greeted, ready;
+	mono_t started;
+	mono_t stuck_since;      /* it does not read what we send; MONO_NEVER */
+	mono_t restart;          /* when to start it again; MONO_NEVER */
+	mono_t crash[CRASHES_MAX]; /* the last ones, a ring */
+	uint32_t crashes;
+	uint32_t epoch;          /* how often it was started */
+};
+
+enum job_kind { JOB_NAME, JOB_PROBE };
+/* Something that is waited for on behalf of a request of ike. */
+struct job {
+	struct list node;
+	uint8_t kind;            /* enum job_kind */
+	uint32_t ticket, epoch;
+	int fd;
+	pid_t pid;               /* NAME */
+	mono_t due;
+	struct actor_resolve what;
+	struct addr inner;
+	uint16_t id;
+};
+
+/* A run of a script that hook has been told of. */
+struct hook_run {
+	struct list node;
+	uint32_t run;            /* the ticket between us and hook */
+	bool asked;              /* by ike: its request wants an answer */
+	uint32_t ticket, epoch;  /* of that request */
+	char tunnel[PRIV_NAME];
+	bool up;
+};
+
+struct priv {
+	struct greteld_options *opt;
+	struct log *log;
+	struct loop *loop;
+	struct kernel *kernel;
+	struct crypto *crypto;
+	struct actor *actor;
+	struct conf *conf;
+	struct psk_set psks;
+	struct peer ike, hook;
+	int socket[PRIV_SOCKETS_N]; /* -1: none */
+	uint16_t port, port_nat_t;  /* as opened: a reload cannot change them */
+	char control_path[108];
+	int pid_file;
+	int stderr_read, stderr_write; /* the roles' standard error; -1: ours */
+	struct list jobs, runs;
+	uint32_t next_run;
+	uint16_t next_probe;
+	bool told_ready;         /* the starter and systemd know that we are up */
+	bool stopping;
+	mono_t stop_due;
+	mono_t watchdog;         /* next WATCHDOG=1 */
+	mono_t log_window;       /* rate limit on ike's lines */
+	uint32_t log_lines;
+	int result;
+};
+
+/* priv_role.c */
+void priv_logf(struct priv *p, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void priv_ready_now(struct priv *p);
+/* Something that the end waits for is over. */
+void priv_stop_step(struct priv *p);
+void priv_fail(struct priv *p); /* ends with exit code 1 */
+/* Sends to ike; what cannot be sent ends ike. */
+void ike_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
+               size_t n_fds);
+/* The channel's descriptor is watched for writing while something is queued. */
+void peer_watch(struct priv *p, struct peer *x);
+
+/* priv_role_conf.c */
+int conf_start(struct priv *p);                     /* said on the log */
+void conf_reload(struct priv *p, uint32_t ticket, bool asked_by_ike, bool check_only);
+void conf_send(struct priv *p, bool reloaded);
+int conf_check_only(struct greteld_options *opt);   /* --check: the exit code */
+
+/* priv_role_ike.c */
+int ike_start(struct priv *p, mono_t now);
+void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
+bool ike_reap(struct priv *p, mono_t now);
+void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out);
+void ike_kill(struct priv *p, const char *why);
+void role_died(struct priv *p, struct peer *x, const char *who, int status, mono_t now);
+
+/* priv_role_hook.c */
+int hook_start(struct priv *p, mono_t now);
+void hook_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
+bool hook_reap(struct priv *p, mono_t now);
+void hook_run(struct priv *p, const struct actor_out *out, uint32_t ticket);
+void hook_down(struct priv *p, const struct actor_hook *h); /* asked for by nobody */
+
+/* priv_role_jobs.c */
+void job_resolve(struct priv *p, const struct actor_resolve *what, uint32_t ticket, mono_t now);
+void job_probe(struct priv *p, uint32_t ifindex, const struct addr *inner, uint32_t ticket, mono_t now);
+mono_t jobs_due(const struct priv *p);
+void jobs_expire(struct priv *p, mono_t now);
+void jobs_drop(struct priv *p);                     /* all, without answers */
+
+/* priv_role_sock.c */
+int sockets_open(struct priv *p);                   /* said on the log */
+void sockets_send(struct priv *p);
+void sockets_close(struct priv *p);
+int pid_file_take(struct priv *p);                  /* -EBUSY: another greteld runs */
+void pid_file_drop(struct priv *p);
+
+#endif

@@ -1,0 +1,194 @@
+/* The sockets that priv opens and keeps: UDP for IKE and ESP in UDP, the control socket; and the pid file. Roles get
+ * duplicates, so that encapsulated ESP goes on being decapsulated while ike is started again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/priv_role.h"
+
+static const char PID_PATH[] = GRETEL_RUNDIR "/greteld.pid";
+
+/* What to do about a port that somebody else holds. */
+static const char *remedy(const char *holder)
+{
+	static const struct { const char *name, *what; } known[] = {
+		{"charon-systemd", "stop it with `systemctl stop strongswan`"},
+		{"charon", "stop it with `systemctl stop strongswan-starter`"},
+		{"starter", "stop it with `systemctl stop strongswan-starter`"},
+		{"pluto", "stop it with `systemctl stop ipsec`"},
+		{"greteld", "stop it with `systemctl stop gretel`"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (strncmp(holder, known[i].name, strlen(known[i].name)) == 0)
+			return known[i].what;
+	}
+	return "stop it first, or give greteld another port";
+}
+
+static int udp_open(struct priv *p, enum priv_socket which, uint8_t family, uint16_t port, bool natt)
+{
+	int fd = kernel_udp_open(family, port, natt);
+	p->socket[which] = fd < 0 ? -1 : fd;
+	if (fd >= 0 || (family == AF_V6 && fd != -EADDRINUSE)) /* a host may be without IPv6 */
+		return 0;
+	char who[128];
+	struct sbuf b = SB(who);
+	if (fd == -EADDRINUSE && kernel_port_holder(port, &b))
+		priv_logf(p, -1, "UDP port %u is taken by %s: %s", port, who, remedy(who));
+	else if (fd == -EADDRINUSE)
+		priv_logf(p, -1, "UDP port %u is taken by another program: stop it first", port);
+	else
+		priv_logf(p, -1, "UDP port %u cannot be opened: %s", port, strerror(-fd));
+	return fd;
+}
+
+/* root:group, 0660; the group is the configured one or gretel, when it exists. */
+static int control_rights(struct priv *p, const char *path)
+{
+	const char *name = conf_str(p->conf, p->conf->setup.control_group);
+	const struct group *g = getgrnam(*name ? name : "gretel");
+	if (!g && *name)
+		priv_logf(p, -1, "there is no group %s: only root may use the control socket", name);
+	if (g && chown(path, 0, g->gr_gid) < 0)
+		return -errno;
+	return chmod(path, 0660) < 0 ? -errno : 0;
+}
+
+static int run_dir(struct priv *p)
+{
+	const struct group *g = getgrnam("gretel");
+	if (mkdir(GRETEL_RUNDIR, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	/* A configured group other than gretel has to get in as well: the socket's own mode is what protects it. */
+	if (!g || p->conf->setup.control_group)
+		return 0;
+	if (chown(GRETEL_RUNDIR, 0, g->gr_gid) < 0 || chmod(GRETEL_RUNDIR, 0750) < 0)
+		return -errno;
+	return 0;
+}
+
+static int control_open(struct priv *p)
+{
+	const char *path = conf_str(p->conf, p->conf->setup.control_socket);
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	if (!*path)
+		path = GRETEL_RUNDIR "/control";
+	if (strlen(path) >= sizeof at.sun_path)
+		return -ENAMETOOLONG;
+	strcpy(at.sun_path, path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* The pid file says that we are alone: what lies there is left over. Nobody gets in between bind and chmod. */
+	struct stat st;
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(path);
+	mode_t mask = umask(0177);
+	int rc = bind(fd, (struct sockaddr *)&at, sizeof at) < 0 ? -errno : 0;
+	umask(mask);
+	if (rc == 0)
+		rc = control_rights(p, path);
+	if (rc == 0 && listen(fd, 64) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	strcpy(p->control_path, path);
+	p->socket[PRIV_CONTROL] = fd;
+	return 0;
+}
+
+int sockets_open(struct priv *p)
+{
+	p->port = p->conf->setup.port;
+	p->port_nat_t = p->conf->setup.port_nat_t;
+	int rc = udp_open(p, PRIV_UDP4, AF_V4, p->port, false);
+	if (rc == 0)
+		rc = udp_open(p, PRIV_UDP4_NATT, AF_V4, p->port_nat_t, true);
+	if (rc == 0)
+		rc = udp_open(p, PRIV_UDP6, AF_V6, p->port, false);
+	if (rc == 0)
+		rc = udp_open(p, PRIV_UDP6_NATT, AF_V6, p->port_nat_t, true);
+	if (rc < 0)
+		return rc;
+	rc = control_open(p);
+	if (rc < 0)
+		priv_logf(p, -1, "the control socket cannot be made: %s", strerror(-rc));
+	return rc;
+}
+
+void sockets_send(struct priv *p)
+{
+	struct e_sockets e = {.port = p->port, .port_nat_t = p->port_nat_t};
+	int fds[PRIV_SOCKETS_N];
+	size_t n = 0;
+	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
+		e.have[i] = p->socket[i] >= 0;
+		if (e.have[i])
+			fds[n++] = p->socket[i];
+	}
+	ike_event(p, PRIV_SOCKETS, 0, &e, SPAN(NULL, 0), fds, n);
+}
+
+void sockets_close(struct priv *p)
+{
+	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
+		if (p->socket[i] >= 0)
+			close(p->socket[i]);
+		p->socket[i] = -1;
+	}
+	if (p->control_path[0])
+		(void)unlink(p->control_path);
+}
+
+/* --- The pid file: its lock, not its text, says whether a greteld runs --- */
+
+static int pid_lock(struct priv *p, int fd)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char text[16];
+	if (fcntl(fd, F_SETLK, &l) < 0) {
+		l.l_type = F_WRLCK;
+		if (fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK)
+			priv_logf(p, -1, "greteld runs already (pid %d)", (int)l.l_pid);
+		else
+			priv_logf(p, -1, "greteld runs already");
+		return -EBUSY;
+	}
+	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		return -EIO;
+	return 0;
+}
+
+int pid_file_take(struct priv *p)
+{
+	int rc = run_dir(p);
+	int fd = rc < 0 ? rc : open(PID_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0) {
+		priv_logf(p, -1, "%s cannot be written: %s", PID_PATH, strerror(rc < 0 ? -rc : errno));
+		return -EIO;
+	}
+	rc = pid_lock(p, fd);
+	if (rc < 0)
+		close(fd);
+	else
+		p->pid_file = fd;
+	return rc;
+}
+
+void pid_file_drop(struct priv *p)
+{
+	if (p->pid_file < 0)
+		return;
+	(void)unlink(PID_PATH);
+	close(p->pid_file);
+	p->pid_file = -1;
+}

@@ -1,0 +1,18 @@
+/* Starting a role: a new process that executes the running program again, so that it shares no memory and no
+ * address layout with priv, and gets nothing but its channel. */
+#ifndef DAEMON_SPAWN_H
+#define DAEMON_SPAWN_H
+
+#include <sys/types.h>
+
+#include "daemon/daemon.h"
+
+/* A descriptor of the running program, which stays valid when its file is replaced. fd or -errno. */
+int spawn_self(void);
+/* Starts start->role; start->chan is ignored. err_fd: its standard error, -1 = ours. *chan becomes our end of a new
+ * SOCK_SEQPACKET pair. 0 or -errno. */
+int spawn_role(int self_fd, int err_fd, const struct role_start *start, pid_t *pid, int *chan) MUST_USE;
+/* The other side: whether argv is one that spawn_role made. false: it is the user's. */
+bool spawn_parse(int argc, char **argv, struct role_start *out);
+
+#endif
