@@ -63,6 +63,51 @@ static void test_probe_late(void **state)
 	end(w);
 }
 
+/* The answer to a probe between other ends says nothing about these. */
+static void test_probe_stale(void **state)
+{
+	(void)state;
+	struct world *w = world(false, "gre1");
+	CONF("");
+	UP(1, "gre-up " B);
+	MADE(5, "probe 10.0.0.1 via 5");
+	uint32_t stale = w->probe;
+	MOVED(1, C, "gre-up " B);
+	FACT("", .type = TUN_FACT_PROBE, .ticket = stale, .status = 0);
+	MADE(5, "probe 10.0.0.1 via 5");
+	FACT("", .type = TUN_FACT_PROBE, .ticket = stale, .status = 0);
+	FACT("", .type = TUN_FACT_PROBE, .ticket = 0, .status = 0);
+	STATE("probe");
+	assert_false(view(w).received);
+	end(w);
+}
+
+/* Each has its timers; as many as there is room for are heard in one call, the rest in the next. */
+static void test_many_tunnels(void **state)
+{
+	(void)state;
+	enum { N = 100 };
+	struct world *w = world(true, "");
+	unsigned done = 0;
+	for (uint32_t id = 1; id <= N; id++) {
+		struct tun_fact f = {.type = TUN_FACT_CONF, .tunnel = id, .conf = &w->conf, .t = &w->c};
+		tunnels_report(w->ts, &f, w->now, &w->acts);
+		f.type = TUN_FACT_WANT_DONE;
+		tunnels_report(w->ts, &f, w->now, &w->acts);
+	}
+	assert_int_equal(w->acts.n, 0);
+	w->now += DUR_S(10);
+	for (int turn = 0; turn < 10 && tunnels_due(w->ts) <= w->now; turn++) {
+		tunnels_timer(w->ts, w->now, &w->acts);
+		for (uint32_t i = 0; i < w->acts.n; i++)
+			done += w->acts.v[i].type == TUN_ACT_DONE && !w->acts.v[i].ok;
+		w->acts.n = 0;
+	}
+	assert_int_equal(done, N);
+	QUIET();
+	end(w);
+}
+
 static void test_link_native(void **state)
 {
 	(void)state;
@@ -197,6 +242,7 @@ static void test_gone(void **state)
 	w = script_up();
 	UP(2, "");
 	FACT("route-down gre1, hook-down 2", .type = TUN_FACT_GONE);
+	assert_int_equal(w->routed.child_id, 2);
 	CONF("");
 	HOOK(0, "");
 	STATE("down");
@@ -234,6 +280,12 @@ static void test_conf_changes(void **state)
 	w->c.updown = 0;
 	CONF("route-down gre2, gre-down gre2, hook-down 1");
 	HOOK(0, "find " B);
+	end(w);
+	w = native_up();
+	w->c.gre.keep = true;
+	CONF("");
+	strcpy(w->c.gre.name, "gre2");
+	CONF("gre-up " B); /* gre1 was to be kept */
 	end(w);
 }
 
@@ -381,6 +433,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gre_fails),
 		cmocka_unit_test(test_probe_late),
+		cmocka_unit_test(test_probe_stale),
+		cmocka_unit_test(test_many_tunnels),
 		cmocka_unit_test(test_link_native),
 		cmocka_unit_test(test_link_lost_on_the_way),
 		cmocka_unit_test(test_link_script),

@@ -261,10 +261,15 @@ static void test_hook_lost(void **state)
 	UP(1, "hook-up 1");
 	AFTER(DUR_S(660), "find " B);
 	NOTE("no word");
+	assert_int_equal(view(w).hook_status, -ETIME);
+	uint32_t lost = w->hook;
 	HOOK(0, "");
 	FOUND(5, "probe 10.0.0.1 via 5");
 	PROBE(0, "route-up gre1");
 	DOWN(1, "route-down gre1, hook-down 1");
+	FACT("", .type = TUN_FACT_HOOK_ENDED, .ticket = lost, .status = 0);
+	FACT("", .type = TUN_FACT_HOOK_ENDED, .ticket = 0, .status = 0);
+	STATE("going-down");
 	AFTER(DUR_S(660), "");
 	STATE("down");
 	QUIET();

@@ -328,7 +328,7 @@ static void any_event(struct storm *s)
 	else if (what < 96)
 		conf_event(s, i);
 	else
-		say(s, (struct tun_fact){.type = (uint8_t)rnd(s, TUN_FACT_HOOK_ENDED), .tunnel = 99, .ticket = 1});
+		say(s, (struct tun_fact){.type = (uint8_t)(1 + rnd(s, TUN_FACT_HOOK_ENDED)), .tunnel = 99, .ticket = 1});
 }
 
 static void check_rest(struct storm *s, size_t i)

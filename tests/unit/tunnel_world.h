@@ -28,7 +28,7 @@ struct world {
 	struct tunnel_conf c;
 	uint32_t gre, find, probe, hook; /* last tickets */
 	char got[1024], note[256];
-	struct tun_child told; /* what the last hook was told */
+	struct tun_child told, routed; /* what the last hook and the last route were told */
 	bool failing; /* allocations fail: actions are not looked at */
 };
 
@@ -82,6 +82,7 @@ static void render(struct world *w, struct sbuf *b, const struct tun_act *a)
 		break;
 	case TUN_ACT_ROUTE_UP:
 	case TUN_ACT_ROUTE_DOWN:
+		w->routed = a->child;
 		sb_printf(b, "route-%s %s", a->type == TUN_ACT_ROUTE_UP ? "up" : "down", a->link.name);
 		break;
 	case TUN_ACT_DONE:
