@@ -53,8 +53,9 @@ struct status_src {
 
 /* All return a new reference, NULL: no memory. */
 
-/* `status`, `statusall`: {"tunnels":[...], "sas":[IKE SAs of no configured tunnel], "refused":[...], "daemon":{...}}.
- * name: only this tunnel, NULL = all. all: with the configuration of each tunnel, and the daemon in full. */
+/* `status`, `statusall`: {"tunnels":[...], "others":[SAs of no configured tunnel], "orphans":[...], "refused":[...],
+ * "daemon":{...}}. name: only this tunnel, NULL = all. all: with the configuration of each tunnel, and the daemon in full.
+ * Addresses are texts, SPIs hexadecimal texts as strongSwan prints them, *_s seconds; null = not known, never, off. */
 json_t *status_build(const struct status_src *src, const char *name, bool all) MUST_USE;
 json_t *status_list(const struct status_src *src) MUST_USE;     /* {"tunnels":[...], "refused":[...], "files":[...]} */
 json_t *status_guards(const struct status_src *src) MUST_USE;   /* {"guards":[{"peer","tunnel","strict"}]} */
