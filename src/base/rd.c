@@ -10,7 +10,8 @@ const uint8_t *rd_take(struct rd *r, size_t n)
 		return NULL;
 	}
 	const uint8_t *p = r->p;
-	r->p += n;
+	if (n) /* an empty cursor may have no address */
+		r->p += n;
 	return p;
 }
 
@@ -49,7 +50,7 @@ void rd_copy(struct rd *r, void *out, size_t n)
 	const uint8_t *p = rd_take(r, n);
 	if (p)
 		memcpy(out, p, n);
-	else
+	else if (n)
 		memset(out, 0, n);
 }
 
@@ -59,7 +60,7 @@ struct rd rd_sub(struct rd *r, size_t n)
 {
 	const uint8_t *p = rd_take(r, n);
 	struct rd sub = rd_init(p, p ? n : 0);
-	sub.bad = p == NULL;
+	sub.bad = r->bad;
 	return sub;
 }
 

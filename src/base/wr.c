@@ -9,6 +9,8 @@ uint8_t *wr_space(struct wr *w, size_t n)
 		w->bad = true;
 		return NULL;
 	}
+	if (n == 0) /* an empty writer may have no address */
+		return w->base ? w->base + w->len : NULL;
 	uint8_t *p = w->base + w->len;
 	memset(p, 0, n);
 	w->len += n;
