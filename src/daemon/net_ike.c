@@ -233,6 +233,7 @@ int net_adopt(struct ike_role *r, const struct priv_msg *m)
 	int control = -1;
 	r->port = e->port;
 	r->port_nat_t = e->port_nat_t;
+	r->control_group = (gid_t)e->control_gid;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
 		if (!e->have[i] || at >= m->n_fds)
 			continue;

@@ -55,6 +55,7 @@ static int control_rights(struct priv *p, const char *path)
 	const struct group *g = getgrnam(*name ? name : "gretel");
 	if (!g && *name)
 		priv_logf(p, -1, "there is no group %s: only root may use the control socket", name);
+	p->control_gid = g ? (int64_t)g->gr_gid : -1;
 	if (g && chown(path, 0, g->gr_gid) < 0)
 		return -errno;
 	return chmod(path, 0660) < 0 ? -errno : 0;
@@ -126,7 +127,7 @@ int sockets_open(struct priv *p)
 
 void sockets_send(struct priv *p)
 {
-	struct e_sockets e = {.port = p->port, .port_nat_t = p->port_nat_t};
+	struct e_sockets e = {.port = p->port, .port_nat_t = p->port_nat_t, .control_gid = p->control_gid};
 	int fds[PRIV_SOCKETS_N];
 	size_t n = 0;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {

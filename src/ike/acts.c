@@ -41,7 +41,7 @@ const void *act_copy(struct step *s, const void *p, size_t n)
 	return out;
 }
 
-const char *tun_name(const struct tun *t) { return t ? conf_str(t->conf, t->t->name) : "(unnamed)"; }
+const char *ike_tun_name(const struct tun *t) { return t ? conf_str(t->conf, t->t->name) : "(unnamed)"; }
 
 static void add_note(struct step *s, const struct tun *t, int level, const char *text)
 {

@@ -128,7 +128,7 @@ void child_up(struct step *s, struct child *c)
 	heap_set(&s->e->timers, &c->timer, mono_min(c->soft, c->hard));
 	c->announced = true;
 	c->sa->had_child = true;
-	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", tun_name(c->tun),
+	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
 }
@@ -149,7 +149,7 @@ void child_remove(struct step *s, struct child *c, const char *why)
 		a->spi_free.spi = c->p.in.spi;
 	}
 	if (c->announced) {
-		note(s, c->tun, NOTE_MORE, "CHILD_SA %s{%u} closed", tun_name(c->tun), c->id);
+		note(s, c->tun, NOTE_MORE, "CHILD_SA %s{%u} closed", ike_tun_name(c->tun), c->id);
 		tell_tunnel(s, c->tun, IKE_EV_CHILD_DOWN, c->sa, c, false, why);
 	}
 	child_free(s->e, c);
@@ -171,7 +171,7 @@ void child_on_timer(struct step *s, struct child *c)
 		return;
 	}
 	if (s->now >= c->hard) {
-		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} reached its lifetime", tun_name(c->tun), c->id);
+		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} reached its lifetime", ike_tun_name(c->tun), c->id);
 		struct ike_sa *sa = c->sa;
 		uint32_t spi = c->p.in.spi;
 		child_remove(s, c, "its lifetime ended");
@@ -182,9 +182,9 @@ void child_on_timer(struct step *s, struct child *c)
 	}
 	if (s->now >= c->soft) {
 		c->soft = MONO_NEVER;
-		if (c->state == CH_UP && !tun_busy(c->tun)) {
-			note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is due, setting up its successor", tun_name(c->tun), c->id);
-			tun_start(s, c->tun);
+		if (c->state == CH_UP && !ike_tun_busy(c->tun)) {
+			note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is due, setting up its successor", ike_tun_name(c->tun), c->id);
+			ike_tun_start(s, c->tun);
 		}
 	}
 	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), c->gone_at));

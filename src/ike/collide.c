@@ -38,7 +38,7 @@ static void retire(struct step *s, struct ike_sa *loser, dur_t in, const char *w
 	if (loser->replaced && loser->due[T_DUPLICATE] != MONO_NEVER)
 		return;
 	loser->replaced = true;
-	note(s, loser->tun, NOTE_MORE, "IKE_SA %s[%u] goes: %s", tun_name(loser->tun), loser->id, why);
+	note(s, loser->tun, NOTE_MORE, "IKE_SA %s[%u] goes: %s", ike_tun_name(loser->tun), loser->id, why);
 	sa_due(s->e, loser, T_DUPLICATE, mono_add(s->now, in));
 }
 

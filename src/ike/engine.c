@@ -57,7 +57,7 @@ void ike_free(struct ike *e)
 	}
 	for (struct tun *t; (t = any_tun(e));) {
 		t->removed = true;
-		tun_release(e, t);
+		ike_tun_release(e, t);
 	}
 	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->children,
 	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
@@ -85,17 +85,17 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 		return;
 	if (!sa->had_child && (sa->initiator || sa->established)) {
 		if (sa->initiator)
-			tun_failed(s, t, sa->why);
+			ike_tun_failed(s, t, sa->why);
 		return;
 	}
-	if (!sa->established || tun_has_sa(t, sa))
+	if (!sa->established || ike_tun_has_sa(t, sa))
 		return;
 	struct sbuf why = SB(t->why);
 	sb_put(&why, sa->why);
 	/* A peer that deletes for a reauthentication comes back by itself in a moment. */
 	if (t->wanted || sa->restart) {
 		t->wanted = true;
-		tun_lost(s, t, sa->peer_told_gone ? DUR_S(2) : 0);
+		ike_tun_lost(s, t, sa->peer_told_gone ? DUR_S(2) : 0);
 	}
 }
 
@@ -316,7 +316,7 @@ void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 	while (acts->n < IKE_ACTS_MAX - ROOM && acts->used < IKE_ARENA / 2 && (t = heap_pop(&e->timers, now))) {
 		struct step s = step_new(e, now, acts);
 		if (t->tag == TIMER_TUN) {
-			tun_on_timer(&s, CONTAINER_OF(t, struct tun, timer));
+			ike_tun_on_timer(&s, CONTAINER_OF(t, struct tun, timer));
 		} else if (t->tag == TIMER_SA) {
 			s.sa = CONTAINER_OF(t, struct ike_sa, timer);
 			sa_on_timer(&s);
@@ -349,7 +349,7 @@ static void report_ticket(struct step *s, uint8_t event)
 	wait_end(s->e, w);
 	switch (w->kind) {
 	case WAIT_TUN:
-		tun_on_path(s, CONTAINER_OF(w, struct tun, wait));
+		ike_tun_on_path(s, CONTAINER_OF(w, struct tun, wait));
 		return;
 	case WAIT_CHILD:
 		s->child = CONTAINER_OF(w, struct child, wait);
@@ -450,8 +450,8 @@ static void command_up(struct step *s, struct tun *t)
 		            "right is %any: this tunnel waits for its peers, it cannot begin");
 		return;
 	}
-	if (!tun_has_sa(t, NULL))
-		tun_start(s, t);
+	if (!ike_tun_has_sa(t, NULL))
+		ike_tun_start(s, t);
 }
 
 static void command_down_id(struct step *s, const struct ike_cmd *cmd)
@@ -492,16 +492,16 @@ static void command_stop(struct step *s)
 void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ike_acts *acts)
 {
 	struct step s = step_new(e, now, acts);
-	struct tun *t = tun_find(e, cmd->tunnel);
+	struct tun *t = ike_tun_find(e, cmd->tunnel);
 	switch (cmd->type) {
 	case IKE_CMD_SETUP:
 		e->setup = cmd->conf->setup;
 		break;
 	case IKE_CMD_TUNNEL_SET:
-		tun_command_set(&s, cmd);
+		ike_tun_command_set(&s, cmd);
 		break;
 	case IKE_CMD_TUNNEL_DEL:
-		tun_command_del(&s, cmd->tunnel);
+		ike_tun_command_del(&s, cmd->tunnel);
 		break;
 	case IKE_CMD_UP:
 		if (t)
@@ -510,7 +510,7 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 	case IKE_CMD_DOWN:
 		if (t) {
 			t->held = true;
-			tun_down(&s, t, "an administrator took it down (gretel up brings it back)");
+			ike_tun_down(&s, t, "an administrator took it down (gretel up brings it back)");
 		}
 		break;
 	case IKE_CMD_DOWN_IKE:

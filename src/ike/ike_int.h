@@ -282,7 +282,7 @@ void note_limited(struct step *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void tell_tunnel(struct step *s, struct tun *t, uint8_t event, const struct ike_sa *sa, const struct child *c,
                  bool retry, const char *reason);
 void tell_peer_known(struct step *s, struct tun *t, const struct addr *local, const struct addr *remote);
-const char *tun_name(const struct tun *t);
+const char *ike_tun_name(const struct tun *t);
 /* Keeps the sentence as the reason of s->sa's end. */
 void because(struct step *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same, and V_FAIL with this notify for the peer. */
@@ -290,24 +290,24 @@ enum verdict fail(struct step *s, uint16_t notify, const char *fmt, ...) PRINTF_
 const char *id_str(const struct ident *id, char *out, size_t n);
 
 /* --- tun.c --- */
-struct tun *tun_find(struct ike *e, uint32_t id);
-void tun_command_set(struct step *s, const struct ike_cmd *cmd);
-void tun_command_del(struct step *s, uint32_t id);
-void tun_start(struct step *s, struct tun *t);              /* asks for a path now */
-void tun_on_path(struct step *s, struct tun *t);
-void tun_on_timer(struct step *s, struct tun *t);
-void tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
-void tun_lost(struct step *s, struct tun *t, dur_t wait_first); /* the last SA went: again, when wanted */
-void tun_down(struct step *s, struct tun *t, const char *why);
-bool tun_has_sa(const struct tun *t, const struct ike_sa *but);
-bool tun_busy(const struct tun *t);                          /* an attempt of ours is under way */
-void tun_release(struct ike *e, struct tun *t);              /* frees a removed one without SAs */
-struct ident tun_peer_id(const struct tun *t);
-struct ident tun_my_id(const struct tun *t, const struct addr *local);
+struct tun *ike_tun_find(struct ike *e, uint32_t id);
+void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
+void ike_tun_command_del(struct step *s, uint32_t id);
+void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
+void ike_tun_on_path(struct step *s, struct tun *t);
+void ike_tun_on_timer(struct step *s, struct tun *t);
+void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
+void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first); /* the last SA went: again, when wanted */
+void ike_tun_down(struct step *s, struct tun *t, const char *why);
+bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but);
+bool ike_tun_busy(const struct tun *t);                          /* an attempt of ours is under way */
+void ike_tun_release(struct ike *e, struct tun *t);              /* frees a removed one without SAs */
+struct ident ike_tun_peer_id(const struct tun *t);
+struct ident ike_tun_my_id(const struct tun *t, const struct addr *local);
 /* Candidates of a responder. by address: best first by specificity; iterate with *state = 0. */
-struct tun *tun_match_init(struct ike *e, const struct addr *local, const struct addr *remote,
+struct tun *ike_tun_match_init(struct ike *e, const struct addr *local, const struct addr *remote,
                            const struct proposals *offered, struct suite *suite, uint8_t *number);
-struct tun *tun_match_auth(struct ike *e, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
+struct tun *ike_tun_match_auth(struct ike *e, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
                            char *why, size_t why_len);
 
 /* --- negotiate.c --- */

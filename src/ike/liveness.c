@@ -27,7 +27,7 @@ void sa_established(struct step *s)
 		sa->in_by_init = false;
 	}
 	s->e->n.established++;
-	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] established between %s[%s]...%s[%s]", tun_name(sa->tun), sa->id,
+	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] established between %s[%s]...%s[%s]", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
 	     id_str(&sa->peer_id, peer, sizeof peer));
 	sa_due(s->e, sa, T_REPORT, MONO_NEVER);
@@ -81,14 +81,14 @@ static void send_delete(struct step *s)
 		return;
 	}
 	sa->req.is_delete = true;
-	note(s, sa->tun, NOTE_CONTROL, "sending DELETE for IKE_SA %s[%u]", tun_name(sa->tun), sa->id);
+	note(s, sa->tun, NOTE_CONTROL, "sending DELETE for IKE_SA %s[%u]", ike_tun_name(sa->tun), sa->id);
 }
 
 enum verdict x_delete(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	char a[ADDR_TEXT], b[ADDR_TEXT], me[80], peer[80];
-	note(s, sa->tun, NOTE_CONTROL, "deleting IKE_SA %s[%u] between %s[%s]...%s[%s]", tun_name(sa->tun), sa->id,
+	note(s, sa->tun, NOTE_CONTROL, "deleting IKE_SA %s[%u] between %s[%s]...%s[%s]", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
 	     id_str(&sa->peer_id, peer, sizeof peer));
 	LIST_EACH(it, tmp, &sa->children)
@@ -290,9 +290,9 @@ void sa_on_timer(struct step *s)
 		keep_alive(s);
 	if (sa->state == ST_ESTABLISHED && s->now >= sa->due[T_REAUTH]) {
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
-		if (!sa->replaced && !tun_busy(sa->tun)) {
-			note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is due, setting up its successor", tun_name(sa->tun), sa->id);
-			tun_start(s, sa->tun);
+		if (!sa->replaced && !ike_tun_busy(sa->tun)) {
+			note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is due, setting up its successor", ike_tun_name(sa->tun), sa->id);
+			ike_tun_start(s, sa->tun);
 		}
 	}
 	if (sa->state != ST_DEAD)

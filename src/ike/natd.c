@@ -86,6 +86,6 @@ void natd_mapping(struct step *s, struct child *c, const struct endpoint *source
 	a->move.child_id = c->id;
 	a->move.sa = c->p;
 	child_sa_wipe(&a->move.sa);
-	note(s, c->tun, NOTE_CONTROL, "NAT mapping of ESP from %s{%u} changed to port %u", tun_name(c->tun), c->id,
+	note(s, c->tun, NOTE_CONTROL, "NAT mapping of ESP from %s{%u} changed to port %u", ike_tun_name(c->tun), c->id,
 	     source->port);
 }

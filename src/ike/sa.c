@@ -121,7 +121,7 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	struct tun *t = sa->tun;
 	mem_put(e->mem, sa, sizeof *sa);
 	if (t)
-		tun_release(e, t);
+		ike_tun_release(e, t);
 }
 
 void sa_set_tun(struct ike_sa *sa, struct tun *t)

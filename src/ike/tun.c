@@ -28,7 +28,7 @@ static bool pattern_id(const struct ident *id)
 	       (id->len && id->data[0] == '*');
 }
 
-struct ident tun_peer_id(const struct tun *t)
+struct ident ike_tun_peer_id(const struct tun *t)
 {
 	const struct conf_end *r = &t->t->remote;
 	struct ident id = {.type = ID_ANY};
@@ -44,7 +44,7 @@ struct ident tun_peer_id(const struct tun *t)
 	return id;
 }
 
-struct ident tun_my_id(const struct tun *t, const struct addr *local)
+struct ident ike_tun_my_id(const struct tun *t, const struct addr *local)
 {
 	return t->t->local.id_set ? t->t->local.id : ident_from_addr(local);
 }
@@ -64,7 +64,7 @@ static void index_addr(struct ike *e, struct tun *t)
 
 static void index_id(struct ike *e, struct tun *t)
 {
-	struct ident id = tun_peer_id(t);
+	struct ident id = ike_tun_peer_id(t);
 	if (!list_empty(&t->wild_id))
 		list_del(&t->wild_id);
 	if (t->in_by_id)
@@ -87,7 +87,7 @@ static void unindex(struct ike *e, struct tun *t)
 	t->in_by_addr = t->in_by_id = false;
 }
 
-struct tun *tun_find(struct ike *e, uint32_t id)
+struct tun *ike_tun_find(struct ike *e, uint32_t id)
 {
 	struct hnode *n = hmap_first(&e->tuns, hmap_hash(&e->tuns, &id, sizeof id));
 	for (; n; n = hmap_next(n)) {
@@ -100,7 +100,7 @@ struct tun *tun_find(struct ike *e, uint32_t id)
 
 /* --- configuration --- */
 
-static struct tun *tun_new(struct ike *e, uint32_t id)
+static struct tun *ike_tun_new(struct ike *e, uint32_t id)
 {
 	if (heap_reserve(&e->timers, e->n_sas + e->n_children + e->n_tuns + 1) < 0)
 		return NULL;
@@ -119,7 +119,7 @@ static struct tun *tun_new(struct ike *e, uint32_t id)
 	return t;
 }
 
-static void tun_free(struct ike *e, struct tun *t)
+static void ike_tun_free(struct ike *e, struct tun *t)
 {
 	unindex(e, t);
 	wait_end(e, &t->wait);
@@ -129,10 +129,10 @@ static void tun_free(struct ike *e, struct tun *t)
 	mem_put(e->mem, t, sizeof *t);
 }
 
-void tun_release(struct ike *e, struct tun *t)
+void ike_tun_release(struct ike *e, struct tun *t)
 {
 	if (t->removed && list_empty(&t->sas))
-		tun_free(e, t);
+		ike_tun_free(e, t);
 }
 
 static bool many_peers(const struct conf_end *r)
@@ -144,14 +144,14 @@ static bool many_peers(const struct conf_end *r)
 	return true;
 }
 
-void tun_command_set(struct step *s, const struct ike_cmd *cmd)
+void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
 {
 	struct ike *e = s->e;
-	struct tun *t = tun_find(e, cmd->tunnel);
+	struct tun *t = ike_tun_find(e, cmd->tunnel);
 	bool fresh = !t;
 	if (cmd->t->kind != TUNNEL_TRANSPORT)
 		return;
-	if (!t && !(t = tun_new(e, cmd->tunnel)))
+	if (!t && !(t = ike_tun_new(e, cmd->tunnel)))
 		return;
 	t->conf = cmd->conf;
 	t->t = cmd->t;
@@ -170,25 +170,25 @@ void tun_command_set(struct step *s, const struct ike_cmd *cmd)
 	if (t->remote.family && !t->many)
 		tell_peer_known(s, t, &(struct addr){0}, &t->remote);
 	if (fresh && !t->many)
-		tun_start(s, t); /* learns the path, also of tunnels that are not wanted: the guard needs the address */
-	else if (t->wanted && !t->many && !tun_has_sa(t, NULL))
-		tun_start(s, t);
+		ike_tun_start(s, t); /* learns the path, also of tunnels that are not wanted: the guard needs the address */
+	else if (t->wanted && !t->many && !ike_tun_has_sa(t, NULL))
+		ike_tun_start(s, t);
 }
 
-void tun_command_del(struct step *s, uint32_t id)
+void ike_tun_command_del(struct step *s, uint32_t id)
 {
-	struct tun *t = tun_find(s->e, id);
+	struct tun *t = ike_tun_find(s->e, id);
 	if (!t)
 		return;
-	tun_down(s, t, "it left the configuration");
+	ike_tun_down(s, t, "it left the configuration");
 	unindex(s->e, t);
 	t->removed = true;
-	tun_release(s->e, t);
+	ike_tun_release(s->e, t);
 }
 
 /* --- attempts --- */
 
-bool tun_has_sa(const struct tun *t, const struct ike_sa *but)
+bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but)
 {
 	LIST_EACH(it, tmp, &t->sas) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
@@ -198,7 +198,7 @@ bool tun_has_sa(const struct tun *t, const struct ike_sa *but)
 	return false;
 }
 
-bool tun_busy(const struct tun *t)
+bool ike_tun_busy(const struct tun *t)
 {
 	if (t->wait.ticket)
 		return true;
@@ -210,9 +210,9 @@ bool tun_busy(const struct tun *t)
 	return false;
 }
 
-void tun_start(struct step *s, struct tun *t)
+void ike_tun_start(struct step *s, struct tun *t)
 {
-	if (tun_busy(t) || s->e->stopping)
+	if (ike_tun_busy(t) || s->e->stopping)
 		return;
 	heap_clear(&s->e->timers, &t->timer);
 	wait_for(s->e, &t->wait, IKE_FACT_PATH);
@@ -239,7 +239,7 @@ static void set_why(struct tun *t, const char *why)
 	sb_put(&b, why);
 }
 
-void tun_failed(struct step *s, struct tun *t, const char *reason)
+void ike_tun_failed(struct step *s, struct tun *t, const char *reason)
 {
 	bool again = t->wanted && !t->held && !t->removed && !s->e->stopping;
 	set_why(t, reason);
@@ -248,12 +248,12 @@ void tun_failed(struct step *s, struct tun *t, const char *reason)
 	tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, again, reason);
 }
 
-void tun_lost(struct step *s, struct tun *t, dur_t wait_first)
+void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first)
 {
-	if (t->held || t->removed || t->many || s->e->stopping || tun_has_sa(t, NULL) || tun_busy(t))
+	if (t->held || t->removed || t->many || s->e->stopping || ike_tun_has_sa(t, NULL) || ike_tun_busy(t))
 		return;
 	if (wait_first == 0)
-		tun_start(s, t);
+		ike_tun_start(s, t);
 	else
 		heap_set(&s->e->timers, &t->timer, mono_add(s->now, wait_first));
 }
@@ -264,7 +264,7 @@ static void attempt(struct step *s, struct tun *t, const struct endpoint *local,
 	if (!sa || !sa_handshake(s->e, sa)) {
 		if (sa)
 			sa_free(s->e, sa);
-		tun_failed(s, t, "no memory");
+		ike_tun_failed(s, t, "no memory");
 		return;
 	}
 	sa_set_tun(sa, t);
@@ -273,15 +273,15 @@ static void attempt(struct step *s, struct tun *t, const struct endpoint *local,
 	step_run(&sub, EV_PATH);
 }
 
-void tun_on_path(struct step *s, struct tun *t)
+void ike_tun_on_path(struct step *s, struct tun *t)
 {
 	const struct ike_fact *f = s->fact;
 	if (f->status != 0) {
 		char text[200];
 		struct sbuf b = SB(text);
 		sb_put(&b, f->text && f->text[0] ? f->text : "there is no way to the peer");
-		note(s, t, NOTE_CONTROL, "%s: %s", tun_name(t), text);
-		tun_failed(s, t, text);
+		note(s, t, NOTE_CONTROL, "%s: %s", ike_tun_name(t), text);
+		ike_tun_failed(s, t, text);
 		return;
 	}
 	if (!addr_eq(&t->remote, &f->remote.addr)) {
@@ -297,9 +297,9 @@ void tun_on_path(struct step *s, struct tun *t)
 	attempt(s, t, &local, &remote);
 }
 
-void tun_on_timer(struct step *s, struct tun *t) { tun_start(s, t); }
+void ike_tun_on_timer(struct step *s, struct tun *t) { ike_tun_start(s, t); }
 
-void tun_down(struct step *s, struct tun *t, const char *why)
+void ike_tun_down(struct step *s, struct tun *t, const char *why)
 {
 	t->wanted = false;
 	wait_end(s->e, &t->wait);
@@ -352,7 +352,7 @@ static bool suite_fits(struct ike *e, const struct tun *t, const struct proposal
 	return negotiate(&mine, offered, e->setup.prefer_configured_proposals, NEG_DH, suite, number, &spi);
 }
 
-struct tun *tun_match_init(struct ike *e, const struct addr *local, const struct addr *remote,
+struct tun *ike_tun_match_init(struct ike *e, const struct addr *local, const struct addr *remote,
                            const struct proposals *offered, struct suite *suite, uint8_t *number)
 {
 	struct hnode *n = hmap_first(&e->tuns_by_addr, hash_addr(e, remote));
@@ -383,7 +383,7 @@ struct best {
 
 static bool local_id_fits(const struct tun *t, const struct ike_sa *sa, const struct ident *idr)
 {
-	struct ident me = tun_my_id(t, &sa->local.addr);
+	struct ident me = ike_tun_my_id(t, &sa->local.addr);
 	if (idr->type == ID_ANY || ident_eq(&me, idr))
 		return true;
 	/* Without leftid and behind a NAT, the peer asks for the address that it dialled. */
@@ -393,7 +393,7 @@ static bool local_id_fits(const struct tun *t, const struct ike_sa *sa, const st
 static void consider(struct ike *e, struct best *b, struct tun *t, const struct ike_sa *sa, const struct ident *idi,
                      const struct ident *idr)
 {
-	struct ident want = tun_peer_id(t);
+	struct ident want = ike_tun_peer_id(t);
 	int grade = ident_match(idi, &want) * 2;
 	struct proposals sealed;
 	struct suite suite;
@@ -427,7 +427,7 @@ static void explain(const struct best *b, const struct ike_sa *sa, const struct 
 	id_str(idi, i, sizeof i);
 	addr_str(&sa->remote.addr, a);
 	if (b->other_id) {
-		struct ident me = tun_my_id(b->other_id, &sa->local.addr);
+		struct ident me = ike_tun_my_id(b->other_id, &sa->local.addr);
 		sb_printf(&t, "%s asks for identity '%s', ours is '%s' (leftid)", a, id_str(idr, r, sizeof r),
 		          id_str(&me, m, sizeof m));
 	} else if (b->addr_seen)
@@ -438,7 +438,7 @@ static void explain(const struct best *b, const struct ike_sa *sa, const struct 
 		sb_printf(&t, "no tunnel is configured for identity '%s' from %s (rightid)", i, a);
 }
 
-struct tun *tun_match_auth(struct ike *e, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
+struct tun *ike_tun_match_auth(struct ike *e, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
                            char *why, size_t why_len)
 {
 	struct best b = {0};

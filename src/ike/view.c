@@ -68,21 +68,21 @@ bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view
 
 const char *ike_why(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = tun_find((struct ike *)e, tunnel);
-	if (!t || tun_has_sa(t, NULL))
+	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	if (!t || ike_tun_has_sa(t, NULL))
 		return "";
 	return t->why;
 }
 
 bool ike_wanted(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = tun_find((struct ike *)e, tunnel);
+	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
 	return t && t->wanted;
 }
 
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = tun_find((struct ike *)e, tunnel);
+	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
 	return t ? t->timer.due : MONO_NEVER;
 }
 

@@ -81,8 +81,8 @@ enum verdict x_auth_i_spi(struct step *s)
 	child_got_spi(s, s->child);
 	if (collide_abandon(s))
 		return V_WAIT;
-	sa->my_id = tun_my_id(sa->tun, &sa->local.addr);
-	sa->peer_id = tun_peer_id(sa->tun);
+	sa->my_id = ike_tun_my_id(sa->tun, &sa->local.addr);
+	sa->peer_id = ike_tun_peer_id(sa->tun);
 	auth_id_octets(&sa->my_id, sa->hs->id_mine, &sa->hs->id_mine_len);
 	note(s, sa->tun, NOTE_CONTROL, "authentication of '%s' (myself) with pre-shared key",
 	     id_str(&sa->my_id, text, sizeof text));
@@ -103,13 +103,13 @@ enum verdict x_auth_i_signed(struct step *s)
 	struct proposals offer;
 	struct ike_ts_list tsi, tsr;
 	struct out o;
-	note(s, sa->tun, NOTE_CONTROL, "establishing CHILD_SA %s{%u}", tun_name(sa->tun), c->id);
+	note(s, sa->tun, NOTE_CONTROL, "establishing CHILD_SA %s{%u}", ike_tun_name(sa->tun), c->id);
 	proposals_prepare(conf_proposals(sa->tun->conf, sa->tun->t->esp), PROTO_ESP, c->p.in.spi, 4, false, &offer);
 	ts_ours(sa->tun->t, &sa->local.addr, &sa->remote.addr, &tsi, &tsr);
 	out_begin(s, &o, IKE_AUTH, false, sa->tx_id);
 	ike_enc_id(&o.enc, P_IDI, &sa->my_id);
 	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on. */
-	if (!tun_has_sa(sa->tun, sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
+	if (!ike_tun_has_sa(sa->tun, sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
 	if (sa->peer_id.type != ID_ANY)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);
@@ -191,7 +191,7 @@ static void note_child_answer(struct step *s)
 enum verdict x_auth_i(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
-	struct ident id, want = tun_peer_id(sa->tun);
+	struct ident id, want = ike_tun_peer_id(sa->tun);
 	char got[80], exp[80];
 	window_answered(s);
 	if (!take_identity(s, P_IDR, &id))
@@ -245,11 +245,11 @@ enum verdict x_auth_r(struct step *s)
 		return fail(s, N_AUTHENTICATION_FAILED, "the peer does not authenticate by pre-shared key, or its identity is malformed");
 	if (p && (ike_id_decode(p->body, &v) != WIRE_OK || !ident_set(&idr, v.type, v.data.p, v.data.n)))
 		return fail(s, N_AUTHENTICATION_FAILED, "the identity that the peer asks for is malformed");
-	struct tun *t = tun_match_auth(s->e, sa, &sa->peer_id, &idr, why, sizeof why);
+	struct tun *t = ike_tun_match_auth(s->e, sa, &sa->peer_id, &idr, why, sizeof why);
 	if (!t)
 		return fail(s, N_AUTHENTICATION_FAILED, "%s", why);
 	sa_set_tun(sa, t);
-	sa->my_id = tun_my_id(t, &sa->local.addr);
+	sa->my_id = ike_tun_my_id(t, &sa->local.addr);
 	/* Behind a NAT and without leftid we are who the peer dialled. */
 	if (!t->t->local.id_set && sa->nat_here && idr.type != ID_ANY)
 		sa->my_id = idr;
@@ -308,7 +308,7 @@ enum verdict x_auth_r_verified(struct step *s)
 	}
 	note(s, sa->tun, NOTE_CONTROL, "authentication of '%s' with pre-shared key successful", peer);
 	if (sa->tun->held || sa->tun->removed || s->e->stopping) {
-		fail(s, N_TEMPORARY_FAILURE, "the tunnel is held down here (gretel up %s lets it come)", tun_name(sa->tun));
+		fail(s, N_TEMPORARY_FAILURE, "the tunnel is held down here (gretel up %s lets it come)", ike_tun_name(sa->tun));
 		respond_error(s, N_TEMPORARY_FAILURE);
 		return V_FAIL;
 	}
@@ -390,7 +390,7 @@ enum verdict x_auth_r_signed(struct step *s)
 		note(s, sa->tun, NOTE_CONTROL, "%s", hs->hint);
 		if (c)
 			child_remove(s, c, hs->hint);
-		sa->want_delete = !tun_has_sa(sa->tun, sa);
+		sa->want_delete = !ike_tun_has_sa(sa->tun, sa);
 	} else {
 		child_up(s, c);
 		collide_settle(s);

@@ -162,7 +162,7 @@ static void answer_child(struct step *s, struct child *c)
 		/* RFC 7296 2.8: who rekeyed deletes the old one; it still takes what is on its way. */
 		old->state = CH_REKEYED;
 		old->soft = MONO_NEVER;
-		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is rekeyed by {%u}", tun_name(c->tun), old->id, c->id);
+		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is rekeyed by {%u}", ike_tun_name(c->tun), old->id, c->id);
 	}
 }
 

@@ -74,7 +74,7 @@ enum verdict x_info_r(struct step *s)
 	if (!out_response(s, &o))
 		return V_DROP;
 	if (ike_gone) {
-		note(s, sa->tun, NOTE_CONTROL, "received DELETE for IKE_SA %s[%u]", tun_name(sa->tun), sa->id);
+		note(s, sa->tun, NOTE_CONTROL, "received DELETE for IKE_SA %s[%u]", ike_tun_name(sa->tun), sa->id);
 		sa->peer_told_gone = true;
 		uint8_t action = sa->tun->t->close_action;
 		sa->restart = action == DPD_RESTART || action == DPD_HOLD;

@@ -12,7 +12,7 @@ struct rekey_body {
 
 static enum verdict refuse(struct step *s, uint16_t notify, const char *why)
 {
-	note(s, s->sa->tun, NOTE_CONTROL, "refusing to rekey IKE_SA %s[%u]: %s", tun_name(s->sa->tun), s->sa->id, why);
+	note(s, s->sa->tun, NOTE_CONTROL, "refusing to rekey IKE_SA %s[%u]: %s", ike_tun_name(s->sa->tun), s->sa->id, why);
 	s->fail = notify;
 	return V_FAIL;
 }
@@ -99,7 +99,7 @@ enum verdict x_rekey_ike_r(struct step *s)
 	inherit(s, sa, old);
 	struct step sub = step_sub(s, sa);
 	step_run(&sub, EV_INHERITED);
-	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] rekeyed, now [%u]", tun_name(sa->tun), old->id, sa->id);
+	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] rekeyed, now [%u]", ike_tun_name(sa->tun), old->id, sa->id);
 	sa_due(s->e, old, T_EXPIRE, mono_add(s->now, DUR_S(165)));
 	return V_DONE;
 }

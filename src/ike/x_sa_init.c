@@ -78,7 +78,7 @@ enum verdict x_sa_init_start(struct step *s)
 	struct ike_sa *sa = s->sa;
 	struct handshake *hs = sa->hs;
 	char addr[ADDR_TEXT];
-	note(s, sa->tun, NOTE_CONTROL, "initiating IKE_SA %s[%u] to %s", tun_name(sa->tun), sa->id,
+	note(s, sa->tun, NOTE_CONTROL, "initiating IKE_SA %s[%u] to %s", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->remote.addr, addr));
 	hs->ni.n = NONCE_LEN;
 	rng_fill(s->e->rng, hs->ni.b, NONCE_LEN);
@@ -101,13 +101,13 @@ enum verdict x_sa_init_i(struct step *s)
 	proposals_prepare(conf_proposals(sa->tun->conf, sa->tun->t->ike), PROTO_IKE, 0, 0, true, &offer);
 	if (!negotiate_check(&offer, &b.sa, NEG_DH, &sa->suite, &spi) || b.ke.group != sa->suite.dh ||
 	    b.ke.group != hs->group) {
-		note_limited(s, "%s[%u]: the answer chooses what we did not offer, ignored", tun_name(sa->tun), sa->id);
+		note_limited(s, "%s[%u]: the answer chooses what we did not offer, ignored", ike_tun_name(sa->tun), sa->id);
 		return V_DROP;
 	}
 	uint8_t shared[DH_SHARED_MAX];
 	size_t shared_len;
 	if (dh_shared(s->e->crypto, &hs->dh, b.ke.data, shared, &shared_len) != 0) {
-		note_limited(s, "%s[%u]: the peer's public value is not sound, ignored", tun_name(sa->tun), sa->id);
+		note_limited(s, "%s[%u]: the peer's public value is not sound, ignored", ike_tun_name(sa->tun), sa->id);
 		return V_DROP;
 	}
 	struct nonce nr = {0};
@@ -262,7 +262,7 @@ enum verdict x_sa_init_r(struct step *s)
 	if (cookie_demanded(s, b.nonce))
 		return V_WAIT;
 	addr_str(&s->d->remote.addr, addr);
-	struct tun *t = tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
+	struct tun *t = ike_tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
 	if (!t) {
 		note_limited(s, "no tunnel for %s with a proposal of the peer, answering NO_PROPOSAL_CHOSEN", addr);
 		respond_clear(s, N_NO_PROPOSAL_CHOSEN, SPAN(NULL, 0));
