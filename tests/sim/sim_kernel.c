@@ -1,0 +1,228 @@
+/* The make-believe priv and kernel of a host: does what the actions say, keeps the books, answers with facts. */
+#include "sim_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void answer(struct sim_node *n, const struct ike_act *a, struct ike_fact f, const void *octets, size_t len)
+{
+	struct sim_event e = {.kind = SIM_FACT, .node = n, .fact = f, .life = n->n_lives};
+	e.fact.ticket = a->ticket;
+	if (len) {
+		e.octets = malloc(len);
+		memcpy(e.octets, octets, len);
+		e.fact.octets = SPAN(e.octets, len);
+	}
+	sim_event_add(n->sim, n->sim->priv_delay, e);
+}
+
+static void fault(struct sim_node *n, const char *what, uint32_t spi)
+{
+	n->faults++;
+	sim_log(n, "FAULT: %s %08x", what, spi);
+}
+
+/* --- PATH --- */
+
+static void act_path(struct sim_node *n, const struct ike_act *a)
+{
+	const struct tunnel_conf *t = conf_tunnel(n->conf, a->tunnel - 1);
+	struct ike_fact f = {.type = IKE_FACT_PATH, .status = n->fail_path, .local = {.addr = n->addr}};
+	if (t->remote.n_hosts && t->remote.host[0].kind == HOST_ADDR)
+		f.remote.addr = t->remote.host[0].lo;
+	else if (!f.status)
+		f.status = -ENOENT;
+	f.text = f.status ? "no route to the peer" : NULL;
+	answer(n, a, f, NULL, 0);
+}
+
+/* --- PSK --- */
+
+static int auth_value(struct sim_node *n, uint16_t id, const struct psk *k, struct span octets, uint8_t *out)
+{
+	static const char pad_text[] = "Key Pad for IKEv2";
+	uint8_t padded[64];
+	struct span pad = SPAN(pad_text, sizeof pad_text - 1);
+	int r = prf(n->sim->crypto, id, SPAN(k->key, k->key_len), &pad, 1, padded);
+	return r ? r : prf(n->sim->crypto, id, SPAN(padded, prf_len(id)), &octets, 1, out);
+}
+
+int sim_auth(struct sim_node *n, uint16_t prf_id, uint32_t key, const struct ident *me, const struct ident *peer,
+             struct span octets, uint8_t *out)
+{
+	size_t v[16], c = psk_candidates(&n->psks, me, peer, v, ARRAY_LEN(v));
+	if (key)
+		v[0] = key - 1;
+	else if (!c)
+		return -ENOKEY;
+	return auth_value(n, prf_id, &n->psks.v[v[0]], octets, out);
+}
+
+static void act_sign(struct sim_node *n, const struct ike_act *a)
+{
+	uint8_t out[64] = {0};
+	struct ike_fact f = {.type = IKE_FACT_SIGNED, .status = n->fail_sign};
+	if (a->sign.octets.n == 0)
+		fault(n, "asked to sign nothing", 0);
+	if (!f.status)
+		f.status = sim_auth(n, a->sign.prf, a->sign.key, &a->sign.me, &a->sign.peer, a->sign.octets, out);
+	answer(n, a, f, out, f.status ? 0 : prf_len(a->sign.prf));
+}
+
+static void act_verify(struct sim_node *n, const struct ike_act *a)
+{
+	size_t v[16], c = psk_candidates(&n->psks, &a->verify.me, &a->verify.peer, v, ARRAY_LEN(v));
+	uint8_t want[64];
+	struct ike_fact f = {.type = IKE_FACT_VERIFIED, .status = n->fail_verify};
+	if (a->verify.octets.n == 0)
+		fault(n, "asked to verify nothing", 0);
+	f.n_tried = (uint32_t)c;
+	for (size_t i = 0; i < c && !f.key; i++) {
+		if (auth_value(n, a->verify.prf, &n->psks.v[v[i]], a->verify.octets, want) == 0 &&
+		    a->verify.auth.n == prf_len(a->verify.prf) && crypto_equal(want, a->verify.auth.p, a->verify.auth.n))
+			f.key = (uint32_t)v[i] + 1;
+	}
+	if (!f.status && !f.key)
+		f.status = c ? -EBADMSG : -ENOKEY;
+	answer(n, a, f, NULL, 0);
+}
+
+/* --- SPIs and SAs --- */
+
+static bool spi_take(struct sim_node *n, uint32_t spi)
+{
+	for (uint32_t i = 0; i < n->n_spis; i++) {
+		if (n->spi[i] == spi) {
+			n->spi[i] = n->spi[--n->n_spis];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void act_spi_alloc(struct sim_node *n, const struct ike_act *a)
+{
+	struct ike_fact f = {.type = IKE_FACT_SPI, .status = n->fail_spi};
+	if (!f.status && n->n_spis == SIM_SPIS)
+		f.status = -ENOSPC;
+	if (!f.status) {
+		f.spi = n->next_spi++;
+		f.reqid = a->spi.reqid ? a->spi.reqid : a->tunnel;
+		n->spi[n->n_spis++] = f.spi;
+		if (f.spi < a->spi.min || f.spi > a->spi.max)
+			fault(n, "SPI range is odd", f.spi);
+	}
+	answer(n, a, f, NULL, 0);
+}
+
+static struct sim_sa *sa_find(struct sim_node *n, uint32_t spi_in)
+{
+	for (uint32_t i = 0; i < n->n_sas; i++) {
+		if (n->sa[i].sa.in.spi == spi_in)
+			return &n->sa[i];
+	}
+	return NULL;
+}
+
+static void act_install(struct sim_node *n, const struct ike_act *a)
+{
+	const struct child_sa *sa = &a->install.sa;
+	struct ike_fact f = {.type = IKE_FACT_INSTALLED, .status = n->fail_install};
+	if (!f.status && !spi_take(n, sa->in.spi))
+		fault(n, "installs an SPI that was not given out:", sa->in.spi);
+	if (!addr_eq(&sa->local, &n->addr))
+		fault(n, "installs for an address that is not ours:", sa->in.spi);
+	if (!f.status && n->n_sas < SIM_SAS)
+		n->sa[n->n_sas++] = (struct sim_sa){.child_id = a->install.child_id, .sa = *sa, .since = n->sim->now};
+	answer(n, a, f, NULL, 0);
+}
+
+static void act_remove(struct sim_node *n, const struct ike_act *a)
+{
+	struct sim_sa *sa = sa_find(n, a->remove.spi_in);
+	if (!sa) {
+		fault(n, "removes an SA that is not there:", a->remove.spi_in);
+		return;
+	}
+	*sa = n->sa[--n->n_sas];
+}
+
+static void act_move(struct sim_node *n, const struct ike_act *a)
+{
+	struct sim_sa *sa = sa_find(n, a->move.sa.in.spi);
+	n->moves++;
+	if (!sa) {
+		fault(n, "moves an SA that is not there:", a->move.sa.in.spi);
+		return;
+	}
+	sa->sa.local = a->move.sa.local;
+	sa->sa.remote = a->move.sa.remote;
+	sa->sa.encap = a->move.sa.encap;
+	sa->sa.encap_sport = a->move.sa.encap_sport;
+	sa->sa.encap_dport = a->move.sa.encap_dport;
+}
+
+/* --- what is told --- */
+
+static void told(struct sim_node *n, const struct ike_act *a)
+{
+	static const char *const names[] = {"PEER_KNOWN", "CHILD_UP", "CHILD_DOWN", "CHILD_MOVED", "FAILED", "IKE_UP", "IKE_DOWN"};
+	uint8_t event = a->tunnel_event.event;
+	n->ups += event == IKE_EV_CHILD_UP;
+	n->downs += event == IKE_EV_CHILD_DOWN;
+	sim_log(n, "<%s> ike %u child %u %s%s", names[event], a->tunnel_event.info.ike_id, a->tunnel_event.info.child_id,
+	        a->tunnel_event.reason, a->tunnel_event.retry ? " (again)" : "");
+	if (n->n_told == SIM_TOLD)
+		return;
+	struct sim_told *t = &n->told[n->n_told++];
+	t->at = n->sim->now;
+	t->event = event;
+	t->tunnel = a->tunnel;
+	t->child_id = a->tunnel_event.info.child_id;
+	t->retry = a->tunnel_event.retry;
+	snprintf(t->reason, sizeof t->reason, "%s", a->tunnel_event.reason);
+}
+
+void sim_act(struct sim_node *n, const struct ike_act *a)
+{
+	switch (a->type) {
+	case IKE_ACT_SEND:
+		sim_send(n, a);
+		break;
+	case IKE_ACT_PATH:
+		act_path(n, a);
+		break;
+	case IKE_ACT_PSK_SIGN:
+		act_sign(n, a);
+		break;
+	case IKE_ACT_PSK_VERIFY:
+		act_verify(n, a);
+		break;
+	case IKE_ACT_SPI_ALLOC:
+		act_spi_alloc(n, a);
+		break;
+	case IKE_ACT_SPI_FREE:
+		if (!spi_take(n, a->spi_free.spi))
+			fault(n, "gives back an SPI that it has not:", a->spi_free.spi);
+		break;
+	case IKE_ACT_CHILD_INSTALL:
+		act_install(n, a);
+		break;
+	case IKE_ACT_CHILD_MOVE:
+		act_move(n, a);
+		break;
+	case IKE_ACT_CHILD_REMOVE:
+		act_remove(n, a);
+		break;
+	case IKE_ACT_NOTE:
+		sim_log(n, "%s", a->note.text);
+		break;
+	case IKE_ACT_TUNNEL:
+		told(n, a);
+		break;
+	default:
+		fault(n, "an action of unknown type", a->type);
+	}
+}
