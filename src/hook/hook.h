@@ -2,25 +2,27 @@
  * /bin/sh -c "2>&1 COMMAND", environment PATH and PLUTO_* only, cwd /, stdin /dev/null; but asynchronously, in its
  * own process group, with a time limit, its output bounded and split into lines.
  *
- * hook_env.c is pure: an event becomes variables by a table. hook_run.c forks and reads. The hook role (daemon/) owns a
- * `struct hooks` and feeds it from its loop; runs of one tunnel go one after the other, of different tunnels side by side.
+ * hook_env.c is pure: an event becomes variables by a table. hook_run.c forks and reads. The hook role (daemon/) owns
+ * a `struct hooks` and feeds it from its loop; runs of one tunnel go one after the other, of different tunnels side by
+ * side.
  *
  *   hooks_run -> queued -> running -> shell exits -> what the pipe still holds -> HOOK_ENDED
  *                             | limit
  *                             v
  *                        SIGTERM to the group -> 5 s -> SIGKILL -> HOOK_ENDED, -ETIME
  *
- * Where strongSwan is different, on purpose: it reads until the end of the output, so that a child left in the background
- * stops the daemon; here the exit of the shell ends a run, the child lives on, and what it still writes is read and dropped. A
- * script's first 999 lines are reported, then one line says that the rest is not; lines longer than HOOK_LINE_MAX - 1 octets
- * are reported in pieces; control characters in them become '?'.
+ * Where strongSwan is different, on purpose: it reads until the end of the output, so that a child left in the
+ * background stops the daemon; here the exit of the shell ends a run, the child lives on, and what it still writes is
+ * read and dropped. A script's first 999 lines are reported, then one line says that the rest is not; lines longer
+ * than HOOK_LINE_MAX - 1 octets are reported in pieces; control characters in them become '?'.
  *
  * Values of variables are made of [A-Za-z0-9@._:/%+=,-] and do not start with '-'; any other character is a '?' (names
  * from our own configuration may hold octets from 0x80, UTF-8). Scripts that need a peer's identity to the octet take
  * X_GRETEL_PEER_ID_HEX. strongSwan's variables keep its names and forms; ours start with X_GRETEL_.
  *
- * Use, in the hook role's loop: register hooks_fds() as readable, hooks_due() as a deadline, SIGCHLD as a signal (it must not
- * be ignored), and on any of them call hooks_step() until it returns false; then ask for the descriptors again. */
+ * Use, in the hook role's loop: register hooks_fds() as readable, hooks_due() as a deadline, SIGCHLD as a signal (it
+ * must not be ignored), and on any of them call hooks_step() until it returns false; then ask for the descriptors
+ * again. */
 #ifndef HOOK_HOOK_H
 #define HOOK_HOOK_H
 
@@ -44,8 +46,9 @@ struct hook_event {
 
 enum { HOOK_ENV_MAX = 48, HOOK_LINE_MAX = 512 };
 struct hook_env { char *var[HOOK_ENV_MAX + 1]; size_t n; char octets[8192]; size_t used; bool cut; };
-/* Fills env with PATH=path and PLUTO_*; plus X_GRETEL_SPI_IN/OUT, X_GRETEL_ENCAP, X_GRETEL_CHILD_ID, X_GRETEL_PEER_ID_HEX.
- * -EOVERFLOW when a value does not fit: the hook must not run then. env points into itself: not to be copied. */
+/* Fills env with PATH=path and PLUTO_*; plus X_GRETEL_SPI_IN/OUT, X_GRETEL_ENCAP, X_GRETEL_CHILD_ID,
+ * X_GRETEL_PEER_ID_HEX. -EOVERFLOW when a value does not fit: the hook must not run then. env points into itself: not
+ * to be copied. */
 int hook_env_build(struct hook_env *env, const struct hook_event *ev, const char *path) MUST_USE;
 
 struct hooks;
@@ -54,21 +57,23 @@ struct hook_report {
 	uint32_t ticket;
 	uint8_t type;            /* enum hook_note */
 	char line[HOOK_LINE_MAX];
-	int status;              /* ENDED: exit code, 128+signal, -ETIME when ended by the limit, -errno when not started */
+	/* ENDED: exit code, 128+signal, -ETIME when ended by the limit, -errno when not started. */
+	int status;
 };
 struct hooks *hooks_new(size_t max_parallel); /* NULL: no memory */
 /* Kills what still runs, with its group, and forgets what is queued. */
 void hooks_free(struct hooks *h);
 /* The value of PATH for runs that start from now on; at first a system default. -ENOMEM or 0. */
 int hooks_set_path(struct hooks *h, const char *path) MUST_USE;
-/* Queues or starts one. command: the shell line. 0: HOOK_ENDED will come for the ticket. -EOVERFLOW: see hook_env_build; -EBUSY:
- * too many are queued already; -ENOMEM. */
+/* Queues or starts one. command: the shell line. 0: HOOK_ENDED will come for the ticket. -EOVERFLOW: see
+ * hook_env_build; -EBUSY: too many are queued already; -ENOMEM. */
 int hooks_run(struct hooks *h, uint32_t ticket, const struct hook_event *ev, const char *command, mono_t now) MUST_USE;
 /* Descriptors to poll: fills fds, returns how many. */
 size_t hooks_fds(const struct hooks *h, int *fds, size_t max);
 /* 0 when something waits to be reported by hooks_step. */
 mono_t hooks_due(const struct hooks *h);
-/* Reads what is there, reaps, enforces limits. Call on readable descriptors, on SIGCHLD and when due. Reports one by one: true while there was one. */
+/* Reads what is there, reaps, enforces limits. Call on readable descriptors, on SIGCHLD and when due. Reports one by
+ * one: true while there was one. */
 bool hooks_step(struct hooks *h, mono_t now, struct hook_report *out);
 size_t hooks_running(const struct hooks *h); /* running and queued */
 

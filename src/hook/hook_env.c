@@ -1,8 +1,10 @@
-/* The environment of an updown script: one row per variable, a formatter each (ike.md 4.3, strongSwan's names and forms).
+/* The environment of an updown script: one row per variable, a formatter each (ike.md 4.3, strongSwan's names and
+ * forms).
  *
- * Pure: an event in, strings out. Called by hook_run.c for each run. Values come from the peer in part, and scripts are not
- * always careful with quotes: every value is cut down to a charset without any meaning to a shell, everything else becomes '?',
- * and none starts with '-'. The octets of the peer's identity are there in hex for scripts that need them exact. */
+ * Pure: an event in, strings out. Called by hook_run.c for each run. Values come from the peer in part, and scripts
+ * are not always careful with quotes: every value is cut down to a charset without any meaning to a shell, everything
+ * else becomes '?', and none starts with '-'. The octets of the peer's identity are there in hex for scripts that need
+ * them exact. */
 #include "hook/hook.h"
 
 #include <errno.h>
@@ -129,10 +131,7 @@ static bool put_mark_out(struct sbuf *b, const struct hook_event *ev)
 	return put_mark(b, ev->mark_out, ev->mark_out_mask);
 }
 
-static bool put_host_access(struct sbuf *b, const struct hook_event *ev)
-{
-	return ev->host_access && put_number(b, 1);
-}
+static bool put_host_access(struct sbuf *b, const struct hook_event *ev) { return ev->host_access && put_number(b, 1); }
 
 static bool put_spi_in(struct sbuf *b, const struct hook_event *ev)
 {

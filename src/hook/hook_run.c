@@ -1,11 +1,11 @@
 /* Runs of updown scripts: queue, fork, output, time limit, exit (ike.md 4.1, security.md 2.7).
  *
- * Not here: what a script is told (hook_env.c) and when it is called (tunnel/). The hook role in daemon/ owns a struct hooks,
- * polls its descriptors and calls hooks_step() on them, on SIGCHLD and when due. Nothing in here ever waits.
+ * Not here: what a script is told (hook_env.c) and when it is called (tunnel/). The hook role in daemon/ owns a struct
+ * hooks, polls its descriptors and calls hooks_step() on them, on SIGCHLD and when due. Nothing in here ever waits.
  *
- * The exit of the shell ends a run, not the end of its output: a script that leaves a background child behind keeps the pipe
- * open for as long as that child likes. Such a pipe is read and thrown away for a while longer ("lingers"), so that the child is not
- * killed by writing to it. */
+ * The exit of the shell ends a run, not the end of its output: a script that leaves a background child behind keeps
+ * the pipe open for as long as that child likes. Such a pipe is read and thrown away for a while longer ("lingers"),
+ * so that the child is not killed by writing to it. */
 #include "hook/hook.h"
 
 #include <errno.h>
@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 enum {
-	LINES_MAX = 1000,        /* reported per run */
-	PER_CONNECTION_MAX = 8,  /* running and queued */
+	LINES_MAX = 1000,       /* reported per run */
+	PER_CONNECTION_MAX = 8, /* running and queued */
 	QUEUE_MAX = 65536,
 	LINGER_MAX = 16,
-	STEP_OCTETS = 65536,     /* thrown away per step and run */
+	STEP_OCTETS = 65536, /* thrown away per step and run */
 	KILL_AFTER_S = 5,
 };
 
@@ -36,15 +36,15 @@ struct run {
 	struct hook_event ev;
 	char *command;
 	pid_t pid;
-	int out;          /* the script's stdout and stderr, -1 after its end */
-	int err;          /* becomes readable with an errno when the shell could not be executed */
-	mono_t due;       /* of the next signal */
+	int out;    /* the script's stdout and stderr, -1 after its end */
+	int err;    /* becomes readable with an errno when the shell could not be executed */
+	mono_t due; /* of the next signal */
 	bool timed_out;
 	int status;
 	char buf[HOOK_LINE_MAX];
 	size_t len;
 	unsigned lines;
-	size_t drained;   /* octets read since the exit */
+	size_t drained; /* octets read since the exit */
 };
 
 struct hooks {
@@ -162,7 +162,7 @@ void hooks_free(struct hooks *h)
 {
 	if (!h)
 		return;
-	LIST_EACH(it, tmp, &h->active) {
+	LIST_EACH (it, tmp, &h->active) {
 		struct run *r = LIST_ENTRY(it, struct run, link);
 		if (r->stage != EXITED) {
 			signal_group(r, SIGKILL);
@@ -170,7 +170,7 @@ void hooks_free(struct hooks *h)
 		}
 		run_free(r);
 	}
-	LIST_EACH(it, tmp, &h->queue)
+	LIST_EACH (it, tmp, &h->queue)
 		run_free(LIST_ENTRY(it, struct run, link));
 	for (size_t i = 0; i < h->n_linger; i++)
 		close(h->linger[i]);
@@ -235,7 +235,7 @@ static void start(struct hooks *h, struct run *r, mono_t now)
 static size_t count_connection(const struct list *runs, const char *connection)
 {
 	size_t n = 0;
-	LIST_EACH(it, tmp, runs)
+	LIST_EACH (it, tmp, runs)
 		n += strcmp(LIST_ENTRY(it, struct run, link)->ev.connection, connection) == 0;
 	return n;
 }
@@ -245,7 +245,7 @@ static void start_ready(struct hooks *h, mono_t now)
 {
 	if (h->n_queued == 0 || h->n_active >= h->max_parallel)
 		return;
-	LIST_EACH(it, tmp, &h->queue) {
+	LIST_EACH (it, tmp, &h->queue) {
 		struct run *r = LIST_ENTRY(it, struct run, link);
 		if (count_connection(&h->active, r->ev.connection) == 0)
 			start(h, r, now);
@@ -260,8 +260,9 @@ int hooks_run(struct hooks *h, uint32_t ticket, const struct hook_event *ev, con
 	int err = hook_env_build(&env, ev, h->path);
 	if (err < 0)
 		return err;
-	if (h->n_queued >= QUEUE_MAX || count_connection(&h->active, ev->connection) +
-	                                        count_connection(&h->queue, ev->connection) >= PER_CONNECTION_MAX)
+	if (h->n_queued >= QUEUE_MAX ||
+	    count_connection(&h->active, ev->connection) + count_connection(&h->queue, ev->connection) >=
+	            PER_CONNECTION_MAX)
 		return -EBUSY;
 	struct run *r = calloc(1, sizeof *r);
 	if (!r)
@@ -433,7 +434,7 @@ static bool step_run(struct hooks *h, struct run *r, mono_t now, struct hook_rep
 bool hooks_step(struct hooks *h, mono_t now, struct hook_report *out)
 {
 	start_ready(h, now);
-	LIST_EACH(it, tmp, &h->active) {
+	LIST_EACH (it, tmp, &h->active) {
 		if (step_run(h, LIST_ENTRY(it, struct run, link), now, out))
 			return true;
 	}
@@ -446,7 +447,7 @@ bool hooks_step(struct hooks *h, mono_t now, struct hook_report *out)
 size_t hooks_fds(const struct hooks *h, int *fds, size_t max)
 {
 	size_t n = 0;
-	LIST_EACH(it, tmp, &h->active) {
+	LIST_EACH (it, tmp, &h->active) {
 		const struct run *r = LIST_ENTRY(it, struct run, link);
 		if (r->out >= 0 && n < max)
 			fds[n++] = r->out;
@@ -459,7 +460,7 @@ size_t hooks_fds(const struct hooks *h, int *fds, size_t max)
 mono_t hooks_due(const struct hooks *h)
 {
 	mono_t due = MONO_NEVER;
-	LIST_EACH(it, tmp, &h->active) {
+	LIST_EACH (it, tmp, &h->active) {
 		const struct run *r = LIST_ENTRY(it, struct run, link);
 		due = mono_min(due, r->stage == EXITED ? 0 : r->due); /* an end that nobody heard of yet */
 	}

@@ -1,10 +1,12 @@
 /* One turn of the loop: ask the deadlines, wait, run what is due, hand out descriptors.
  *
- * Not here: what the handlers do, and anything about threads. Called by the roles in daemon/. Deadlines need no timerfd: the
- * wait itself ends at the earliest of them, rounded up to the millisecond so that a turn is never a moment too early.
+ * Not here: what the handlers do, and anything about threads. Called by the roles in daemon/. Deadlines need no
+ * timerfd: the wait itself ends at the earliest of them, rounded up to the millisecond so that a turn is never a
+ * moment too early.
  *
- * A handler may add and remove any descriptor, its own included. The source of a removed descriptor stays until the end of
- * the turn, marked, because the batch that epoll delivered may still point at it. */
+ * A handler may add and remove any descriptor, its own included. What epoll delivers names a registration by a number
+ * that is never used twice, so an event of a removed one, from the same batch or from a file that a forked child still
+ * holds open, finds nobody. */
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -19,9 +21,9 @@
 enum { TIMERS_MAX = 16, BATCH = 32 };
 
 struct source {
-	struct list link; /* in loop.live or loop.dead */
+	struct list link;
+	uint64_t serial;
 	int fd;
-	bool removed;
 	loop_fd_fn *fn;
 	void *ctx;
 };
@@ -34,7 +36,8 @@ struct deadline {
 
 struct loop {
 	int epoll;
-	struct list live, dead;
+	struct list sources;
+	uint64_t last_serial;
 	struct deadline timer[TIMERS_MAX];
 	size_t n_timers;
 	int signal_fd; /* -1 = none */
@@ -55,18 +58,9 @@ struct loop *loop_new(void)
 		free(l);
 		return NULL;
 	}
-	list_init(&l->live);
-	list_init(&l->dead);
+	list_init(&l->sources);
 	l->signal_fd = -1;
 	return l;
-}
-
-static void free_all(struct list *sources)
-{
-	LIST_EACH(it, tmp, sources) {
-		list_del(it);
-		free(LIST_ENTRY(it, struct source, link));
-	}
 }
 
 void loop_free(struct loop *l)
@@ -77,8 +71,8 @@ void loop_free(struct loop *l)
 		close(l->signal_fd);
 		sigprocmask(SIG_SETMASK, &l->mask_before, NULL);
 	}
-	free_all(&l->live);
-	free_all(&l->dead);
+	LIST_EACH (it, tmp, &l->sources)
+		free(LIST_ENTRY(it, struct source, link));
 	close(l->epoll);
 	free(l);
 }
@@ -100,7 +94,7 @@ int64_t loop_wall_s(void)
 
 static struct source *find(struct loop *l, int fd)
 {
-	LIST_EACH(it, tmp, &l->live) {
+	LIST_EACH (it, tmp, &l->sources) {
 		struct source *s = LIST_ENTRY(it, struct source, link);
 		if (s->fd == fd)
 			return s;
@@ -113,14 +107,14 @@ int loop_add(struct loop *l, int fd, uint32_t events, loop_fd_fn *fn, void *ctx)
 	struct source *s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
-	*s = (struct source){.fd = fd, .fn = fn, .ctx = ctx};
-	struct epoll_event ev = {.events = events, .data.ptr = s};
+	*s = (struct source){.serial = ++l->last_serial, .fd = fd, .fn = fn, .ctx = ctx};
+	struct epoll_event ev = {.events = events, .data.u64 = s->serial};
 	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		int err = errno;
 		free(s);
 		return -err;
 	}
-	list_add_tail(&l->live, &s->link);
+	list_add_tail(&l->sources, &s->link);
 	return 0;
 }
 
@@ -129,7 +123,7 @@ int loop_mod(struct loop *l, int fd, uint32_t events)
 	struct source *s = find(l, fd);
 	if (!s)
 		return -ENOENT;
-	struct epoll_event ev = {.events = events, .data.ptr = s};
+	struct epoll_event ev = {.events = events, .data.u64 = s->serial};
 	return epoll_ctl(l->epoll, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
@@ -138,11 +132,10 @@ void loop_del(struct loop *l, int fd)
 	struct source *s = find(l, fd);
 	if (!s)
 		return;
-	/* Fails when the descriptor was closed first; then epoll has forgotten it already. */
+	/* Fails when the descriptor was closed first; then epoll forgets it as soon as nobody has the file open. */
 	(void)epoll_ctl(l->epoll, EPOLL_CTL_DEL, fd, NULL);
-	s->removed = true;
 	list_del(&s->link);
-	list_add_tail(&l->dead, &s->link);
+	free(s);
 }
 
 int loop_timer(struct loop *l, loop_when_fn *when, loop_due_fn *fn, void *ctx)
@@ -209,6 +202,16 @@ static void run_due(struct loop *l, mono_t now)
 	}
 }
 
+static struct source *by_serial(struct loop *l, uint64_t serial)
+{
+	LIST_EACH (it, tmp, &l->sources) {
+		struct source *s = LIST_ENTRY(it, struct source, link);
+		if (s->serial == serial)
+			return s;
+	}
+	return NULL;
+}
+
 static int turn(struct loop *l)
 {
 	struct epoll_event ev[BATCH];
@@ -218,11 +221,10 @@ static int turn(struct loop *l)
 	mono_t now = loop_now(l);
 	run_due(l, now);
 	for (int i = 0; i < n && !l->stopped; i++) {
-		struct source *s = ev[i].data.ptr;
-		if (!s->removed)
-			s->fn(s->ctx, s->fd, ev[i].events, now);
+		struct source *s = by_serial(l, ev[i].data.u64);
+		if (s)
+			s->fn(s->ctx, s->fd, ev[i].events, now); /* may free s */
 	}
-	free_all(&l->dead);
 	return 0;
 }
 

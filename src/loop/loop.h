@@ -3,18 +3,19 @@
  *
  *   turn:  ask every when()  ->  wait  ->  now  ->  deadlines that are due  ->  readable descriptors  ->  turn
  *
- * Engines are pure and have no timers of their own: each tells when it wants to be called (ike_due, tunnels_due, hooks_due)
- * and the loop asks before every wait, so that nothing must be re-armed after an input. A wait ends at the earliest deadline,
- * rounded up to the millisecond: a turn may be late by less than one, never early, so an engine never spins on a deadline
- * that is almost there. Deadlines go first in a turn, in the order of registration.
+ * Engines are pure and have no timers of their own: each tells when it wants to be called (ike_due, tunnels_due,
+ * hooks_due) and the loop asks before every wait, so that nothing must be re-armed after an input. A wait ends at the
+ * earliest deadline, rounded up to the millisecond: a turn may be late by less than one, never early, so an engine
+ * never spins on a deadline that is almost there. Deadlines go first in a turn, in the order of registration.
  *
- * Descriptors are level-triggered: a handler may read as little as it likes and is called again. A handler may add and remove
- * descriptors, its own too, and close what it removed; after loop_del() a handler is not called any more, not even
- * for an event that was delivered with the same batch and not for a new descriptor that got the old number. Remove
- * before closing: a closed number says nothing about who had it.
+ * Descriptors are level-triggered: a handler may read as little as it likes and is called again. A handler may add and
+ * remove descriptors, its own too, and close what it removed; after loop_del() a handler is not called any more, not
+ * even for an event that was delivered with the same batch and not for a new descriptor that got the old number.
+ * Remove before closing, where that can be done: until then epoll may report the file that a forked child still holds
+ * open, in vain.
  *
- * Signals are blocked and arrive through a signalfd as calls of a handler, so nothing ever runs in a signal context. Children
- * inherit the blocked mask unless they clear it; hook/ does.
+ * Signals are blocked and arrive through a signalfd as calls of a handler, so nothing ever runs in a signal context.
+ * Children inherit the blocked mask unless they clear it; hook/ does.
  *
  * Every role has its own loop; a role that fails in here (descriptors exhausted, no memory) gets -errno and decides. */
 #ifndef LOOP_LOOP_H
@@ -29,7 +30,7 @@ typedef mono_t loop_when_fn(void *ctx);
 typedef void loop_signal_fn(void *ctx, int signo, mono_t now);
 
 struct loop *loop_new(void);           /* NULL: no memory or no descriptor, see errno */
-void loop_free(struct loop *l);        /* closes the signalfd, restores the signal mask; other descriptors are the caller's */
+void loop_free(struct loop *l);        /* restores the signal mask; descriptors added stay the caller's */
 mono_t loop_now(struct loop *l);       /* CLOCK_MONOTONIC, also outside a turn */
 int64_t loop_wall_s(void);             /* CLOCK_REALTIME seconds, for texts only */
 /* events: EPOLLIN, EPOLLOUT. -errno or 0. */

@@ -1,16 +1,16 @@
 /* The lane of a tunnel's hooks: up and down in turn, one at a time, and no more of them than it takes.
  *
- * The tunnel never orders a hook; it asks the lane to follow its state (lane_sync), and is told when the lane is at rest. What
- * the tunnel wants may change any number of times while a script runs: only the latest wish counts when the script has
- * ended, so a tunnel that fell and rose again meanwhile costs no further script.
+ * The tunnel never orders a hook; it asks the lane to follow its state (lane_sync), and is told when the lane is at
+ * rest. What the tunnel wants may change any number of times while a script runs: only the latest wish counts when the
+ * script has ended, so a tunnel that fell and rose again meanwhile costs no further script.
  *
  * Called by life.c and tunnel.c. */
 #include "tunnel/state.h"
 
 #include <errno.h>
 
-/* The hook role ends a script at its limit. Should its word not come at all (it was killed, its answer was lost), the lane goes
- * on after this long; it is generous because a run may wait for others before it starts. */
+/* The hook role ends a script at its limit. Should its word not come at all (it was killed, its answer was lost), the
+ * lane goes on after this long; it is generous because a run may wait for others before it starts. */
 #define OVERDUE_GRACE DUR_S(600)
 #define RETRY_EMIT DUR_S(1)
 
@@ -56,9 +56,10 @@ bool lane_rest(struct tunnel *t, struct step *s)
 		         (long long)dur_to_s(t->hook_limit));
 	else if (status < 0)
 		tun_note(t, s, NOTE_BAD, "updown script (%s) could not be run: %s (error %d)", verb,
-		         s->f->text ? s->f->text : "no reason known", -status);
+		         tun_fact_text(s, "no reason known"), -status);
 	else if (status > 0)
-		tun_note(t, s, NOTE_PLAIN, "updown script (%s) ended with exit code %d, which changes nothing", verb, status);
+		tun_note(t, s, NOTE_PLAIN, "updown script (%s) ended with exit code %d, which changes nothing", verb,
+		         status);
 	return true;
 }
 
@@ -81,8 +82,8 @@ bool lane_step(struct tunnel *t, enum lane_event ev, struct step *s)
 	return true;
 }
 
-/* The wish of the moment. Scripts are raised only when the interface was dealt with (TUN_HOOK); they stay up as long as there
- * is a child SA between the ends that they were told. */
+/* The wish of the moment. Scripts are raised only when the interface was dealt with (TUN_HOOK); they stay up as long
+ * as there is a child SA between the ends that they were told. */
 static enum lane_event wish(const struct tunnel *t)
 {
 	bool alive = t->n > 0 && t->has_updown;

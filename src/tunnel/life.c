@@ -1,8 +1,8 @@
 /* What happens in the rows of a tunnel's life: the handlers, and the driver that alone writes the state.
  *
- * A handler emits actions, sets the timer of its state and may name an event that follows at once; it never fails, and what
- * it asks for may get lost without the tunnel standing still: every state that waits has a timer of its own, or waits for the
- * lane, which has one. Called through rows.c only. */
+ * A handler emits actions, sets the timer of its state and may name an event that follows at once; it never fails, and
+ * what it asks for may get lost without the tunnel standing still: every state that waits has a timer of its own, or
+ * waits for the lane, which has one. Called through rows.c only. */
 #include "tunnel/state.h"
 
 #include <errno.h>
@@ -84,7 +84,7 @@ enum tun_event tun_tell(struct tunnel *t, struct step *s)
 
 enum tun_event tun_failed(struct tunnel *t, struct step *s)
 {
-	tun_set_why(t, s->f->text ? s->f->text : "the attempt failed");
+	tun_set_why(t, tun_fact_text(s, "the attempt failed"));
 	done(t, s, false, t->why);
 	return EV_NONE;
 }
@@ -162,7 +162,7 @@ enum tun_event tun_gre_bad(struct tunnel *t, struct step *s)
 	struct sbuf b = SB(was);
 	sb_put(&b, t->why);
 	b = SB(t->why);
-	sb_printf(&b, "GRE interface %s: %s (error %d)", t->gre.name, s->f->text ? s->f->text : "could not be made",
+	sb_printf(&b, "GRE interface %s: %s (error %d)", t->gre.name, tun_fact_text(s, "could not be made"),
 	          -s->f->status);
 	if (strcmp(was, t->why) != 0)
 		tun_note(t, s, NOTE_BAD, "%s", t->why);
@@ -347,7 +347,8 @@ enum tun_event tun_seen(struct tunnel *t, struct step *s)
 /* A script's interface is not ours to make again; its next up is. */
 enum tun_event tun_link_gone(struct tunnel *t, struct step *s)
 {
-	tun_note(t, s, NOTE_BAD, "GRE interface %s vanished; it was not made by us, so it is left to who made it", t->link.name);
+	tun_note(t, s, NOTE_BAD, "GRE interface %s vanished; it was not made by us, so it is left to who made it",
+	         t->link.name);
 	tun_drop_link(t, s);
 	return EV_NONE;
 }
@@ -367,7 +368,7 @@ enum tun_event tun_down(struct tunnel *t, struct step *s)
 {
 	char text[sizeof t->why];
 	struct sbuf b = SB(text);
-	const char *why = t->gone ? "left the configuration" : s->f && s->f->text ? s->f->text : "";
+	const char *why = t->gone ? "left the configuration" : tun_fact_text(s, "");
 	route(t, s, false);
 	tun_set_why(t, why);
 	sb_printf(&b, "the SAs went down again%s%s", *why ? ": " : "", why);

@@ -1,5 +1,5 @@
-/* The tables of tunnel/: the life of a tunnel, and the lane of its hooks. Nothing else is in here but their search and their
- * printing. A row: in this state, at this event, go there and do that. An event without a row changes nothing.
+/* The tables of tunnel/: the life of a tunnel, and the lane of its hooks. Nothing else is in here but their search and
+ * their printing. A row: in this state, at this event, go there and do that. An event without a row changes nothing.
  *
  * Handlers are in life.c and lane.c. tests/golden/tunnel/matrix.txt is this file once more, printed. */
 #include "tunnel/state.h"
@@ -62,8 +62,8 @@ static const struct tun_row life[] = {
 	ROW(TUN_GOING_DOWN, EV_WAITED, TUN_GOING_DOWN, tun_tired),
 };
 
-/* Up and down are issued in two rows only, each of which starts where the other one's run has ended: strictly in turn, one
- * at a time. */
+/* Up and down are issued in two rows only, each of which starts where the other one's run has ended: strictly in turn,
+ * one at a time. */
 static const struct lane_row lane[] = {
 	ROW(LANE_DOWN, LANE_WANT_UP, LANE_RAISING, lane_up),
 	ROW(LANE_RAISING, LANE_ENDED, LANE_UP, lane_rest),
@@ -130,7 +130,7 @@ bool tunnels_row(size_t i, struct tun_row_view *out)
 	if (i >= ARRAY_LEN(lane))
 		return false;
 	const struct lane_row *r = &lane[i];
-	*out = (struct tun_row_view){"lane", lane_state_name[r->from], lane_event_name[r->event], lane_state_name[r->to],
-	                             r->fn_name};
+	*out = (struct tun_row_view){"lane", lane_state_name[r->from], lane_event_name[r->event],
+	                             lane_state_name[r->to], r->fn_name};
 	return true;
 }

@@ -1,5 +1,6 @@
 /* Inside tunnel/: one tunnel's record, the events of its two machines, and what the files here lend each other.
- * tunnel.c turns facts into events, rows.c has the tables, life.c the handlers of the tunnel, lane.c those of its hooks. */
+ * tunnel.c turns facts into events, rows.c has the tables, life.c the handlers of the tunnel, lane.c those of its
+ * hooks. */
 #ifndef TUNNEL_STATE_H
 #define TUNNEL_STATE_H
 
@@ -104,9 +105,9 @@ const struct lane_row *lane_row_find(uint8_t from, uint8_t event);
 
 /* life.c. tun_step feeds one event and those that follow from it. */
 void tun_step(struct tunnel *t, enum tun_event ev, struct step *s);
-tun_fn tun_start, tun_failed, tun_wait_sa, tun_wait, tun_wait_gre, tun_gre, tun_gre_bad, tun_hooks, tun_find, tun_found,
-	tun_probe, tun_settle, tun_tell, tun_tired, tun_repair, tun_link_gone, tun_look, tun_poke, tun_seen, tun_heard, tun_down,
-	tun_gone;
+tun_fn tun_start, tun_failed, tun_wait_sa, tun_wait, tun_wait_gre, tun_gre, tun_gre_bad, tun_hooks, tun_find,
+	tun_found, tun_probe, tun_settle, tun_tell, tun_tired, tun_repair, tun_link_gone, tun_look, tun_poke, tun_seen,
+	tun_heard, tun_down, tun_gone;
 /* Takes over what is known about the interface; routes over another one are withdrawn first. */
 void tun_take_link(struct tunnel *t, struct step *s, const struct tun_link *link);
 void tun_drop_link(struct tunnel *t, struct step *s);
@@ -122,6 +123,11 @@ bool lane_fits(const struct tunnel *t);
 /* tunnel.c */
 static inline const struct tun_child *tun_current(const struct tunnel *t) { return &t->child[t->n ? t->n - 1 : 0]; }
 static inline bool tun_native(const struct tunnel *t) { return t->gre.name[0] != '\0'; }
+/* What the fact says, or something instead. */
+static inline const char *tun_fact_text(const struct step *s, const char *none)
+{
+	return s->f && s->f->text && s->f->text[0] ? s->f->text : none;
+}
 /* NULL, and counted, when the array is full. */
 struct tun_act *tun_push(struct tunnel *t, struct step *s, enum tun_act_type type);
 uint32_t tun_ticket(struct tunnels *ts);

@@ -1,5 +1,5 @@
-/* Entry points of tunnel/: who is who, and what a fact means to a tunnel as an event. Nothing here decides what happens then;
- * that is rows.c. Called by daemon/act.c. */
+/* Entry points of tunnel/: who is who, and what a fact means to a tunnel as an event. Nothing here decides what
+ * happens then; that is rows.c. Called by daemon/act.c. */
 #include "tunnel/state.h"
 
 #include <errno.h>
@@ -119,7 +119,7 @@ void tunnels_free(struct tunnels *ts)
 {
 	if (!ts)
 		return;
-	LIST_EACH(it, tmp, &ts->all)
+	LIST_EACH (it, tmp, &ts->all)
 		drop(ts, LIST_ENTRY(it, struct tunnel, link_all));
 	heap_fini(&ts->heap);
 	hmap_fini(&ts->map);
@@ -280,7 +280,8 @@ static void on_child_moved(struct tunnel *t, struct step *s)
 	compare_ends(t, s);
 }
 
-/* Outside the machines: in every state, before the first packet, again at each attempt (somebody may have cleared it). */
+/* Outside the machines: in every state, before the first packet, again at each attempt (somebody may have cleared it).
+ * */
 static void on_peer_known(struct tunnel *t, struct step *s)
 {
 	if (BUG(!s->f->child) || t->guard == GUARD_OFF)
@@ -361,7 +362,7 @@ static void on_link(struct tunnel *t, struct step *s)
 
 static void on_link_of_all(struct tunnels *ts, struct step *s)
 {
-	LIST_EACH(it, tmp, &ts->all)
+	LIST_EACH (it, tmp, &ts->all)
 		on_link(LIST_ENTRY(it, struct tunnel, link_all), s);
 }
 

@@ -1,4 +1,5 @@
-/* base/: the hash map with its SipHash, the heap of timers against a sorted reference, lists; and what they do without memory. */
+/* base/: the hash map with its SipHash, the heap of timers against a sorted reference, lists; and what they do without
+ * memory. */
 #include "base/base.h"
 
 #include <errno.h>
@@ -41,13 +42,19 @@ static uint64_t rnd(uint64_t *s, uint64_t below)
 	return (z ^ (z >> 31)) % below;
 }
 
-/* Key 00 01 .. 0f, input 00 01 ..: the value of 15 octets is the one of appendix A of "SipHash: a fast short-input PRF" (Aumasson,
- * Bernstein, 2012), the others are from its authors' list of vectors. */
+/* Key 00 01 .. 0f, input 00 01 ..: the value of 15 octets is the one of appendix A of "SipHash: a fast short-input
+ * PRF" (Aumasson, Bernstein, 2012), the others are from its authors' list of vectors. */
 static void test_siphash(void **state)
 {
 	(void)state;
-	static const struct { size_t n; uint64_t want; } cases[] = {
-		{15, 0xa129ca6149be45e5}, {0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {8, 0x93f5f5799a932462},
+	static const struct {
+		size_t n;
+		uint64_t want;
+	} cases[] = {
+		{15, 0xa129ca6149be45e5},
+		{0, 0x726fdb47dd0e0e31},
+		{1, 0x74f839c593dc67fd},
+		{8, 0x93f5f5799a932462},
 	};
 	struct hmap m = {.key = {0x0706050403020100, 0x0f0e0d0c0b0a0908}};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -222,7 +229,7 @@ static void test_list(void **state)
 		v[i].v = i;
 		list_add_tail(&head, &v[i].l);
 	}
-	LIST_EACH(it, tmp, &head) {
+	LIST_EACH (it, tmp, &head) {
 		struct link *k = LIST_ENTRY(it, struct link, l);
 		sum = 10 * sum + k->v;
 		if (k->v % 2)
@@ -230,7 +237,7 @@ static void test_list(void **state)
 	}
 	assert_int_equal(sum, 1234);
 	sum = 0;
-	LIST_EACH(it, tmp, &head)
+	LIST_EACH (it, tmp, &head)
 		sum = 10 * sum + LIST_ENTRY(it, struct link, l)->v;
 	assert_int_equal(sum, 24);
 	list_del(&v[1].l); /* once more does no harm */
@@ -253,12 +260,8 @@ static void test_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_siphash),
-		cmocka_unit_test(test_hmap),
-		cmocka_unit_test(test_heap),
-		cmocka_unit_test(test_heap_memory),
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_siphash),     cmocka_unit_test(test_hmap), cmocka_unit_test(test_heap),
+		cmocka_unit_test(test_heap_memory), cmocka_unit_test(test_list), cmocka_unit_test(test_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

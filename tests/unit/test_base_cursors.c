@@ -1,4 +1,5 @@
-/* base/: the read and the write cursor. Inputs lie in exact-size heap blocks, so that a sanitizer sees one octet too many. */
+/* base/: the read and the write cursor. Inputs lie in exact-size heap blocks, so that a sanitizer sees one octet too
+ * many. */
 #include "base/base.h"
 
 #include <setjmp.h>
@@ -43,11 +44,21 @@ static void test_rd_short(void **state)
 		uint8_t *p = block(size[i] - 1), out[5] = {9, 9, 9, 9, 9};
 		struct rd r = rd_init(p, size[i] - 1);
 		switch (i) {
-		case 0: assert_int_equal(rd_u8(&r), 0); break;
-		case 1: assert_int_equal(rd_u16(&r), 0); break;
-		case 2: assert_int_equal(rd_u24(&r), 0); break;
-		case 3: assert_int_equal(rd_u32(&r), 0); break;
-		case 4: assert_true((uint32_t)rd_u64(&r) == 0); break;
+		case 0:
+			assert_int_equal(rd_u8(&r), 0);
+			break;
+		case 1:
+			assert_int_equal(rd_u16(&r), 0);
+			break;
+		case 2:
+			assert_int_equal(rd_u24(&r), 0);
+			break;
+		case 3:
+			assert_int_equal(rd_u32(&r), 0);
+			break;
+		case 4:
+			assert_true((uint32_t)rd_u64(&r) == 0);
+			break;
 		default:
 			rd_copy(&r, out, 5);
 			assert_memory_equal(out, "\0\0\0\0\0", 5);
@@ -140,12 +151,35 @@ static void test_wr_range(void **state)
 		wr_u64(&w, 0);
 		w.len = i < 3 ? 0 : 8;
 		switch (i) {
-		case 0: wr_u8(&w, 0xff); assert_true(wr_ok(&w)); wr_u8(&w, 0x100); break;
-		case 1: wr_u16(&w, 0xffff); assert_true(wr_ok(&w)); wr_u16(&w, 0x10000); break;
-		case 2: wr_u24(&w, 0xffffff); assert_true(wr_ok(&w)); wr_u24(&w, 0x1000000); break;
-		case 3: wr_put_u8(&w, 7, 0xff); assert_true(wr_ok(&w)); wr_put_u8(&w, 7, 0x100); break;
-		case 4: wr_put_u16(&w, 6, 0xffff); assert_true(wr_ok(&w)); wr_put_u16(&w, 6, 0x10000); break;
-		default: wr_put_u32(&w, 4, 0xffffffff); assert_true(wr_ok(&w)); wr_put_u32(&w, 4, 0x100000000);
+		case 0:
+			wr_u8(&w, 0xff);
+			assert_true(wr_ok(&w));
+			wr_u8(&w, 0x100);
+			break;
+		case 1:
+			wr_u16(&w, 0xffff);
+			assert_true(wr_ok(&w));
+			wr_u16(&w, 0x10000);
+			break;
+		case 2:
+			wr_u24(&w, 0xffffff);
+			assert_true(wr_ok(&w));
+			wr_u24(&w, 0x1000000);
+			break;
+		case 3:
+			wr_put_u8(&w, 7, 0xff);
+			assert_true(wr_ok(&w));
+			wr_put_u8(&w, 7, 0x100);
+			break;
+		case 4:
+			wr_put_u16(&w, 6, 0xffff);
+			assert_true(wr_ok(&w));
+			wr_put_u16(&w, 6, 0x10000);
+			break;
+		default:
+			wr_put_u32(&w, 4, 0xffffffff);
+			assert_true(wr_ok(&w));
+			wr_put_u32(&w, 4, 0x100000000);
 		}
 		assert_false(wr_ok(&w));
 	}
@@ -164,7 +198,10 @@ static void test_wr_patch(void **state)
 	wr_put_u32(&w, 4, 0x11223344);
 	assert_memory_equal(b, "\xaa\xbb\xcc\0\x11\x22\x33\x44", 8);
 	assert_true(wr_ok(&w));
-	static const struct { size_t at; int n; } outside[] = {{8, 1}, {7, 2}, {5, 4}, {9, 1}, {SIZE_MAX, 2}};
+	static const struct {
+		size_t at;
+		int n;
+	} outside[] = {{8, 1}, {7, 2}, {5, 4}, {9, 1}, {SIZE_MAX, 2}};
 	for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
 		struct wr c = w; /* not yet written there, though there is room */
 		if (outside[i].n == 1)
@@ -195,12 +232,8 @@ static void test_wr_patch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rd_numbers),
-		cmocka_unit_test(test_rd_short),
-		cmocka_unit_test(test_rd_runs),
-		cmocka_unit_test(test_rd_empty),
-		cmocka_unit_test(test_wr_numbers),
-		cmocka_unit_test(test_wr_range),
+		cmocka_unit_test(test_rd_numbers), cmocka_unit_test(test_rd_short),   cmocka_unit_test(test_rd_runs),
+		cmocka_unit_test(test_rd_empty),   cmocka_unit_test(test_wr_numbers), cmocka_unit_test(test_wr_range),
 		cmocka_unit_test(test_wr_patch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

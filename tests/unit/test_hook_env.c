@@ -13,8 +13,18 @@
 static struct hook_event event(void)
 {
 	struct hook_event ev = {
-		.up = true, .connection = "tunnel", .interface = "eth0", .reqid = 1, .unique_id = 7, .child_id = 9,
-		.spi_in = 0xc6de6144, .spi_out = 0x00000100, .me.port = 4500, .peer.port = 46376, .sel.proto = 47, .encap = true,
+		.up = true,
+		.connection = "tunnel",
+		.interface = "eth0",
+		.reqid = 1,
+		.unique_id = 7,
+		.child_id = 9,
+		.spi_in = 0xc6de6144,
+		.spi_out = 0x00000100,
+		.me.port = 4500,
+		.peer.port = 46376,
+		.sel.proto = 47,
+		.encap = true,
 	};
 	assert_true(addr_parse("10.0.0.2", &ev.me.addr));
 	assert_true(addr_parse("80.251.0.33", &ev.peer.addr));
@@ -48,12 +58,30 @@ static void test_whole(void **state)
 {
 	(void)state;
 	static const char *const want[] = {
-		"PATH=/sbin:/bin", "PLUTO_VERSION=1.1", "PLUTO_VERB=up-host", "PLUTO_CONNECTION=tunnel", "PLUTO_INTERFACE=eth0",
-		"PLUTO_REQID=1", "PLUTO_PROTO=esp", "PLUTO_UNIQUEID=7", "PLUTO_ME=10.0.0.2", "PLUTO_MY_ID=121.43.117.81",
-		"PLUTO_MY_CLIENT=10.0.0.2/32", "PLUTO_MY_PORT=0", "PLUTO_MY_PROTOCOL=47", "PLUTO_PEER=80.251.0.33",
-		"PLUTO_PEER_ID=80.251.0.33", "PLUTO_PEER_CLIENT=80.251.0.33/32", "PLUTO_PEER_PORT=0", "PLUTO_PEER_PROTOCOL=47",
-		"PLUTO_UDP_ENC=46376", "X_GRETEL_SPI_IN=0xc6de6144", "X_GRETEL_SPI_OUT=0x00000100", "X_GRETEL_ENCAP=1",
-		"X_GRETEL_CHILD_ID=9", "X_GRETEL_PEER_ID_HEX=50fb0021",
+		"PATH=/sbin:/bin",
+		"PLUTO_VERSION=1.1",
+		"PLUTO_VERB=up-host",
+		"PLUTO_CONNECTION=tunnel",
+		"PLUTO_INTERFACE=eth0",
+		"PLUTO_REQID=1",
+		"PLUTO_PROTO=esp",
+		"PLUTO_UNIQUEID=7",
+		"PLUTO_ME=10.0.0.2",
+		"PLUTO_MY_ID=121.43.117.81",
+		"PLUTO_MY_CLIENT=10.0.0.2/32",
+		"PLUTO_MY_PORT=0",
+		"PLUTO_MY_PROTOCOL=47",
+		"PLUTO_PEER=80.251.0.33",
+		"PLUTO_PEER_ID=80.251.0.33",
+		"PLUTO_PEER_CLIENT=80.251.0.33/32",
+		"PLUTO_PEER_PORT=0",
+		"PLUTO_PEER_PROTOCOL=47",
+		"PLUTO_UDP_ENC=46376",
+		"X_GRETEL_SPI_IN=0xc6de6144",
+		"X_GRETEL_SPI_OUT=0x00000100",
+		"X_GRETEL_ENCAP=1",
+		"X_GRETEL_CHILD_ID=9",
+		"X_GRETEL_PEER_ID_HEX=50fb0021",
 	};
 	struct hook_event ev = event();
 	struct hook_env *env = build(&ev);
@@ -99,9 +127,12 @@ static void test_variants(void **state)
 static void test_hostile(void **state)
 {
 	(void)state;
-	static const struct { const char *id, *text; } hostile[] = {
-		{"$(id)", "??id?"}, {"`id`", "?id?"}, {"a;b", "a?b"}, {"a b", "a?b"}, {"-rf", "?rf"}, {"'\"*|&<>", "???????"},
-		{"../../x", "../../x"}, {"LD_PRELOAD=x", "LD_PRELOAD=x"}, {"a%n", "a%n"},
+	static const struct {
+		const char *id, *text;
+	} hostile[] = {
+		{"$(id)", "??id?"}, {"`id`", "?id?"},        {"a;b", "a?b"},         {"a b", "a?b"},
+		{"-rf", "?rf"},     {"'\"*|&<>", "???????"}, {"../../x", "../../x"}, {"LD_PRELOAD=x", "LD_PRELOAD=x"},
+		{"a%n", "a%n"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(hostile); i++) {
 		struct hook_event ev = event();
@@ -120,7 +151,8 @@ static void test_hostile(void **state)
 	struct hook_env *env = build(&ev);
 	assert_string_equal(get(env, "PLUTO_CONNECTION"), "b\xc3\xbcro???x");
 	for (const char *p = get(env, "PLUTO_PEER_ID"); *p; p++)
-		assert_non_null(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._:/%+=,-?", *p));
+		assert_non_null(
+			strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@._:/%+=,-?", *p));
 	const char *hex = get(env, "X_GRETEL_PEER_ID_HEX");
 	assert_int_equal(strlen(hex), 2 * IDENT_MAX);
 	assert_memory_equal(hex, "0102030405", 10);

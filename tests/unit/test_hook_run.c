@@ -1,5 +1,5 @@
-/* hook/: real shells, virtual time. The tests wait for descriptors and for SIGCHLD, never for the clock; a time limit is
- * reached by saying so. */
+/* hook/: real shells, virtual time. The tests wait for descriptors and for SIGCHLD, never for the clock; a time limit
+ * is reached by saying so. */
 #include "hook/hook.h"
 
 #include <errno.h>
@@ -85,8 +85,7 @@ static void wait_event(struct world *w)
 	for (size_t i = 0; i < n; i++)
 		p[i + 1] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	assert_true(poll(p, (nfds_t)n + 1, 20000) > 0);
-	while (read(w->sigfd, &info, sizeof info) > 0) {
-	}
+	while (read(w->sigfd, &info, sizeof info) > 0) {}
 }
 
 static void until_ended(struct world *w, size_t n)
@@ -120,7 +119,9 @@ static int run(struct world *w, uint32_t ticket, const char *connection, dur_t l
 static void test_exit_codes(void **state)
 {
 	struct world *w = *state;
-	static const struct { const char *command, *log; } cases[] = {
+	static const struct {
+		const char *command, *log;
+	} cases[] = {
 		{"exit 0", "1=0\n"},
 		{"exit 3", "1=3\n"},
 		{"kill -KILL $$", "1=137\n"},
@@ -165,7 +166,8 @@ static void test_surroundings(void **state)
 	assert_int_equal(hooks_set_path(w->h, "/usr/sbin:/usr/bin:/sbin:/bin"), 0);
 	RUN(w, 1, "t", DUR_S(60),
 	    "pwd; cat; ls /proc/self/fd; echo $PATH; grep -E '^Sig(Blk|Ign)' /proc/self/status;"
-	    "cut -d' ' -f1,5,6 /proc/$$/stat; echo $$; tr '\\0' '\\n' </proc/$$/environ | grep -Ev '^(PATH|PLUTO_|X_GRETEL_)';"
+	    "cut -d' ' -f1,5,6 /proc/$$/stat; echo $$;"
+	    "tr '\\0' '\\n' </proc/$$/environ | grep -Ev '^(PATH|PLUTO_|X_GRETEL_)';"
 	    "tr '\\0' '|' </proc/$$/cmdline | cut -c1-24");
 	until_ended(w, 1);
 	(void)signal(SIGPIPE, SIG_DFL);
@@ -312,7 +314,8 @@ static void test_long_lines(void **state)
 	char want[2200];
 	RUN(w, 1, "t", DUR_S(60), "printf '%%01022d\\n%%0512d\\n%%0511d\\nx' 0 0 0");
 	until_ended(w, 1);
-	int n = snprintf(want, sizeof want, "1:%0511d\n1:%0511d\n1:\n1:%0511d\n1:0\n1:%0511d\n1:\n1:x\n1=0\n", 0, 0, 0, 0);
+	int n = snprintf(want, sizeof want, "1:%0511d\n1:%0511d\n1:\n1:%0511d\n1:0\n1:%0511d\n1:\n1:x\n1=0\n", 0, 0, 0,
+	                 0);
 	assert_true(n > 0 && (size_t)n < sizeof want);
 	/* A line of exactly the room may or may not be followed by an empty rest, as octets arrive: compare without. */
 	char *from = w->log, *to = want;

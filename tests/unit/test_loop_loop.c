@@ -1,5 +1,5 @@
-/* loop/: order of a turn, removal and reuse inside handlers, deadlines, signals. Descriptors are pipes and eventfds; nothing
- * here waits for the clock, deadlines lie in the past or are never reached. */
+/* loop/: order of a turn, removal and reuse inside handlers, deadlines, signals. Descriptors are pipes and eventfds;
+ * nothing here waits for the clock, deadlines lie in the past or are never reached. */
 #include "loop/loop.h"
 
 #include <errno.h>
@@ -163,6 +163,23 @@ static void test_number_reused_in_batch(void **state)
 	assert_string_equal(w->log, "ra");
 }
 
+/* Closed before it was removed, while a child (here: a duplicate) holds the file open: epoll still reports it. */
+static void test_closed_first(void **state)
+{
+	struct world *w = *state;
+	int other = dup(w->fd[0]);
+	assert_true(other >= 0);
+	assert_int_equal(loop_add(w->l, w->fd[0], EPOLLIN, on_fd, w), 0);
+	close(w->fd[0]);
+	loop_del(w->l, w->fd[0]);
+	assert_int_equal(loop_timer(w->l, when0, due0, w), 0);
+	w->due[0] = loop_now(w->l) + DUR_MS(3);
+	w->stop_at = 1;
+	assert_int_equal(loop_run(w->l), 42);
+	assert_string_equal(w->log, "a");
+	w->fd[0] = other;
+}
+
 static void test_deadlines(void **state)
 {
 	struct world *w = *state;
@@ -251,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_readable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed_in_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_number_reused_in_batch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_closed_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_ends_the_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),

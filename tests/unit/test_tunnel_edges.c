@@ -1,5 +1,5 @@
-/* tunnel/: interfaces that fail, vanish or change, answers that are lost or late, changes of the configuration, no room, no
- * memory. */
+/* tunnel/: interfaces that fail, vanish or change, answers that are lost or late, changes of the configuration, no
+ * room, no memory. */
 #include "tunnel_world.h"
 
 static void test_gre_fails(void **state)
@@ -293,10 +293,12 @@ static void test_conf_changes(void **state)
 static void test_inner(void **state)
 {
 	(void)state;
-	static const struct { const char *address, *probe; } cases[] = {
+	static const struct {
+		const char *address, *probe;
+	} cases[] = {
 		{"10.0.0.1/30", "10.0.0.2"}, {"10.0.0.6/30", "10.0.0.5"}, {"10.0.0.4/30", NULL}, {"10.0.0.7/30", NULL},
 		{"10.0.0.4/31", "10.0.0.5"}, {"10.0.0.5/31", "10.0.0.4"}, {"10.0.0.1/29", NULL}, {"10.0.0.1/32", NULL},
-		{"fd00::1/126", "fd00::2"}, {"fd00::/127", "fd00::1"}, {"fd00::1/64", NULL}, {"fd00::1/128", NULL},
+		{"fd00::1/126", "fd00::2"},  {"fd00::/127", "fd00::1"},   {"fd00::1/64", NULL},  {"fd00::1/128", NULL},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct world *w = world(false, "");
@@ -431,20 +433,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gre_fails),
-		cmocka_unit_test(test_probe_late),
-		cmocka_unit_test(test_probe_stale),
-		cmocka_unit_test(test_many_tunnels),
-		cmocka_unit_test(test_link_native),
-		cmocka_unit_test(test_link_lost_on_the_way),
-		cmocka_unit_test(test_link_script),
-		cmocka_unit_test(test_shunt),
-		cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_conf_changes),
-		cmocka_unit_test(test_inner),
-		cmocka_unit_test(test_many_children),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_gre_fails),   cmocka_unit_test(test_probe_late),
+		cmocka_unit_test(test_probe_stale), cmocka_unit_test(test_many_tunnels),
+		cmocka_unit_test(test_link_native), cmocka_unit_test(test_link_lost_on_the_way),
+		cmocka_unit_test(test_link_script), cmocka_unit_test(test_shunt),
+		cmocka_unit_test(test_gone),        cmocka_unit_test(test_conf_changes),
+		cmocka_unit_test(test_inner),       cmocka_unit_test(test_many_children),
+		cmocka_unit_test(test_full),        cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,8 +234,13 @@ static void test_moved_native(void **state)
 static void test_hooks_that_fail(void **state)
 {
 	(void)state;
-	static const struct { int status; const char *note; } cases[] = {
-		{-ETIME, "ended by its time limit of 60 s"}, {-ENOENT, "could not be run"}, {3, "exit code 3"},
+	static const struct {
+		int status;
+		const char *note;
+	} cases[] = {
+		{-ETIME, "ended by its time limit of 60 s"},
+		{-ENOENT, "could not be run"},
+		{3, "exit code 3"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct world *w = world(true, "");
@@ -285,6 +290,8 @@ static void test_failed_attempts(void **state)
 	assert_string_equal(view(w).why, "no answer from " B ":500, filtered or down");
 	WANT("");
 	FAILED("no proposal in common", "done not: no proposal in common");
+	FAILED("", "");
+	assert_string_equal(view(w).why, "the attempt failed");
 	FAILED(NULL, "");
 	assert_string_equal(view(w).why, "the attempt failed");
 	QUIET();
@@ -316,8 +323,13 @@ static void test_failed_attempts(void **state)
 static void test_guard(void **state)
 {
 	(void)state;
-	static const struct { uint8_t guard; const char *want; } cases[] = {
-		{GUARD_ON, "guard " B}, {GUARD_STRICT, "guard " B}, {GUARD_OFF, ""},
+	static const struct {
+		uint8_t guard;
+		const char *want;
+	} cases[] = {
+		{GUARD_ON, "guard " B},
+		{GUARD_STRICT, "guard " B},
+		{GUARD_OFF, ""},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct world *w = world(true, "");

@@ -1,6 +1,7 @@
-/* tunnel/: the tables themselves. Rows are unique, states reachable, every state that is not an end leads on by a timer or by
- * the lane (which has one), and back to the end; the whole is printed and compared with tests/golden/tunnel/matrix.txt, so that a
- * changed machine is a visible change. With an argument, prints the matrix (to make the golden file anew). */
+/* tunnel/: the tables themselves. Rows are unique, states reachable, every state that is not an end leads on by a
+ * timer or by the lane (which has one), and back to the end; the whole is printed and compared with
+ * tests/golden/tunnel/matrix.txt, so that a changed machine is a visible change. With an argument, prints the matrix
+ * (to make the golden file anew). */
 #include "tunnel/tunnel.h"
 
 #include <setjmp.h>
@@ -47,7 +48,8 @@ static struct machine load(const char *name)
 static bool row_at(const char *machine, const char *from, const char *event, struct tun_row_view *out)
 {
 	for (size_t i = 0; tunnels_row(i, out); i++) {
-		if (strcmp(out->machine, machine) == 0 && strcmp(out->from, from) == 0 && strcmp(out->event, event) == 0)
+		if (strcmp(out->machine, machine) == 0 && strcmp(out->from, from) == 0 &&
+		    strcmp(out->event, event) == 0)
 			return true;
 	}
 	return false;
@@ -82,7 +84,10 @@ static void reach(const struct machine *m, const char *from, bool seen[MAX])
 static void test_reachable(void **state)
 {
 	(void)state;
-	static const struct { const char *name; size_t states; } machines[] = {{"life", 7}, {"lane", 4}};
+	static const struct {
+		const char *name;
+		size_t states;
+	} machines[] = {{"life", 7}, {"lane", 4}};
 	for (size_t k = 0; k < ARRAY_LEN(machines); k++) {
 		struct machine m = load(machines[k].name);
 		assert_int_equal(m.n_states, machines[k].states);

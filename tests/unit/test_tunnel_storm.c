@@ -1,7 +1,8 @@
-/* tunnel/: storms. Random facts at random moments for several tunnels, with a small world that carries actions out after random
- * delays, or loses them. Checked all the while: scripts run one at a time, up and down strictly in turn, down with the ends
- * that up was told, and never while child SAs stay between these ends; routes in turn. Checked when the storm is over:
- * everything paired, at rest and quiet, everybody who waited was told. A failing seed is printed; give it as the argument. */
+/* tunnel/: storms. Random facts at random moments for several tunnels, with a small world that carries actions out
+ * after random delays, or loses them. Checked all the while: scripts run one at a time, up and down strictly in turn,
+ * down with the ends that up was told, and never while child SAs stay between these ends; routes in turn. Checked when
+ * the storm is over: everything paired, at rest and quiet, everybody who waited was told. A failing seed is printed;
+ * give it as the argument. */
 #include "tunnel/tunnel.h"
 
 #include <errno.h>
@@ -47,12 +48,12 @@ struct storm {
 	bool calm; /* nothing is lost any more */
 };
 
-#define HOLDS(s, cond)                                                                                                  \
-	do {                                                                                                            \
-		if (!(cond)) {                                                                                          \
-			print_error("seed %llu: %s\n", (unsigned long long)(s)->seed, #cond);                           \
-			fail();                                                                                         \
-		}                                                                                                       \
+#define HOLDS(s, cond)                                                                                                 \
+	do {                                                                                                           \
+		if (!(cond)) {                                                                                         \
+			print_error("seed %llu: %s\n", (unsigned long long)(s)->seed, #cond);                          \
+			fail();                                                                                        \
+		}                                                                                                      \
 	} while (0)
 
 static void *get(struct mem *m, size_t size)
@@ -328,7 +329,8 @@ static void any_event(struct storm *s)
 	else if (what < 96)
 		conf_event(s, i);
 	else
-		say(s, (struct tun_fact){.type = (uint8_t)(1 + rnd(s, TUN_FACT_HOOK_ENDED)), .tunnel = 99, .ticket = 1});
+		say(s,
+		    (struct tun_fact){.type = (uint8_t)(1 + rnd(s, TUN_FACT_HOOK_ENDED)), .tunnel = 99, .ticket = 1});
 }
 
 static void check_rest(struct storm *s, size_t i)

@@ -29,7 +29,7 @@ struct world {
 	uint32_t gre, find, probe, hook; /* last tickets */
 	char got[1024], note[256];
 	struct tun_child told, routed; /* what the last hook and the last route were told */
-	bool failing; /* allocations fail: actions are not looked at */
+	bool failing;                  /* allocations fail: actions are not looked at */
 };
 
 static void *get(struct mem *m, size_t size)
@@ -115,7 +115,8 @@ static void say(struct world *w, struct tun_fact f, const char *want, int line)
 
 static struct tun_child child(uint32_t id, const char *local, const char *remote)
 {
-	struct tun_child c = {.child_id = id, .ike_id = id, .reqid = 1, .local.port = 4500, .remote.port = 4500, .encap = true};
+	struct tun_child c = {
+		.child_id = id, .ike_id = id, .reqid = 1, .local.port = 4500, .remote.port = 4500, .encap = true};
 	assert_true(addr_parse(local, &c.local.addr));
 	assert_true(addr_parse(remote, &c.remote.addr));
 	return c;
@@ -134,10 +135,10 @@ static struct tun_link gre1(uint32_t ifindex)
 
 #define FACT(want, ...) say(w, (struct tun_fact){__VA_ARGS__}, want, __LINE__)
 #define CONF(want) FACT(want, .type = TUN_FACT_CONF, .conf = &w->conf, .t = &w->c)
-#define CHILD(what, id, from, to, want)                                                                                 \
-	do {                                                                                                            \
-		struct tun_child c_ = child(id, from, to);                                                              \
-		FACT(want, .type = TUN_FACT_CHILD_##what, .child = &c_);                                                \
+#define CHILD(what, id, from, to, want)                                                                                \
+	do {                                                                                                           \
+		struct tun_child c_ = child(id, from, to);                                                             \
+		FACT(want, .type = TUN_FACT_CHILD_##what, .child = &c_);                                               \
 	} while (0)
 #define UP(id, want) CHILD(UP, id, A, B, want)
 #define DOWN(id, want) CHILD(DOWN, id, A, B, want)
@@ -146,30 +147,30 @@ static struct tun_link gre1(uint32_t ifindex)
 #define FAILED(why, want) FACT(want, .type = TUN_FACT_FAILED, .text = why)
 #define HOOK(st, want) FACT(want, .type = TUN_FACT_HOOK_ENDED, .ticket = w->hook, .status = st)
 #define PROBE(st, want) FACT(want, .type = TUN_FACT_PROBE, .ticket = w->probe, .status = st)
-#define FOUND(index, want)                                                                                              \
-	do {                                                                                                            \
-		struct tun_link l_ = gre1(index);                                                                       \
-		FACT(want, .type = TUN_FACT_GRE, .ticket = w->find, .link = &l_);                                       \
+#define FOUND(index, want)                                                                                             \
+	do {                                                                                                           \
+		struct tun_link l_ = gre1(index);                                                                      \
+		FACT(want, .type = TUN_FACT_GRE, .ticket = w->find, .link = &l_);                                      \
 	} while (0)
 #define FOUND_NONE(want) FACT(want, .type = TUN_FACT_GRE, .ticket = w->find, .status = -ENODEV)
-#define MADE(index, want)                                                                                               \
-	do {                                                                                                            \
-		struct tun_link l_ = gre1(index);                                                                       \
-		FACT(want, .type = TUN_FACT_GRE, .ticket = w->gre, .link = &l_);                                        \
+#define MADE(index, want)                                                                                              \
+	do {                                                                                                           \
+		struct tun_link l_ = gre1(index);                                                                      \
+		FACT(want, .type = TUN_FACT_GRE, .ticket = w->gre, .link = &l_);                                       \
 	} while (0)
 #define NOT_MADE(want) FACT(want, .type = TUN_FACT_GRE, .ticket = w->gre, .status = -EEXIST, .text = "is no GRE")
-#define LINK(index, want)                                                                                               \
-	do {                                                                                                            \
-		struct tun_link l_ = gre1(index);                                                                       \
-		FACT(want, .type = TUN_FACT_LINK, .link = &l_);                                                         \
+#define LINK(index, want)                                                                                              \
+	do {                                                                                                           \
+		struct tun_link l_ = gre1(index);                                                                      \
+		FACT(want, .type = TUN_FACT_LINK, .link = &l_);                                                        \
 	} while (0)
 /* Time passes up to the next deadline, which is so far away. */
-#define AFTER(d, want)                                                                                                  \
-	do {                                                                                                            \
-		assert_true(tunnels_due(w->ts) == w->now + (d));                                                        \
-		w->now += (d);                                                                                          \
-		tunnels_timer(w->ts, w->now, &w->acts);                                                                 \
-		check(w, want, __LINE__);                                                                               \
+#define AFTER(d, want)                                                                                                 \
+	do {                                                                                                           \
+		assert_true(tunnels_due(w->ts) == w->now + (d));                                                       \
+		w->now += (d);                                                                                         \
+		tunnels_timer(w->ts, w->now, &w->acts);                                                                \
+		check(w, want, __LINE__);                                                                              \
 	} while (0)
 #define QUIET() assert_true(tunnels_due(w->ts) == MONO_NEVER)
 #define STATE(s) assert_string_equal(tun_state_name(view(w).state), s)
