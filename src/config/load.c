@@ -200,7 +200,11 @@ static void load_sections(struct cfg_load *l, const struct cfg_node *root)
 	const struct cfg_node *sec[SEC_N] = {0};
 	struct cfg_tunnel base;
 	struct conf_builder *b = l->job->build;
+	bool allow_swap = b->setup.allow_swap; /* strongSwan's only, without a row */
 	find_sections(l, root, sec);
+	/* All octets, for padding goes into the blob: equal files make equal octets. */
+	memset(&b->setup, 0, sizeof b->setup);
+	b->setup.allow_swap = allow_swap;
 	cfg_defaults(l, &cfg_daemon, &b->setup);
 	memset(&l->plain, 0, sizeof l->plain);
 	cfg_defaults(l, &cfg_tunnels, &l->plain);

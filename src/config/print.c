@@ -91,13 +91,13 @@ static void print_tunnel(struct cfg_buf *o, const struct conf *c, uint32_t i)
 	if (plain_name(name)) {
 		cfg_buf_printf(o, "\t%s = {\n", name);
 	} else {
-		/* Any name will do that no other tunnel has. */
+		/* Any name will do that no other tunnel has, nor is made here for another. */
 		char key[CONF_NAME_MAX];
-		unsigned n = i;
+		unsigned n = 0;
 		do {
 			struct sbuf b = SB(key);
-			sb_printf(&b, "tunnel%u", ++n);
-		} while (conf_find(c, key) >= 0 && n < i + UINT16_MAX);
+			sb_printf(&b, n ? "tunnel%u-%u" : "tunnel%u", i + 1, n);
+		} while (conf_find(c, key) >= 0 && ++n);
 		cfg_buf_printf(o, "\t%s = {\n\t\tname = ", key);
 		cfg_buf_quote(o, name);
 		cfg_buf_put(o, ";\n");

@@ -2,8 +2,6 @@
  * The defaults are the native ones; where they differ from strongSwan's, the sentence says so. */
 #include "config/schema.h"
 
-#include "model/proposal.h"
-
 #define SEC(n) DUR_S(n)
 #define DAY DUR_S(86400)
 #define FIELD(type, member) .size = (uint16_t)sizeof(((type *)0)->member), .off = (uint16_t)offsetof(type, member)

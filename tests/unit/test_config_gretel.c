@@ -43,7 +43,7 @@ static void check_again(struct loaded *l, const char *name, const char *text)
 	char *d = diags_text(&again.d);
 	if (again.rc != 0 || !conf_same(l->conf, again.conf, &what) ||
 	    config_print(again.conf, &again.psks, &text2) != 0 || (l->conf->n_refused == 0 && strcmp(text, text2) != 0)) {
-		print_error("%s: not the same when printed and loaded again (%s)\n%s%s", name, what ? what : "error", d, text);
+		print_error("%s: not the same when printed and loaded again (%s)\n%s%s", name, what ? what : "text", d, text);
 		failures++;
 	}
 	assert_int_equal(again.psks.n, l->psks.n);

@@ -119,6 +119,16 @@ static void test_gre(void **state)
 	pair_init(&p, FILE_OF(TUNNEL("a", "gre = { name = \"g\"; };")), FILE_OF(TUNNEL("a", "")));
 	assert_int_equal(p.d.change[0].needs, CONFIG_NEEDS_UPDATE);
 	pair_fini(&p);
+	/* Without a name the rest means nothing. */
+	pair_init(&p, FILE_OF(TUNNEL("a", "")), FILE_OF(TUNNEL("a", "")));
+	config_diff_fini(&p.d);
+	((struct tunnel_conf *)(uintptr_t)conf_tunnel(p.b.conf, 0))->gre.mtu = 1300;
+	assert_int_equal(config_diff(p.a.conf, p.b.conf, &p.d), 0);
+	assert_true(p.d.same);
+	config_diff_fini(&p.d);
+	assert_int_equal(config_diff(p.b.conf, p.a.conf, &p.d), 0);
+	assert_true(p.d.same);
+	pair_fini(&p);
 }
 
 static void test_daemon(void **state)

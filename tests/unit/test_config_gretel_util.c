@@ -129,72 +129,190 @@ char *diags_text(const struct diags *d)
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libconfig\n"; }
 
-static bool same_end(const struct conf *a, struct conf_end *x, const struct conf *b, struct conf_end *y)
+/* Field by field, apart from schema and printer: what these leave out must show here. */
+#define SAME(member)                                                                                         \
+	do {                                                                                                 \
+		if (memcmp(&x->member, &y->member, sizeof x->member) != 0)                                   \
+			return #member;                                                                      \
+	} while (0)
+#define SAME_TEXT(member)                                                                                    \
+	do {                                                                                                 \
+		if (strcmp(conf_str(a, x->member), conf_str(b, y->member)) != 0)                             \
+			return #member;                                                                      \
+	} while (0)
+
+/* Lists with commas; blanks behind these mean nothing. */
+static bool same_names(const char *x, const char *y)
 {
-	for (size_t i = 0; i < CONF_HOSTS_MAX; i++) {
-		if (strcmp(conf_str(a, x->host[i].name), conf_str(b, y->host[i].name)) != 0)
-			return false;
-		x->host[i].name = y->host[i].name = 0;
+	while (*x && *x == *y) {
+		bool comma = *x == ',';
+		x++;
+		y++;
+		x += comma ? strspn(x, " ") : 0;
+		y += comma ? strspn(y, " ") : 0;
 	}
-	return true;
+	return *x == *y;
 }
 
-static bool same_refs(const struct conf *a, conf_ref *x, const struct conf *b, conf_ref *y)
+static const char *end_differs(const struct conf *a, const struct conf_end *x, const struct conf *b,
+                               const struct conf_end *y)
 {
-	bool same = strcmp(conf_str(a, *x), conf_str(b, *y)) == 0;
-	*x = *y = 0;
-	return same;
+	SAME(n_hosts);
+	SAME(allow_any);
+	SAME(ikeport);
+	SAME(id_set);
+	SAME(id_loose);
+	SAME(id.type);
+	SAME(id.len);
+	SAME(id.data);
+	SAME(proto);
+	SAME(port);
+	SAME(host_access);
+	for (size_t i = 0; i < CONF_HOSTS_MAX; i++) {
+		SAME(host[i].kind);
+		SAME(host[i].family);
+		if (!addr_eq(&x->host[i].lo, &y->host[i].lo) ||
+		    (x->host[i].kind == HOST_RANGE && !addr_eq(&x->host[i].hi, &y->host[i].hi)))
+			return "host[i] address";
+		SAME_TEXT(host[i].name);
+	}
+	return NULL;
 }
 
-static bool same_tunnel(const struct conf *a, const struct tunnel_conf *ta, const struct conf *b,
-                        const struct tunnel_conf *tb, const char **what)
+static const char *life_differs(const struct conf_life *x, const struct conf_life *y)
 {
-	struct tunnel_conf x, y;
-	memcpy(&x, ta, sizeof x);
-	memcpy(&y, tb, sizeof y);
-	*what = "ike or esp";
-	if (memcmp(conf_proposals(a, x.ike), conf_proposals(b, y.ike), sizeof(struct proposals)) != 0 ||
-	    memcmp(conf_proposals(a, x.esp), conf_proposals(b, y.esp), sizeof(struct proposals)) != 0)
-		return false;
-	*what = "a text of a tunnel";
-	if (!same_refs(a, &x.name, b, &y.name) || !same_refs(a, &x.ike_text, b, &y.ike_text) ||
-	    !same_refs(a, &x.esp_text, b, &y.esp_text) || !same_refs(a, &x.updown, b, &y.updown))
-		return false;
-	*what = "a host name";
-	if (!same_end(a, &x.local, b, &y.local) || !same_end(a, &x.remote, b, &y.remote))
-		return false;
-	x.ike = x.esp = x.origin = y.ike = y.esp = y.origin = 0;
-	x.swapped = y.swapped = x.kept = y.kept = false;
-	*what = "a field of a tunnel";
-	return memcmp(&x, &y, sizeof x) == 0;
+	SAME(life);
+	SAME(margin);
+	SAME(fuzz_percent);
+	SAME(bytes);
+	SAME(margin_bytes);
+	SAME(packets);
+	SAME(margin_packets);
+	return NULL;
+}
+
+static const char *gre_differs(const struct conf_gre *x, const struct conf_gre *y)
+{
+	if (!x->name[0] && !y->name[0])
+		return NULL;
+	if (strcmp(x->name, y->name) != 0)
+		return "gre.name";
+	SAME(n_addresses);
+	for (size_t i = 0; i < x->n_addresses; i++)
+		SAME(address[i]);
+	SAME(peer);
+	SAME(mtu);
+	SAME(ttl);
+	SAME(tos);
+	SAME(key_set);
+	SAME(key);
+	SAME(csum);
+	SAME(seq);
+	SAME(mss_clamp);
+	SAME(keep);
+	return NULL;
+}
+
+static const char *tunnel_differs(const struct conf *a, const struct tunnel_conf *x, const struct conf *b,
+                                  const struct tunnel_conf *y)
+{
+	if (memcmp(conf_proposals(a, x->ike), conf_proposals(b, y->ike), sizeof(struct proposals)) != 0 ||
+	    memcmp(conf_proposals(a, x->esp), conf_proposals(b, y->esp), sizeof(struct proposals)) != 0)
+		return "ike or esp";
+	SAME_TEXT(name);
+	SAME_TEXT(ike_text);
+	SAME_TEXT(esp_text);
+	SAME_TEXT(updown);
+	SAME(kind);
+	SAME(auto_mode);
+	SAME(rekey);
+	SAME(reauth);
+	SAME(mobike);
+	SAME(forceencaps);
+	SAME(fragmentation);
+	SAME(install_policy);
+	SAME(frag_accept_only);
+	SAME(weak);
+	SAME(keyingtries);
+	SAME(dpd_action);
+	SAME(close_action);
+	SAME(dpd_delay);
+	SAME(inactivity);
+	SAME(reqid);
+	SAME(replay_window);
+	SAME(ikedscp);
+	SAME(mark_in);
+	SAME(mark_in_mask);
+	SAME(mark_out);
+	SAME(mark_out_mask);
+	SAME(guard);
+	const char *d = end_differs(a, &x->local, b, &y->local);
+	d = d ? d : end_differs(a, &x->remote, b, &y->remote);
+	d = d ? d : life_differs(&x->ike_life, &y->ike_life);
+	d = d ? d : life_differs(&x->child_life, &y->child_life);
+	return d ? d : gre_differs(&x->gre, &y->gre);
+}
+
+static const char *limits_differ(const struct conf_setup *x, const struct conf_setup *y)
+{
+	SAME(retransmit.tries);
+	SAME(retransmit.timeout);
+	SAME(retransmit.base);
+	SAME(retransmit.jitter_percent);
+	SAME(retransmit.limit);
+	SAME(keep_alive);
+	SAME(half_open_timeout);
+	SAME(retry_initiate_interval);
+	SAME(delete_rekeyed_delay);
+	SAME(cookie_threshold);
+	SAME(cookie_threshold_ip);
+	SAME(block_threshold);
+	SAME(init_limit_half_open);
+	SAME(replay_window);
+	SAME(spi_min);
+	SAME(spi_max);
+	SAME(fragment_size);
+	SAME(max_packet);
+	SAME(ikesa_limit);
+	SAME(keep_alive_dpd_margin);
+	return NULL;
+}
+
+static const char *setup_differs(const struct conf *a, const struct conf_setup *x, const struct conf *b,
+                                 const struct conf_setup *y)
+{
+	SAME(uniqueids);
+	SAME(port);
+	SAME(port_nat_t);
+	SAME(dos_protection);
+	SAME(make_before_break);
+	SAME(prefer_configured_proposals);
+	SAME(initiator_only);
+	if (!same_names(conf_str(a, x->interfaces_use), conf_str(b, y->interfaces_use)) ||
+	    !same_names(conf_str(a, x->interfaces_ignore), conf_str(b, y->interfaces_ignore)))
+		return "interfaces_use or interfaces_ignore";
+	SAME(log_level);
+	SAME(n_filelogs);
+	for (size_t i = 0; i < x->n_filelogs; i++) {
+		SAME_TEXT(filelog[i].path);
+		SAME(filelog[i].level);
+		SAME(filelog[i].append);
+		SAME(filelog[i].flush_line);
+	}
+	SAME_TEXT(hook_user);
+	SAME_TEXT(hook_capabilities);
+	SAME(hook_timeout);
+	SAME_TEXT(control_socket);
+	SAME_TEXT(control_group);
+	return limits_differ(x, y);
 }
 
 bool conf_same(const struct conf *a, const struct conf *b, const char **what)
 {
-	struct conf_setup x, y;
-	memcpy(&x, &a->setup, sizeof x);
-	memcpy(&y, &b->setup, sizeof y);
-	*what = "a text of the daemon";
-	for (size_t i = 0; i < CONF_FILELOG_MAX; i++) {
-		if (!same_refs(a, &x.filelog[i].path, b, &y.filelog[i].path))
-			return false;
-	}
-	if (!same_refs(a, &x.interfaces_use, b, &y.interfaces_use) ||
-	    !same_refs(a, &x.interfaces_ignore, b, &y.interfaces_ignore) ||
-	    !same_refs(a, &x.hook_user, b, &y.hook_user) || !same_refs(a, &x.hook_capabilities, b, &y.hook_capabilities) ||
-	    !same_refs(a, &x.control_socket, b, &y.control_socket) ||
-	    !same_refs(a, &x.control_group, b, &y.control_group))
-		return false;
-	x.allow_swap = y.allow_swap = false;
-	*what = "a field of the daemon";
-	if (memcmp(&x, &y, sizeof x) != 0)
-		return false;
-	*what = "the number of tunnels";
-	if (a->n_tunnels != b->n_tunnels)
-		return false;
-	for (uint32_t i = 0; i < a->n_tunnels; i++) {
-		if (!same_tunnel(a, conf_tunnel(a, i), b, conf_tunnel(b, i), what))
-			return false;
-	}
-	return true;
+	*what = setup_differs(a, &a->setup, b, &b->setup);
+	if (!*what && a->n_tunnels != b->n_tunnels)
+		*what = "n_tunnels";
+	for (uint32_t i = 0; !*what && i < a->n_tunnels; i++)
+		*what = tunnel_differs(a, conf_tunnel(a, i), b, conf_tunnel(b, i));
+	return !*what;
 }
