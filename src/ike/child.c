@@ -128,6 +128,7 @@ void child_up(struct step *s, struct child *c)
 	heap_set(&s->e->timers, &c->timer, mono_min(c->soft, c->hard));
 	c->announced = true;
 	c->sa->had_child = true;
+	c->tun->attempt = 0;
 	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);

@@ -9,7 +9,8 @@
 #include "ike/ike.h"
 
 enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
-       INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5 };
+       INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
+       TICKET_S = 165 /* how long a set-up waits for facts */ };
 
 /* States of an IKE SA. The order is that of rules.c's matrix. */
 enum sa_state {
@@ -41,6 +42,7 @@ enum event {
 	EV_DROP,        /* our wish: at once */
 	EV_INHERITED,   /* made by a rekey: established from the start */
 	EV_PATH,        /* an attempt begins */
+	EV_REJECT,      /* initiator: the responder is not who it should be */
 	EV_N
 };
 

@@ -17,7 +17,6 @@ void sa_established(struct step *s)
 	const struct tunnel_conf *t = sa->tun->t;
 	char a[ADDR_TEXT], b[ADDR_TEXT], me[80], peer[80];
 	sa->established = s->now;
-	sa->tun->attempt = 0;
 	if (sa->half_open) {
 		sa->half_open = false;
 		s->e->half_open--;

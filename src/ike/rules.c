@@ -36,8 +36,9 @@ const struct rule ike_rules[] = {
 	{ST_I_AUTH, EV_RSP_AUTH, IDR | AUTH, N | SA | TS, ST_I_VERIFY, x_auth_i, "RFC 7296 1.2", false},
 	{ST_I_AUTH, EV_RSP_AUTH, N, 0, ST_DEAD, x_auth_i_error, "RFC 7296 2.21.2", true},
 	{ST_I_AUTH, EV_GIVE_UP, 0, 0, ST_DEAD, x_give_up, "RFC 7296 2.4", true},
-	{ST_I_AUTH, EV_EXPIRED, 0, 0, ST_DEAD, x_expired, "RFC 7296 2.4", true},
+	{ST_I_AUTH, EV_REJECT, 0, 0, ST_DELETING, x_delete, "RFC 7296 2.21.2", true},
 	{ST_I_VERIFY, EV_VERIFIED, 0, 0, ST_ESTABLISHED, x_auth_i_verified, "RFC 7296 2.15", true},
+	{ST_I_VERIFY, EV_REJECT, 0, 0, ST_DELETING, x_delete, "RFC 7296 2.21.2", true},
 	{ST_I_VERIFY, EV_EXPIRED, 0, 0, ST_DEAD, x_expired, "HACKING, tickets", true},
 
 	/* IKE_AUTH, responder */
@@ -110,6 +111,7 @@ static const char *const event_names[EV_N] = {
 	"none", "IKE_SA_INIT request", "IKE_SA_INIT response", "IKE_AUTH request", "IKE_AUTH response",
 	"CREATE_CHILD_SA request", "CREATE_CHILD_SA response", "INFORMATIONAL request", "INFORMATIONAL response",
 	"SPI", "SIGNED", "VERIFIED", "INSTALLED", "given up", "expired", "delete", "drop", "inherited", "path",
+	"rejected",
 };
 
 const char *rules_state_name(uint8_t state) { return state < ST_N ? state_names[state] : "?"; }

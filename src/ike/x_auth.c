@@ -111,7 +111,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on. */
 	if (!ike_tun_has_sa(sa->tun, sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
-	if (sa->peer_id.type != ID_ANY)
+	if (sa->peer_id.type != ID_ANY && !sa->tun->t->remote.id_loose)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);
 	ike_enc_auth(&o.enc, AUTH_METHOD_PSK, s->fact->octets);
 	ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_TRANSPORT_MODE, SPAN(NULL, 0));
@@ -120,6 +120,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	ike_enc_ts(&o.enc, P_TSR, &tsr);
 	*c->ni = sa->hs->ni;
 	*c->nr = sa->hs->nr;
+	sa_due(s->e, sa, T_EXPIRE, MONO_NEVER); /* the retransmissions have their own end */
 	return out_request(s, &o) ? V_DONE : fail(s, 0, "no memory for IKE_AUTH");
 }
 
@@ -188,20 +189,32 @@ static void note_child_answer(struct step *s)
 	}
 }
 
+/* RFC 7296 2.21.2: the responder thinks that all is well; it is told otherwise. V_WAIT: the state is written already. */
+static enum verdict reject(struct step *s)
+{
+	struct step sub = step_sub(s, s->sa);
+	step_run(&sub, EV_REJECT);
+	return V_WAIT;
+}
+
 enum verdict x_auth_i(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct ident id, want = ike_tun_peer_id(sa->tun);
 	char got[80], exp[80];
 	window_answered(s);
-	if (!take_identity(s, P_IDR, &id))
-		return fail(s, 0, "the peer's IKE_AUTH answer is malformed, or not by pre-shared key");
-	if (!ident_match(&id, &want))
-		return fail(s, 0, "the peer is '%s', we expect '%s'", id_str(&id, got, sizeof got),
-		            id_str(&want, exp, sizeof exp));
+	if (!take_identity(s, P_IDR, &id)) {
+		fail(s, 0, "the peer's IKE_AUTH answer is malformed, or not by pre-shared key");
+		return reject(s);
+	}
+	if (!ident_match(&id, &want)) {
+		fail(s, 0, "the peer is '%s', we expect '%s'", id_str(&id, got, sizeof got), id_str(&want, exp, sizeof exp));
+		return reject(s);
+	}
 	sa->peer_id = id;
 	note_child_answer(s);
 	ask_verify(s);
+	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(TICKET_S)));
 	return V_DONE;
 }
 
@@ -211,11 +224,15 @@ enum verdict x_auth_i_verified(struct step *s)
 	struct child *c = sa->hs->child;
 	char peer[80];
 	id_str(&sa->peer_id, peer, sizeof peer);
-	if (s->fact->status == -ENOKEY)
-		return fail(s, 0, "no pre-shared key to verify '%s'", peer);
-	if (s->fact->status != 0)
-		return fail(s, 0, "tried %u shared key(s) for '%s', but MAC mismatched: its PSK differs from ours",
-		            s->fact->n_tried, peer);
+	if (s->fact->status == -ENOKEY) {
+		fail(s, 0, "no pre-shared key to verify '%s'", peer);
+		return reject(s);
+	}
+	if (s->fact->status != 0) {
+		fail(s, 0, "tried %u shared key(s) for '%s', but MAC mismatched: its PSK differs from ours", s->fact->n_tried,
+		     peer);
+		return reject(s);
+	}
 	note(s, sa->tun, NOTE_CONTROL, "authentication of '%s' with pre-shared key successful", peer);
 	sa_peer_index(s->e, sa);
 	sa_established(s);

@@ -83,12 +83,29 @@ enum verdict x_info_r(struct step *s)
 	return V_WAIT;
 }
 
+static bool deletes_ike(const struct step *s)
+{
+	struct ike_delete d;
+	for (size_t i = 0; i < s->pl->n; i++) {
+		if (s->pl->v[i].type == P_D && ike_delete_decode(s->pl->v[i].body, &d) == WIRE_OK && d.proto == PROTO_IKE)
+			return true;
+	}
+	return false;
+}
+
 /* While our own DELETE is out, anything is answered, nothing is done. */
 enum verdict x_info_r_dying(struct step *s)
 {
 	struct out o;
 	out_begin(s, &o, INFORMATIONAL, true, s->sa->rx_id);
-	return out_response(s, &o) ? V_WAIT : V_DROP;
+	if (!out_response(s, &o))
+		return V_DROP;
+	/* RFC 7296 2.25.2: both close it: reply as usual, and forget our own request */
+	if (deletes_ike(s)) {
+		s->sa->peer_told_gone = true;
+		sa_drop(s, s->sa, s->sa->why);
+	}
+	return V_WAIT;
 }
 
 enum verdict x_info_i(struct step *s)

@@ -141,7 +141,7 @@ enum verdict x_sa_init_i(struct step *s)
 	hs->child = child_new(s->e, sa, CHILD_I_AUTH, s->now);
 	if (!hs->child)
 		return fail(s, 0, "no memory");
-	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(165)));
+	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(TICKET_S)));
 	child_ask_spi(s, hs->child);
 	return V_DONE;
 }

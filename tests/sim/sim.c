@@ -246,14 +246,14 @@ bool sim_conf_text(struct sim_node *n, const char *text, const char *secrets, co
 bool sim_conf_charon(struct sim_node *n, const struct sim_node *peer, const char *keys, const char *secrets,
                      const char *charon)
 {
-	char text[4096], left[ADDR_TEXT], right[ADDR_TEXT];
+	char text[4096], right[ADDR_TEXT];
 	struct addr remote = peer ? sim_public(peer) : n->addr;
 	struct sbuf b = SB(text);
 	sb_printf(&b,
-	          "conn %%default\n\tleft=%s\n\tright=%s\n\tleftprotoport=47\n\trightprotoport=47\n"
+	          "conn %%default\n\tright=%s\n\tleftprotoport=47\n\trightprotoport=47\n"
 	          "\tike=aes128gcm16-prfsha256-x25519!\n\tesp=aes128gcm16!\n\tauthby=secret\n\tkeyexchange=ikev2\n"
 	          "\ttype=transport\n\tauto=add\n\tdpdaction=none\nconn t\n",
-	          addr_str(&n->addr, left), peer ? addr_str(&remote, right) : "%any");
+	          peer ? addr_str(&remote, right) : "%any");
 	for (bool fresh = true; *keys; keys++) {
 		if (fresh)
 			sb_putc(&b, '\t');

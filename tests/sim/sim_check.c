@@ -110,13 +110,17 @@ bool sim_agree(const struct sim_node *a, const struct sim_node *b)
 	       a->n_spis == 0 && b->n_spis == 0 && !a->sim->stuck;
 }
 
+enum { LOG_SHOWN = 3000, SENT_SHOWN = 24 };
+
 void sim_dump(const struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n_nodes; i++) {
 		const struct sim_node *n = s->node[i];
-		fprintf(stderr, "--- %s: %u IKE SAs, %u SAs in the kernel, %u SPIs, %u faults, up %u, down %u\n%s", n->name,
-		        sim_all_ikes(n), n->n_sas, n->n_spis, n->faults, n->ups, n->downs, n->log);
-		for (uint32_t j = 0; j < n->n_sent && j < 60; j++) {
+		fprintf(stderr, "--- %s: %u IKE SAs, %u SAs in the kernel, %u SPIs, %u faults, up %u, down %u\n%.*s", n->name,
+		        sim_all_ikes(n), n->n_sas, n->n_spis, n->faults, n->ups, n->downs, (int)LOG_SHOWN, n->log);
+		if (n->log_b.len > LOG_SHOWN)
+			fprintf(stderr, "\n[...]\n%s", n->log + (n->log_b.len > 2 * LOG_SHOWN ? n->log_b.len - LOG_SHOWN : LOG_SHOWN));
+		for (uint32_t j = 0; j < n->n_sent && j < SENT_SHOWN; j++) {
 			char src[ENDPOINT_TEXT], dst[ENDPOINT_TEXT];
 			struct sbuf x = SB(src), y = SB(dst);
 			sb_endpoint(&x, &n->sent[j].src);
