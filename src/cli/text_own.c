@@ -1,0 +1,132 @@
+/* What strongSwan's status does not say, behind its lines: state in words, why, next try, GRE interface, guard, script, weak
+ * algorithms, what an earlier life left. Each line begins with "  | ", which no expression for strongSwan's lines takes for a
+ * name followed by [n], {n} or a colon; words that are counted there (states in capitals) do not occur. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static void print_words(FILE *f, const json_t *words)
+{
+	size_t i;
+	json_t *w;
+	json_array_foreach(words, i, w)
+		fprintf(f, "%s%s", i ? ", " : "", json_string_value(w));
+}
+
+static bool is(const json_t *o, const char *key, const char *value) { return strcmp(js_str(o, key), value) == 0; }
+
+static const char *state_words(const json_t *t)
+{
+	static const struct {
+		const char *state, *words;
+	} row[] = {
+		{"sa-up", "is coming up, its SAs are in"},
+		{"gre", "is coming up, its GRE interface is being made"},
+		{"hook", "is coming up, its script runs"},
+		{"probe", "is coming up, waiting for a packet of the peer"},
+		{"going-down", "is going down"},
+	};
+	if (is(t, "state", "up"))
+		return js_true(t, "received") ? "is up" : "is up, nothing received yet";
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		if (is(t, "state", row[i].state))
+			return row[i].words;
+	}
+	if (js_true(t, "held"))
+		return "is down, held until `gretel up`";
+	return is(t, "auto", "start") || js_has(t, "next_try_s") ? "is down"
+	                                                          : "is down, waits for `gretel up` or for its peer";
+}
+
+static void print_gre(FILE *f, const json_t *t)
+{
+	const json_t *gre = json_object_get(t, "gre");
+	if (!json_is_object(gre)) {
+		if (is(t, "state", "up"))
+			fputs("  |   no GRE interface lies between its ends\n", f);
+		return;
+	}
+	fprintf(f, "  |   GRE interface %s", js_str(gre, "name"));
+	if (json_array_size(json_object_get(gre, "address"))) {
+		fputs(", ", f);
+		print_words(f, json_object_get(gre, "address"));
+	}
+	fprintf(f, ", MTU %lld, %s\n", (long long)js_int(gre, "mtu"), js_true(gre, "up") ? "up" : "down");
+}
+
+static void print_guard(FILE *f, const json_t *t)
+{
+	const json_t *guard = json_object_get(t, "guard");
+	const json_t *peers = json_object_get(guard, "peers");
+	if (is(guard, "mode", "off")) {
+		fputs("  |   guard off, GRE may travel in the clear\n", f);
+	} else if (json_array_size(peers)) {
+		fputs("  |   guard on for ", f);
+		print_words(f, peers);
+		fputc('\n', f);
+	}
+}
+
+static void print_weak(FILE *f, const json_t *t)
+{
+	const json_t *used = json_object_get(t, "weak_used"), *allowed = json_object_get(t, "weak");
+	if (json_array_size(used)) {
+		fputs("  |   warning, weak algorithm in use, ", f);
+		print_words(f, used);
+		fputc('\n', f);
+	} else if (json_array_size(allowed)) {
+		fputs("  |   warning, weak algorithm allowed, ", f);
+		print_words(f, allowed);
+		fputc('\n', f);
+	}
+}
+
+static void print_tunnel(FILE *f, const json_t *t)
+{
+	if (!is(t, "kind", "transport"))
+		return;
+	fprintf(f, "  | %s %s\n", js_str(t, "name"), state_words(t));
+	if (*js_str(t, "why") && !is(t, "state", "up"))
+		fprintf(f, "  |   why: %s\n", js_str(t, "why"));
+	if (js_has(t, "next_try_s") && is(t, "state", "down") && !js_true(t, "held")) {
+		fputs("  |   next try in ", f);
+		text_duration(f, js_int(t, "next_try_s"));
+		fputc('\n', f);
+	}
+	print_gre(f, t);
+	if (js_has(t, "hook_status") && js_int(t, "hook_status") != 0)
+		fprintf(f, "  |   its script ended with status %lld\n", (long long)js_int(t, "hook_status"));
+	print_guard(f, t);
+	print_weak(f, t);
+	if (js_true(t, "kept"))
+		fputs("  |   its text in the file cannot be used, the version before it runs on\n", f);
+}
+
+static void print_orphan(FILE *f, const json_t *o)
+{
+	fprintf(f, "  | %s has SAs of an earlier run that forward on, SPIs %s_i %s_o\n", js_str(o, "tunnel"),
+	        js_str(o, "spi_in"), js_str(o, "spi_out"));
+}
+
+static void print_refused(FILE *f, const json_t *r)
+{
+	fprintf(f, "  | %s is left out\n  |   why: %s, %s\n", js_str(r, "name"), js_str(r, "origin"), js_str(r, "reason"));
+}
+
+void text_own(FILE *f, const json_t *doc, const void *opts)
+{
+	static const struct {
+		const char *key;
+		void (*print)(FILE *f, const json_t *o);
+	} part[] = {{"tunnels", print_tunnel}, {"orphans", print_orphan}, {"refused", print_refused}};
+	size_t k, i;
+	json_t *o;
+	(void)opts;
+	fputs("Tunnels:\n", f);
+	for (k = 0; k < ARRAY_LEN(part); k++) {
+		json_array_foreach(json_object_get(doc, part[k].key), i, o)
+			part[k].print(f, o);
+	}
+	if (js_true(json_object_get(doc, "daemon"), "restarted"))
+		fputs("  | the ike role was restarted, see `gretel log`\n", f);
+}
