@@ -96,6 +96,36 @@ bool child_install(struct step *s, struct child *c, bool we_initiate)
 	return true;
 }
 
+/* With one algorithm of each type on offer, everything about the inbound SA is known before the peer answers: it is put in
+ * place now, so that nothing is lost that the peer sends before we have read its answer (strongSwan runs its updown script
+ * in between). */
+void child_install_early(struct step *s, struct child *c, const struct proposals *offer)
+{
+	struct suite suite;
+	uint8_t number;
+	uint64_t spi;
+	const struct tunnel_conf *t = c->tun->t;
+	if (offer->n != 1 || !negotiate(offer, offer, true, 0, &suite, &number, &spi))
+		return;
+	for (size_t i = 0; i < offer->p[0].n; i++) {
+		for (size_t j = i + 1; j < offer->p[0].n; j++) {
+			if (offer->p[0].t[i].type == offer->p[0].t[j].type)
+				return;
+		}
+	}
+	const struct selector sel = {.proto = t->local.proto ? t->local.proto : t->remote.proto,
+	                             .local_port = t->local.port, .remote_port = t->remote.port};
+	child_fill(s, c, &suite, &sel);
+	if (keymat_child(s->e, c->sa, c, true) != 0)
+		return;
+	c->early = true;
+	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
+	a->install.child_id = c->id;
+	a->install.peer = c->sa->peer_id;
+	a->install.sa = c->p;
+	child_sa_wipe(&c->p);
+}
+
 static void sb_ts(struct sbuf *b, const struct addr *a, uint8_t proto, uint16_t port)
 {
 	sb_addr(b, a);

@@ -109,6 +109,7 @@ struct child {
 	uint32_t id;
 	uint8_t state, origin;
 	bool announced;          /* CHILD_UP was told */
+	bool early;              /* its inbound SA was put in place before the answer */
 	struct child_sa p;
 	/* While its exchange runs: */
 	struct nonce *ni, *nr;
@@ -401,6 +402,7 @@ void child_fill(struct step *s, struct child *c, const struct suite *suite, cons
 void child_ask_spi(struct step *s, struct child *c);
 void child_got_spi(struct step *s, struct child *c);
 bool child_install(struct step *s, struct child *c, bool we_initiate); /* derives keys, emits the action */
+void child_install_early(struct step *s, struct child *c, const struct proposals *offer);
 void child_up(struct step *s, struct child *c);
 void child_remove(struct step *s, struct child *c, const char *why); /* from the kernel and from the SA; frees it */
 void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in); /* tells the peer */

@@ -121,6 +121,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	*c->ni = sa->hs->ni;
 	*c->nr = sa->hs->nr;
 	sa_due(s->e, sa, T_EXPIRE, MONO_NEVER); /* the retransmissions have their own end */
+	child_install_early(s, c, &offer);
 	return out_request(s, &o) ? V_DONE : fail(s, 0, "no memory for IKE_AUTH");
 }
 

@@ -31,6 +31,10 @@ int kernel_spi_alloc(struct kernel *k, const struct addr *local, const struct ad
 int kernel_spi_free(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t spi);
 /* In SA (over the allocated SPI), policies (new or updated to the new out SPI), out SA; undone in full on failure. */
 int kernel_child_install(struct kernel *k, const struct child_sa *sa) MUST_USE;
+/* The same in two steps, for an initiator that knows the keys before the peer has answered: the inbound SA alone (sa->out is not
+ * looked at), so that the peer may send as soon as it likes; then the rest. When the second fails, nothing is left. */
+int kernel_child_early(struct kernel *k, const struct child_sa *sa) MUST_USE;
+int kernel_child_complete(struct kernel *k, const struct child_sa *sa) MUST_USE;
 /* New ports in place (XFRM_MSG_UPDSA keeps counters); new addresses, or encapsulation on or off, by replacing the SAs
  * with age, counters and replay state carried over. Undone on failure. Keys that are empty in was or now are taken
  * from the kernel's SAs (-EKEYREJECTED when it does not tell them). -ESRCH: an SA is gone. */

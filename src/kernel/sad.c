@@ -107,12 +107,18 @@ int kernel_spi_free(struct kernel *k, const struct addr *local, const struct add
 
 /* ---- children ---- */
 
+int kernel_child_early(struct kernel *k, const struct child_sa *sa) { return sa_add(k, sa, DIR_IN, NULL); }
+
 int kernel_child_install(struct kernel *k, const struct child_sa *sa)
 {
+	int rc = kernel_child_early(k, sa);
+	return rc < 0 ? rc : kernel_child_complete(k, sa);
+}
+
+int kernel_child_complete(struct kernel *k, const struct child_sa *sa)
+{
 	struct policy_undo in = {0}, out = {0};
-	int rc = sa_add(k, sa, DIR_IN, NULL);
-	if (rc < 0)
-		return rc;
+	int rc = 0;
 	/* What comes in must be welcome before anything goes out that may be answered. */
 	if (sa->install_policy)
 		rc = spd_child_set(k, sa, DIR_IN, &in);

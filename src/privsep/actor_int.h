@@ -37,6 +37,7 @@ struct spi {
 	struct tstate *owner;
 	struct addr local, remote;
 	uint32_t spi, reqid;
+	bool early;              /* its inbound SA is in the kernel, the rest of the child is not */
 };
 
 struct actor {

@@ -143,6 +143,18 @@ void act_spi_free(struct actor *a, const struct m_spi *m)
 
 /* --- Children --- */
 
+/* An initiator knows the keys before the peer has answered: what the peer sends with its first breath is let in. */
+static void install_early(struct actor *a, struct spi *p, const struct child_sa *sa, struct actor_out *out)
+{
+	int rc = p->early ? -EEXIST : kernel_child_early(a->env.kernel, sa);
+	if (rc < 0) {
+		actor_refuse(out, rc, "the kernel did not take the inbound SA: %s", strerror(-rc));
+		return;
+	}
+	p->early = true;
+	actor_answer(out, false);
+}
+
 void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out)
 {
 	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
@@ -157,8 +169,18 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 		actor_refuse(out, -EEXIST, "the reqid of this tunnel is %u", p->reqid);
 		return;
 	}
+	if (m->sa.out.spi > 0 && m->sa.out.spi < 256) {
+		actor_refuse(out, -EINVAL, "the peer's SPI %u is reserved", m->sa.out.spi); /* RFC 4303 2.1 */
+		return;
+	}
+	if (m->sa.out.spi == 0) {
+		install_early(a, p, &m->sa, out);
+		return;
+	}
 	struct child *k = children_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
-	int rc = k ? kernel_child_install(a->env.kernel, &m->sa) : -ENOMEM;
+	int rc = !k ? -ENOMEM
+	         : p->early ? kernel_child_complete(a->env.kernel, &m->sa)
+	                    : kernel_child_install(a->env.kernel, &m->sa);
 	if (rc < 0) {
 		if (k)
 			children_free(&a->children, k);

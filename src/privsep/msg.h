@@ -28,6 +28,7 @@ struct m_hello { uint8_t build[8]; uint8_t role; int8_t log_level; };
 struct m_spi_alloc { char tunnel[PRIV_NAME]; struct addr local, remote; uint32_t reqid, min, max; };
 struct r_spi_alloc { uint32_t spi, reqid; };
 struct m_spi { uint32_t spi; };                       /* SPI_FREE, CHILD_REMOVE, SA_QUERY: an inbound SPI of ours */
+/* sa.out.spi 0: only the inbound SA, early; a second message brings the rest. */
 struct m_child_install { char tunnel[PRIV_NAME]; uint32_t child_id; struct ident peer; struct child_sa sa; };
 struct m_child_move { uint32_t spi_in; struct addr local, remote; uint8_t encap; uint16_t encap_sport, encap_dport; };
 struct r_sa_query { struct sa_counters counters; };

@@ -27,7 +27,7 @@
 #define SECRET(s, member) FIELD(s, member, CHECK_SECRET, 0, 0)
 #define CHILD_SA(s)                                                                                               \
 	U32(s, sa.reqid, 1), ADDR(s, sa.local), ADDR(s, sa.remote), SPI(s, sa.in.spi), SECRET(s, sa.in.encr),     \
-		SECRET(s, sa.in.integ), SPI(s, sa.out.spi), SECRET(s, sa.out.encr), SECRET(s, sa.out.integ),      \
+		SECRET(s, sa.in.integ), U32(s, sa.out.spi, 0), SECRET(s, sa.out.encr), SECRET(s, sa.out.integ),      \
 		BOOL(s, sa.encap), UPTO(s, sa.replay_window, 4096), BOOL(s, sa.install_policy)
 
 static const struct priv_field f_hello[] = {

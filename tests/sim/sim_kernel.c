@@ -208,7 +208,8 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 			fault(n, "gives back an SPI that it has not:", a->spi_free.spi);
 		break;
 	case IKE_ACT_CHILD_INSTALL:
-		act_install(n, a);
+		if (a->install.sa.out.spi) /* else early: the inbound SA alone */
+			act_install(n, a);
 		break;
 	case IKE_ACT_CHILD_MOVE:
 		act_move(n, a);
