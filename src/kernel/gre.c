@@ -20,6 +20,8 @@ static int link_get(struct kernel *k, uint32_t ifindex, const char *name, struct
 {
 	struct nlw w;
 	*out = (struct link_info){0};
+	if (!ifindex && strlen(name) >= sizeof out->link.name)
+		return -ENODEV;
 	link_msg_get(&w, ifindex, name);
 	return nl_request(k, BUS_ROUTE, &w, on_link, out);
 }

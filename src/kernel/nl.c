@@ -7,6 +7,8 @@
 
 void nlw_start(struct nlw *w, uint16_t type, uint16_t flags, const void *body, size_t n)
 {
+	/* libmnl leaves the padding as it finds it: the kernel gets zeroes, not our stack. */
+	memset(w->buf, 0, sizeof w->buf);
 	w->bad = n > NL_REQUEST_MAX / 2;
 	w->h = mnl_nlmsg_put_header(w->buf);
 	w->h->nlmsg_type = type;
