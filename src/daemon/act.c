@@ -55,7 +55,7 @@ static struct tun_child to_tun_child(const struct ike_child_info *i)
 	};
 }
 
-static void run_tun_act(struct ike_role *r, const struct tun_act *a)
+static void run_tun_act(struct ike_role *r, const struct tun_act *a, mono_t now)
 {
 	struct tun_name *n = name_by_id(r, a->tunnel);
 	const char *name = n ? n->name : "";
@@ -92,21 +92,28 @@ static void run_tun_act(struct ike_role *r, const struct tun_act *a)
 		ctl_done(r, a->tunnel, a->ok, a->text);
 		break;
 	}
-	if (err < 0)
-		role_logf(r, NOTE_ERROR, "%s: priv cannot be asked: %s", name, strerror(-err));
+	if (err >= 0)
+		return;
+	role_logf(r, NOTE_ERROR, "%s: priv cannot be asked: %s", name, strerror(-err));
+	static const uint8_t fact[] = {[TUN_ACT_GRE_UP] = TUN_FACT_GRE, [TUN_ACT_GRE_FIND] = TUN_FACT_GRE,
+	                               [TUN_ACT_HOOK] = TUN_FACT_HOOK_ENDED, [TUN_ACT_PROBE] = TUN_FACT_PROBE};
+	if (a->type < ARRAY_LEN(fact) && fact[a->type]) {
+		struct tun_fact f = {.type = fact[a->type], .tunnel = a->tunnel, .ticket = a->ticket, .status = err, .text = ""};
+		tunnels_report(r->tunnels, &f, now, &r->tun_acts);
+	}
 }
 
-void act_tunnel_run(struct ike_role *r)
+void act_tunnel_run(struct ike_role *r, mono_t now)
 {
 	for (uint32_t i = 0; i < r->tun_acts.n; i++)
-		run_tun_act(r, &r->tun_acts.v[i]);
+		run_tun_act(r, &r->tun_acts.v[i], now);
 	r->tun_acts.n = r->tun_acts.dropped = 0;
 }
 
 void act_tunnel(struct ike_role *r, const struct tun_fact *f, mono_t now)
 {
 	tunnels_report(r->tunnels, f, now, &r->tun_acts);
-	act_tunnel_run(r);
+	act_tunnel_run(r, now);
 }
 
 /* An event of the IKE engine becomes a fact for tunnel/. */
@@ -170,12 +177,25 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 	return 0;
 }
 
+/* What priv could not even be asked has failed. */
+static void ike_refused(struct ike_role *r, const struct ike_act *a, int err, mono_t now)
+{
+	static const uint8_t fact[] = {[IKE_ACT_PATH] = IKE_FACT_PATH + 1, [IKE_ACT_PSK_SIGN] = IKE_FACT_SIGNED + 1,
+	                               [IKE_ACT_PSK_VERIFY] = IKE_FACT_VERIFIED + 1, [IKE_ACT_SPI_ALLOC] = IKE_FACT_SPI + 1,
+	                               [IKE_ACT_CHILD_INSTALL] = IKE_FACT_INSTALLED + 1};
+	role_logf(r, NOTE_ERROR, "priv cannot be asked: %s", strerror(-err));
+	if (a->type >= ARRAY_LEN(fact) || !fact[a->type] || !a->ticket)
+		return;
+	struct ike_fact f = {.type = (uint8_t)(fact[a->type] - 1), .ticket = a->ticket, .status = err, .text = "priv is busy"};
+	ike_report(r->ike, &f, now, &r->acts);
+}
+
 void act_run(struct ike_role *r, mono_t now)
 {
 	for (uint32_t i = 0; i < r->acts.n; i++) {
 		int err = run_ike_act(r, &r->acts.v[i], now);
 		if (err < 0)
-			role_logf(r, NOTE_ERROR, "priv cannot be asked: %s", strerror(-err));
+			ike_refused(r, &r->acts.v[i], err, now);
 	}
 	if (r->acts.dropped)
 		role_logf(r, NOTE_ERROR, "%u actions found no room", r->acts.dropped);
@@ -290,6 +310,8 @@ static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_
 		f = (struct ike_fact){.type = IKE_FACT_MAPPING, .spi = e->spi, .remote = e->source};
 		break;
 	case KERNEL_ADDR:
+		link = (struct tun_link){.ifindex = e->ifindex};
+		act_tunnel(r, &t, now); /* an interface of a tunnel may have got its address only now */
 		f = (struct ike_fact){.type = IKE_FACT_ADDRESS, .status = e->gone ? -EADDRNOTAVAIL : 0, .local = {.addr = e->addr}};
 		break;
 	case KERNEL_LINK:

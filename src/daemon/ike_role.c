@@ -22,7 +22,7 @@ static void tunnels_are_due(void *ctx, mono_t now)
 {
 	struct ike_role *r = ctx;
 	tunnels_timer(r->tunnels, now, &r->tun_acts);
-	act_tunnel_run(r);
+	act_tunnel_run(r, now);
 }
 
 /* --- messages of priv --- */

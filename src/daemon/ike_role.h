@@ -74,7 +74,7 @@ struct ike_role {
 /* --- act.c --- */
 void act_run(struct ike_role *r, mono_t now);      /* carries out r->acts, and what follows from it, until nothing is left */
 void act_tunnel(struct ike_role *r, const struct tun_fact *f, mono_t now);
-void act_tunnel_run(struct ike_role *r);           /* carries out r->tun_acts */
+void act_tunnel_run(struct ike_role *r, mono_t now);          /* carries out r->tun_acts */
 void act_reply(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* a reply of priv to an engine's ticket */
 void act_event(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* KERNEL_EVENT, HOOK_LINE */
 void role_log(struct ike_role *r, uint32_t tunnel, int8_t level, bool progress, const char *text);

@@ -59,7 +59,7 @@ struct conf_gre {
 	uint32_t key;
 	bool csum, seq;
 	bool mss_clamp;
-	bool keep;               /* leave the interface when the tunnel goes down (admin down) */
+	bool keep;               /* leave the interface in place when the tunnel goes down; the guard stops its packets */
 };
 
 /* Rekey arithmetic inputs of one SA kind; 0 = off. */
