@@ -109,11 +109,12 @@ bool conf_check(const void *blob, size_t size)
 
 void conf_setup_defaults(struct conf_setup *s)
 {
-	*s = (struct conf_setup){
+	/* Copied from static storage: its padding is zero, so that equal configurations are equal octets. */
+	static const struct conf_setup defaults = {
 		.uniqueids = UNIQUE_YES,
 		.port = 500,
 		.port_nat_t = 4500,
-		.retransmit = {.tries = 5, .timeout = DUR_S(4), .base = 1.8},
+		.retransmit = {.tries = 7, .timeout = DUR_S(1), .base = 1.8},
 		.keep_alive = DUR_S(20),
 		.half_open_timeout = DUR_S(30),
 		.retry_initiate_interval = DUR_S(10),
@@ -133,11 +134,12 @@ void conf_setup_defaults(struct conf_setup *s)
 		.log_level = 1,
 		.hook_timeout = DUR_S(60),
 	};
+	memcpy(s, &defaults, sizeof *s);
 }
 
 void tunnel_conf_defaults(struct tunnel_conf *t)
 {
-	*t = (struct tunnel_conf){
+	static const struct tunnel_conf defaults = {
 		.auto_mode = AUTO_ADD,
 		.ike_life = {.life = DUR_S(10800), .margin = DUR_S(540), .fuzz_percent = 100},
 		.child_life = {.life = DUR_S(3600), .margin = DUR_S(540), .fuzz_percent = 100},
@@ -150,4 +152,5 @@ void tunnel_conf_defaults(struct tunnel_conf *t)
 		.dpd_delay = DUR_S(30),
 		.replay_window = 32,
 	};
+	memcpy(t, &defaults, sizeof *t);
 }
