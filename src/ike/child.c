@@ -159,6 +159,7 @@ void child_up(struct step *s, struct child *c)
 	c->announced = true;
 	c->sa->had_child = true;
 	c->tun->attempt = 0;
+	c->tun->renew = false;
 	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
@@ -206,16 +207,17 @@ void child_on_timer(struct step *s, struct child *c)
 		struct ike_sa *sa = c->sa;
 		uint32_t spi = c->p.in.spi;
 		child_remove(s, c, "its lifetime ended");
-		child_delete_request(s, sa, spi);
 		if (sa->n_children == 0)
 			sa_delete(s, sa, "its lifetime ended");
+		else
+			child_delete_request(s, sa, spi);
 		return;
 	}
 	if (s->now >= c->soft) {
 		c->soft = MONO_NEVER;
-		if (c->state == CH_UP && !ike_tun_busy(c->tun)) {
+		if (c->state == CH_UP && !c->sa->replaced && !ike_tun_busy(c->tun)) {
 			note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is due, setting up its successor", ike_tun_name(c->tun), c->id);
-			ike_tun_start(s, c->tun);
+			ike_tun_renew(s, c->tun);
 		}
 	}
 	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), c->gone_at));

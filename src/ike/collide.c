@@ -1,8 +1,8 @@
 /* Two IKE SAs between the same two ends: which one stays.
  *
  * The tie rule (HACKING has the reasons):
- *  1. An attempt of ours that has not sent IKE_AUTH yet is given up silently when the peer's own attempt, which began
- *     while ours was under way, is established: had we gone on, the peer would have had to choose later.
+ *  1. An attempt of ours that has not sent IKE_AUTH yet is given up silently when the peer's own attempt is established: had
+ *     we gone on, the peer would have had to choose later.
  *  2. Two SAs whose set-ups overlapped: the one with the lowest of the four nonces goes (RFC 7296 2.8.1, applied to whole IKE
  *     SAs). Who initiated it deletes it; should that not happen, the other one does.
  *  3. Set-ups that did not overlap: the newer one replaces the older (uniqueids=keep: the other way round).
@@ -16,21 +16,18 @@ enum { OURS_S = 1, REPLACED_S = 2, THEIRS_S = 5, PEER_REPLACES_S = 10, LOST_S = 
 /* Whether o was established while sa was already under way. */
 static bool overlap(const struct ike_sa *sa, const struct ike_sa *o) { return o->established >= sa->created; }
 
-bool collide_abandon(struct step *s)
+/* sa, which the peer began, is up. */
+static void abandon_ours(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
-	if (sa->tun->many)
-		return false;
 	LIST_EACH(it, tmp, &sa->tun->sas) {
 		struct ike_sa *o = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (o == sa || o->initiator || o->state != ST_ESTABLISHED || !overlap(sa, o) || !o->had_child)
+		if (!o->initiator || o->state >= ST_I_AUTH)
 			continue;
-		note(s, sa->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", o->id, sa->id);
-		sa->replaced = true;
-		sa_delete(s, sa, "the peer's own attempt came first");
-		return true;
+		note(s, sa->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", sa->id, o->id);
+		o->replaced = true;
+		sa_delete(s, o, "the peer's own attempt came first");
 	}
-	return false;
 }
 
 static void retire(struct step *s, struct ike_sa *loser, dur_t in, const char *why)
@@ -58,6 +55,8 @@ static void settle_two(struct step *s, struct ike_sa *sa, struct ike_sa *o)
 void collide_settle(struct step *s)
 {
 	struct ike_sa *sa = s->sa, *o = NULL;
+	if (!sa->initiator)
+		abandon_ours(s);
 	while ((o = sa_next_same_peer(s->e, sa, o))) {
 		if (o->state == ST_ESTABLISHED && o->had_child && !o->replaced)
 			settle_two(s, sa, o);

@@ -81,6 +81,8 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 {
 	if (sa->established)
 		tell_tunnel(s, t, IKE_EV_IKE_DOWN, sa, NULL, false, sa->why);
+	if (!t->wanted && !ike_tun_has_sa(t, NULL))
+		t->renew = false;
 	if (sa->replaced || t->removed)
 		return;
 	if (!sa->had_child && (sa->initiator || sa->established)) {
@@ -190,6 +192,10 @@ static void input_init_response(struct step *s, struct ike_payloads *pl)
 	if (!s->sa || !s->sa->initiator || s->sa->state != ST_I_INIT || s->hdr.msg_id != 0 ||
 	    !addr_eq(&s->sa->remote.addr, &s->d->remote.addr)) {
 		s->e->n.dropped_unknown_sa++;
+		return;
+	}
+	if (s->d->data.n > INIT_MSG_MAX) { /* more than the AUTH value may have to cover */
+		s->e->n.dropped_malformed++;
 		return;
 	}
 	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), pl) != WIRE_OK) {
@@ -341,11 +347,24 @@ static struct wait *find_wait(struct ike *e, uint32_t ticket, uint8_t fact)
 	return NULL;
 }
 
+/* Who asked for it is gone. */
+static void free_late_spi(struct step *s)
+{
+	if (s->fact->type != IKE_FACT_SPI || s->fact->status != 0)
+		return;
+	struct ike_act *a = act_add(s, IKE_ACT_SPI_FREE, NULL);
+	a->spi_free.local = s->fact->local.addr;
+	a->spi_free.remote = s->fact->remote.addr;
+	a->spi_free.spi = s->fact->spi;
+}
+
 static void report_ticket(struct step *s, uint8_t event)
 {
 	struct wait *w = find_wait(s->e, s->fact->ticket, s->fact->type);
-	if (!w)
+	if (!w) {
+		free_late_spi(s);
 		return;
+	}
 	wait_end(s->e, w);
 	switch (w->kind) {
 	case WAIT_TUN:

@@ -88,6 +88,7 @@ struct tun {
 	bool wanted;             /* auto=start or `up`: kept up for ever */
 	bool held;               /* `down` was asked for */
 	bool removed;            /* left the configuration; goes with its last SA */
+	bool renew;              /* what is up nears its end: a successor is to be set up, wanted or not */
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
 	char why[200];           /* why it is not up */
@@ -297,6 +298,7 @@ struct tun *ike_tun_find(struct ike *e, uint32_t id);
 void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
+void ike_tun_renew(struct step *s, struct tun *t);              /* the same, for a successor of what is up */
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
@@ -414,7 +416,6 @@ void sa_delete(struct step *s, struct ike_sa *sa, const char *why); /* politely:
 void sa_drop(struct step *s, struct ike_sa *sa, const char *why);   /* at once; children go; sa is dead */
 void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the window */
 void sa_on_timer(struct step *s);
-bool collide_abandon(struct step *s);       /* before IKE_AUTH: a crossing SA of the peer is up already */
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */

@@ -235,7 +235,7 @@ static void report_silence(struct step *s)
 	char a[ADDR_TEXT], text[160];
 	struct sbuf b = SB(text);
 	sa_due(s->e, sa, T_REPORT, MONO_NEVER);
-	if (sa->state >= ST_ESTABLISHED || !sa->tun)
+	if (sa->state >= ST_ESTABLISHED || !sa->tun || ike_tun_has_sa(sa->tun, sa))
 		return;
 	addr_str(&sa->remote.addr, a);
 	if (sa->hs && sa->hs->hint[0])
@@ -275,6 +275,8 @@ void sa_on_timer(struct step *s)
 	/* Each may end the SA; what is left is looked at by the next call. */
 	if (s->now >= sa->due[T_EXPIRE]) {
 		sa_due(s->e, sa, T_EXPIRE, MONO_NEVER);
+		if (sa->state == ST_ESTABLISHED)
+			because(s, "its lifetime ended");
 		step_run(s, EV_EXPIRED);
 	}
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_RETRANSMIT])
@@ -291,7 +293,7 @@ void sa_on_timer(struct step *s)
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
 		if (!sa->replaced && !ike_tun_busy(sa->tun)) {
 			note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is due, setting up its successor", ike_tun_name(sa->tun), sa->id);
-			ike_tun_start(s, sa->tun);
+			ike_tun_renew(s, sa->tun);
 		}
 	}
 	if (sa->state != ST_DEAD)

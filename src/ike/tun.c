@@ -164,7 +164,7 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
 	index_addr(e, t);
 	index_id(e, t);
 	if (cmd->start)
-		t->wanted = cmd->t->auto_mode == AUTO_START || (t->wanted && !fresh);
+		t->wanted = cmd->t->auto_mode != AUTO_ADD || (t->wanted && !fresh);
 	if (t->held)
 		t->wanted = false;
 	if (t->remote.family && !t->many)
@@ -221,6 +221,20 @@ void ike_tun_start(struct step *s, struct tun *t)
 	a->path.attempt = t->attempt;
 }
 
+void ike_tun_renew(struct step *s, struct tun *t)
+{
+	t->renew = true;
+	ike_tun_start(s, t);
+}
+
+/* Whether an attempt is called for: the peer may have come by itself meanwhile. */
+static bool needs_attempt(const struct step *s, const struct tun *t)
+{
+	if (t->held || t->removed || t->many || s->e->stopping)
+		return false;
+	return t->renew || (t->wanted && !ike_tun_has_sa(t, NULL));
+}
+
 /* The supervisor: 2, 4, 8, ... 60 s, each with a fifth of jitter, for ever. */
 static void retry_later(struct step *s, struct tun *t)
 {
@@ -241,9 +255,9 @@ static void set_why(struct tun *t, const char *why)
 
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason)
 {
-	bool again = t->wanted && !t->held && !t->removed && !s->e->stopping;
+	bool again = needs_attempt(s, t);
 	set_why(t, reason);
-	if (again && !t->many)
+	if (again)
 		retry_later(s, t);
 	tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, again, reason);
 }
@@ -289,7 +303,7 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 		index_addr(s->e, t);
 	}
 	tell_peer_known(s, t, &f->local.addr, &f->remote.addr);
-	if (!t->wanted || t->held || t->removed)
+	if (!needs_attempt(s, t))
 		return;
 	struct endpoint local = f->local, remote = f->remote;
 	local.port = s->e->setup.port;
@@ -297,11 +311,15 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 	attempt(s, t, &local, &remote);
 }
 
-void ike_tun_on_timer(struct step *s, struct tun *t) { ike_tun_start(s, t); }
+void ike_tun_on_timer(struct step *s, struct tun *t)
+{
+	if (needs_attempt(s, t))
+		ike_tun_start(s, t);
+}
 
 void ike_tun_down(struct step *s, struct tun *t, const char *why)
 {
-	t->wanted = false;
+	t->wanted = t->renew = false;
 	wait_end(s->e, &t->wait);
 	heap_clear(&s->e->timers, &t->timer);
 	LIST_EACH(it, tmp, &t->sas)

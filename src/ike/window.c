@@ -104,10 +104,16 @@ static dur_t liveness_interval(const struct ike_sa *sa)
 	return half / 15 << (sa->req.tries < 4 ? sa->req.tries : 3);
 }
 
+/* Not after a reload that turned the checks off: then it is a request like any other. */
+static bool is_liveness(const struct ike_sa *sa)
+{
+	return sa->req.is_liveness && sa->tun->t->dpd_action != DPD_NONE && sa->tun->t->dpd_delay > 0;
+}
+
 static bool given_up(const struct step *s)
 {
 	const struct ike_sa *sa = s->sa;
-	if (sa->req.is_liveness)
+	if (is_liveness(sa))
 		return s->now >= mono_add(sa->req.first, sa->tun->t->dpd_delay / 2) || sa->req.tries >= 4;
 	return sa->req.tries >= s->e->setup.retransmit.tries;
 }
@@ -127,8 +133,10 @@ void window_retransmit(struct step *s)
 	sa->req.tries++;
 	s->e->n.retransmits_out++;
 	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
-	dur_t next = sa->req.is_liveness ? liveness_interval(sa) : window_interval(&s->e->setup, sa->req.tries);
-	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, next));
+	mono_t next = mono_add(s->now, is_liveness(sa) ? liveness_interval(sa) : window_interval(&s->e->setup, sa->req.tries));
+	if (is_liveness(sa)) /* fifteenths are rounded down */
+		next = mono_min(next, mono_add(sa->req.first, sa->tun->t->dpd_delay / 2));
+	sa_due(s->e, sa, T_RETRANSMIT, next);
 	window_send(s, &sa->req.msg);
 }
 

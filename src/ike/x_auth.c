@@ -79,8 +79,6 @@ enum verdict x_auth_i_spi(struct step *s)
 	if (s->fact->status != 0)
 		return fail(s, 0, "the kernel gives no SPI: %s", strerror(-s->fact->status));
 	child_got_spi(s, s->child);
-	if (collide_abandon(s))
-		return V_WAIT;
 	sa->my_id = ike_tun_my_id(sa->tun, &sa->local.addr);
 	sa->peer_id = ike_tun_peer_id(sa->tun);
 	auth_id_octets(&sa->my_id, sa->hs->id_mine, &sa->hs->id_mine_len);
@@ -98,8 +96,6 @@ enum verdict x_auth_i_signed(struct step *s)
 	if (s->fact->status != 0 || !c)
 		return fail(s, 0, "no pre-shared key for '%s' and '%s'", id_str(&sa->my_id, me, sizeof me),
 		            id_str(&sa->peer_id, peer, sizeof peer));
-	if (collide_abandon(s))
-		return V_WAIT;
 	struct proposals offer;
 	struct ike_ts_list tsi, tsr;
 	struct out o;

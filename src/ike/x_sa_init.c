@@ -154,7 +154,7 @@ static enum verdict retry_cookie(struct step *s, const struct ike_notify *n)
 		return V_DROP;
 	hs->cookies++;
 	note(s, s->sa->tun, NOTE_CONTROL, "received COOKIE notify, sending it back");
-	return send_init(s) ? V_WAIT : V_FAIL;
+	return send_init(s) ? V_WAIT : fail(s, 0, "no memory");
 }
 
 static enum verdict retry_group(struct step *s, const struct ike_notify *n)
@@ -169,7 +169,7 @@ static enum verdict retry_group(struct step *s, const struct ike_notify *n)
 	hs->invalid_kes++;
 	const struct algo *a = algo_find(T_DH, group, 0);
 	note(s, s->sa->tun, NOTE_CONTROL, "peer didn't accept DH group, it requested %s", a ? a->log_name : "another");
-	return new_dh(s, group) && send_init(s) ? V_WAIT : V_FAIL;
+	return new_dh(s, group) && send_init(s) ? V_WAIT : fail(s, 0, "no memory");
 }
 
 /* RFC 7296 2.21.1: an error in the clear may come from anybody. It is remembered, the true answer gets three seconds. */
