@@ -139,9 +139,6 @@ static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 static int run(struct hook_role *r, struct role_start *start)
 {
 	const int signals[] = {SIGCHLD};
-	/* A Ctrl-C in the foreground is priv's affair: it still has downs to run. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	if (loop_add(r->loop, start->chan, EPOLLIN, on_channel, r) < 0 ||
 	    loop_signals(r->loop, signals, ARRAY_LEN(signals), on_signal, r) < 0 ||
 	    loop_timer(r->loop, when, on_due, r) < 0 || privsep_hello(r->chan, start->log_level) < 0)

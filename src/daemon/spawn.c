@@ -100,6 +100,8 @@ static void child(int self_fd, int err_fd, const struct role_start *start, int c
 	argv[n] = NULL;
 	environment(env, ARRAY_LEN(env));
 	signals_default();
+	/* A Ctrl-C in the foreground is for priv, which ends the others in order. */
+	(void)setsid();
 	if ((err_fd < 0 || dup2(err_fd, STDERR_FILENO) >= 0) && arrange(chan, self_fd) == 0)
 		syscall(SYS_execveat, SELF_FD, "", argv, env, AT_EMPTY_PATH);
 	_exit(127);

@@ -247,26 +247,49 @@ static uint8_t family_of(const struct conf_end *e)
 	return e->n_hosts && (e->host[0].kind == HOST_ADDR || e->host[0].kind == HOST_RANGE) ? e->host[0].lo.family : 0;
 }
 
-static void shunt(struct actor *a, const struct conf *c, const struct tunnel_conf *t, bool set)
+struct shunt {
+	struct prefix local, remote;
+	uint8_t proto;
+};
+
+static bool shunt_of(const struct tunnel_conf *t, struct shunt *out)
 {
 	uint8_t family = family_of(&t->local) ? family_of(&t->local) : family_of(&t->remote);
-	uint8_t proto = t->local.proto ? t->local.proto : t->remote.proto;
-	struct prefix local = shunt_side(&t->local, family ? family : AF_V4);
-	struct prefix remote = shunt_side(&t->remote, family ? family : AF_V4);
-	if (t->kind == TUNNEL_TRANSPORT || local.addr.family != remote.addr.family)
-		return;
-	int rc = set ? kernel_shunt_set(a->env.kernel, &local, &remote, proto, t->kind == TUNNEL_PASS)
-	             : kernel_shunt_del(a->env.kernel, &local, &remote, proto);
-	if (rc < 0 && set)
-		actor_logf(a, -1, "%s: the policy could not be set: %s", conf_str(c, t->name), strerror(-rc));
+	out->proto = t->local.proto ? t->local.proto : t->remote.proto;
+	out->local = shunt_side(&t->local, family ? family : AF_V4);
+	out->remote = shunt_side(&t->remote, family ? family : AF_V4);
+	return t->kind != TUNNEL_TRANSPORT && out->local.addr.family == out->remote.addr.family;
 }
 
+static bool shunt_in(const struct conf *c, const struct shunt *s)
+{
+	struct shunt o;
+	for (uint32_t i = 0; i < c->n_tunnels; i++) {
+		if (shunt_of(conf_tunnel(c, i), &o) && o.proto == s->proto && o.local.len == s->local.len &&
+		    o.remote.len == s->remote.len && addr_eq(&o.local.addr, &s->local.addr) &&
+		    addr_eq(&o.remote.addr, &s->remote.addr))
+			return true;
+	}
+	return false;
+}
+
+/* What stays is never away: first the new ones, then those go that are in the old configuration only. */
 void actor_shunts_apply(struct actor *a, const struct conf *was)
 {
-	for (uint32_t i = 0; was && i < was->n_tunnels; i++)
-		shunt(a, was, conf_tunnel(was, i), false);
-	for (uint32_t i = 0; a->conf && i < a->conf->n_tunnels; i++)
-		shunt(a, a->conf, conf_tunnel(a->conf, i), true);
+	struct shunt s;
+	for (uint32_t i = 0; i < a->conf->n_tunnels; i++) {
+		const struct tunnel_conf *t = conf_tunnel(a->conf, i);
+		int rc = 0;
+		if (shunt_of(t, &s))
+			rc = kernel_shunt_set(a->env.kernel, &s.local, &s.remote, s.proto, t->kind == TUNNEL_PASS);
+		if (rc < 0)
+			actor_logf(a, -1, "%s: the policy could not be set: %s", conf_str(a->conf, t->name),
+			           strerror(-rc));
+	}
+	for (uint32_t i = 0; was && i < was->n_tunnels; i++) {
+		if (shunt_of(conf_tunnel(was, i), &s) && !shunt_in(a->conf, &s))
+			(void)kernel_shunt_del(a->env.kernel, &s.local, &s.remote, s.proto);
+	}
 }
 
 /* --- GRE --- */

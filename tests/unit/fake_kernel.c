@@ -1,0 +1,188 @@
+/* See fake_kernel.h. */
+#include "fake_kernel.h"
+
+#include <errno.h>
+#include <string.h>
+
+void fake_kernel_init(struct kernel *k)
+{
+	memset(k, 0, sizeof *k);
+	k->calls = SB(k->log);
+	k->next_spi = 0xc0000001;
+}
+
+const char *fake_kernel_calls(struct kernel *k)
+{
+	static char copy[sizeof k->log];
+	memcpy(copy, k->log, sizeof copy);
+	k->calls = SB(k->log);
+	return copy;
+}
+
+static int outcome(struct kernel *k, const char *name)
+{
+	return k->fail && strcmp(k->fail, name) == 0 ? k->fail_with : 0;
+}
+
+static void note(struct kernel *k, const char *name, const struct addr *a, const struct addr *b)
+{
+	sb_put(&k->calls, name);
+	if (a) {
+		sb_putc(&k->calls, ' ');
+		sb_addr(&k->calls, a);
+	}
+	if (b) {
+		sb_putc(&k->calls, ' ');
+		sb_addr(&k->calls, b);
+	}
+	sb_putc(&k->calls, '\n');
+}
+
+int kernel_spi_alloc(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t reqid,
+                     uint32_t min, uint32_t max, uint32_t *spi)
+{
+	(void)reqid;
+	(void)min;
+	(void)max;
+	note(k, "spi_alloc", local, remote);
+	*spi = k->next_spi++;
+	return outcome(k, "spi_alloc");
+}
+
+int kernel_spi_free(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t spi)
+{
+	(void)local;
+	(void)remote;
+	sb_printf(&k->calls, "spi_free %08x\n", spi);
+	return outcome(k, "spi_free");
+}
+
+int kernel_child_install(struct kernel *k, const struct child_sa *sa)
+{
+	sb_printf(&k->calls, "install %08x %08x\n", sa->in.spi, sa->out.spi);
+	k->installed = *sa;
+	return outcome(k, "install");
+}
+
+int kernel_child_early(struct kernel *k, const struct child_sa *sa)
+{
+	sb_printf(&k->calls, "early %08x\n", sa->in.spi);
+	return outcome(k, "early");
+}
+
+int kernel_child_complete(struct kernel *k, const struct child_sa *sa)
+{
+	sb_printf(&k->calls, "complete %08x %08x\n", sa->in.spi, sa->out.spi);
+	k->installed = *sa;
+	return outcome(k, "complete");
+}
+
+int kernel_child_move(struct kernel *k, const struct child_sa *was, const struct child_sa *now)
+{
+	sb_printf(&k->calls, "move %08x", was->in.spi);
+	note(k, "", &now->local, &now->remote);
+	return outcome(k, "move");
+}
+
+int kernel_child_remove(struct kernel *k, const struct child_sa *sa, const struct child_sa *heir)
+{
+	sb_printf(&k->calls, "remove %08x heir %08x\n", sa->in.spi, heir ? heir->in.spi : 0);
+	return outcome(k, "remove");
+}
+
+int kernel_child_counters(struct kernel *k, const struct child_sa *sa, struct sa_counters *out)
+{
+	(void)sa;
+	*out = k->counters;
+	return outcome(k, "counters");
+}
+
+int kernel_guard_set(struct kernel *k, const struct addr *peer)
+{
+	note(k, "guard", peer, NULL);
+	return outcome(k, "guard");
+}
+
+int kernel_guard_set_strict(struct kernel *k, const struct addr *local)
+{
+	note(k, "strict", local, NULL);
+	return outcome(k, "strict");
+}
+
+int kernel_guard_del(struct kernel *k, const struct addr *peer)
+{
+	note(k, "guard_del", peer, NULL);
+	return outcome(k, "guard_del");
+}
+
+static int shunt(struct kernel *k, const char *name, const struct prefix *local, const struct prefix *remote,
+                 uint8_t proto, const char *what)
+{
+	sb_printf(&k->calls, "%s %s %u ", name, what, proto);
+	sb_prefix(&k->calls, local);
+	sb_putc(&k->calls, ' ');
+	sb_prefix(&k->calls, remote);
+	sb_putc(&k->calls, '\n');
+	return outcome(k, name);
+}
+
+int kernel_shunt_set(struct kernel *k, const struct prefix *local, const struct prefix *remote, uint8_t proto,
+                     bool pass)
+{
+	return shunt(k, "shunt", local, remote, proto, pass ? "pass" : "drop");
+}
+
+int kernel_shunt_del(struct kernel *k, const struct prefix *local, const struct prefix *remote, uint8_t proto)
+{
+	return shunt(k, "shunt_del", local, remote, proto, "");
+}
+
+int kernel_gre_ensure(struct kernel *k, const struct conf_gre *want, const struct addr *local,
+                      const struct addr *remote, struct gre_link *out)
+{
+	sb_printf(&k->calls, "gre %s", want->name);
+	note(k, "", local, remote);
+	*out = k->gre;
+	return outcome(k, "gre");
+}
+
+int kernel_gre_find(struct kernel *k, const struct addr *local, const struct addr *remote, struct gre_link *out)
+{
+	(void)local;
+	(void)remote;
+	*out = k->gre;
+	return k->gre.ifindex ? outcome(k, "gre_find") : -ENODEV;
+}
+
+int kernel_gre_down(struct kernel *k, const char *name, bool remove)
+{
+	sb_printf(&k->calls, "gre_down %s %s\n", name, remove ? "remove" : "keep");
+	return outcome(k, "gre_down");
+}
+
+int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n)
+{
+	*n = min_z(k->n_local, max);
+	memcpy(out, k->local, *n * sizeof *out);
+	return outcome(k, "addr_list");
+}
+
+int kernel_route_get(struct kernel *k, const struct addr *dst, const struct addr *from, struct addr *src,
+                     uint32_t *ifindex)
+{
+	for (size_t i = 0; i < k->n_local; i++) {
+		if (k->local[i].family == dst->family && (from->family == AF_NONE || addr_eq(from, &k->local[i]))) {
+			*src = k->local[i];
+			*ifindex = 2;
+			return outcome(k, "route_get");
+		}
+	}
+	return -ENETUNREACH;
+}
+
+int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16])
+{
+	struct sbuf b = sb_init(name, 16);
+	sb_printf(&b, "eth%u", ifindex);
+	return outcome(k, "link_name");
+}

@@ -1,0 +1,24 @@
+/* kernel/ without a kernel, linked in its place: every call is written down, any call can be made to fail. */
+#ifndef FAKE_KERNEL_H
+#define FAKE_KERNEL_H
+
+#include "kernel/kernel.h"
+
+struct kernel {
+	char log[16384];      /* one line per call that changes something */
+	struct sbuf calls;
+	const char *fail;     /* the call of this name fails ... */
+	int fail_with;        /* ... with this */
+	struct addr local[4];
+	size_t n_local;
+	uint32_t next_spi;
+	struct gre_link gre;  /* what ensure and find give */
+	struct sa_counters counters;
+	struct child_sa installed; /* the last, with its keys */
+};
+
+void fake_kernel_init(struct kernel *k);
+/* The calls since the last time. */
+const char *fake_kernel_calls(struct kernel *k);
+
+#endif

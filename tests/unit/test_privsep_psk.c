@@ -1,0 +1,211 @@
+/* PSK_SIGN and PSK_VERIFY: AUTH values (RFC 7296 2.15) as computed by another implementation of HMAC, the order of
+ * keys, handles, and what happens for those who are not known. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "test_privsep_util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* prf(prf(key, "Key Pad for IKEv2"), octets), octets = 0x00 .. 0xc7, by Python's hmac. */
+static const struct { uint16_t prf; const char *key, *auth; } vectors[] = {
+	{PRF_HMAC_SHA1, "3vN9 gretel \xc3\xa9 key", "1caf11bd42f30b9910e6d3a8817a578cb85a9771"},
+	{PRF_HMAC_SHA2_256, "3vN9 gretel \xc3\xa9 key",
+	 "3f765e32f922ab9fed4667fa829240d363679460442d45ae924c50fdb61798b5"},
+	{PRF_HMAC_SHA2_384, "3vN9 gretel \xc3\xa9 key",
+	 "4d913bf3e0e1165f7fad4e30d3b223b0393b90f874ce5973c2ba1d951ae95d71aece070cdfa16c72a67d069738c19687"},
+	{PRF_HMAC_SHA2_512, "3vN9 gretel \xc3\xa9 key",
+	 "feb3eed008a165a26b6cb2f1f2339621cbcabb08eca841206bec10d50c796c52"
+	 "189aa42b70031f6621c5e0afc416a564a6f3d00ac6c787efed2cfa7ecdaa9585"},
+	{PRF_HMAC_SHA1, "", "e1589e289ccd919307a06b7c7cd2546af930e400"},
+	{PRF_HMAC_SHA2_256, "", "1e18d6c78eee0370d31f322636191da11bfc108e2e34d72db24db7efcb95be6a"},
+};
+
+static uint8_t octets[200];
+
+static size_t unhex(const char *s, uint8_t *out)
+{
+	size_t n = strlen(s) / 2;
+	for (size_t i = 0; i < n; i++) {
+		unsigned v;
+		assert_int_equal(sscanf(s + 2 * i, "%2x", &v), 1);
+		out[i] = (uint8_t)v;
+	}
+	return n;
+}
+
+static void key_add(struct world *w, const char *key, const char *a, const char *b)
+{
+	struct ident sel[2] = {{.type = ID_ANY}};
+	size_t n = 0;
+	if (a)
+		sel[n++] = world_ident(a);
+	if (b)
+		sel[n++] = world_ident(b);
+	assert_int_equal(psk_set_add(&w->psks, "ipsec.secrets:1", sel, n, key, strlen(key)), 0);
+}
+
+static struct m_psk body(const char *tunnel, uint16_t prf)
+{
+	struct m_psk m = {.prf = prf, .n_octets = sizeof octets};
+	snprintf(m.tunnel, sizeof m.tunnel, "%s", tunnel);
+	m.me = world_ident("121.43.117.81");
+	m.peer = world_ident("80.251.0.33");
+	return m;
+}
+
+static int sign(struct world *w, struct m_psk *m)
+{
+	return world_ask(w, PRIV_PSK_SIGN, m, SPAN(octets, sizeof octets));
+}
+
+static int verify(struct world *w, struct m_psk *m, const char *auth)
+{
+	uint8_t tail[sizeof octets + PRIV_AUTH_MAX];
+	memcpy(tail, octets, sizeof octets);
+	m->n_auth = (uint32_t)unhex(auth, tail + sizeof octets);
+	return world_ask(w, PRIV_PSK_VERIFY, m, SPAN(tail, sizeof octets + m->n_auth));
+}
+
+static int setup(void **state)
+{
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = (uint8_t)i;
+	return world_setup(state);
+}
+
+static void test_values(void **state)
+{
+	struct world *w = *state;
+	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+		uint8_t want[PRIV_AUTH_MAX];
+		size_t n = unhex(vectors[i].auth, want);
+		psk_set_fini(&w->psks);
+		key_add(w, vectors[i].key, "80.251.0.33", NULL);
+		struct m_psk m = body("net", vectors[i].prf);
+		assert_int_equal(sign(w, &m), 0);
+		assert_true(w->out.has_body && w->out.body.psk.key != 0);
+		assert_int_equal(w->out.n_octets, n);
+		assert_memory_equal(w->out.octets, want, n);
+		uint32_t key = w->out.body.psk.key;
+		assert_int_equal(verify(w, &m, vectors[i].auth), 0);
+		assert_int_equal(w->out.body.psk.key, key);
+		assert_int_equal(w->out.body.psk.n_tried, 1);
+	}
+}
+
+/* Every candidate is tried, and the one that fits signs, not the one that would be chosen. */
+static void test_handle(void **state)
+{
+	struct world *w = *state;
+	key_add(w, "wrong one", "80.251.0.33", "121.43.117.81");
+	key_add(w, "3vN9 gretel \xc3\xa9 key", NULL, NULL);
+	key_add(w, "wrong two", "80.251.0.33", NULL);
+	struct m_psk m = body("net", PRF_HMAC_SHA1);
+	assert_int_equal(verify(w, &m, vectors[0].auth), 0);
+	assert_int_equal(w->out.body.psk.n_tried, 3);
+	uint32_t key = w->out.body.psk.key;
+
+	uint8_t want[PRIV_AUTH_MAX];
+	size_t n = unhex(vectors[0].auth, want);
+	m.n_auth = 0;
+	assert_int_equal(sign(w, &m), 0);
+	assert_memory_not_equal(w->out.octets, want, n);
+	m.key = key;
+	assert_int_equal(sign(w, &m), 0);
+	assert_memory_equal(w->out.octets, want, n);
+	assert_int_equal(w->out.body.psk.key, key);
+	/* a handle of another generation, or made up: the order decides */
+	m.key = key ^ 1u << 20;
+	assert_int_equal(sign(w, &m), 0);
+	assert_memory_not_equal(w->out.octets, want, n);
+}
+
+static void test_refusals(void **state)
+{
+	struct world *w = *state;
+	struct m_psk m = body("net", PRF_HMAC_SHA1);
+	assert_int_equal(sign(w, &m), -ENOKEY);
+	assert_string_equal(w->out.text, "no shared key found for '121.43.117.81' - '80.251.0.33'");
+	assert_int_equal(w->out.n_octets, 0);
+	assert_int_equal(verify(w, &m, vectors[0].auth), -ENOKEY);
+
+	key_add(w, "wrong one", "80.251.0.33", NULL);
+	assert_int_equal(verify(w, &m, vectors[0].auth), -EBADMSG);
+	assert_true(w->out.has_body);
+	assert_int_equal(w->out.body.psk.n_tried, 1);
+	assert_int_equal(w->out.body.psk.key, 0);
+	assert_string_equal(w->out.text, "tried 1 shared key for '121.43.117.81' - '80.251.0.33', but none fits");
+	/* too short, too long, nothing */
+	key_add(w, "3vN9 gretel \xc3\xa9 key", "80.251.0.33", NULL);
+	assert_int_equal(verify(w, &m, vectors[0].auth), 0);
+	assert_int_equal(verify(w, &m, "1caf11bd42f30b9910e6d3a8817a578cb85a97"), -EBADMSG);
+	assert_int_equal(verify(w, &m, "1caf11bd42f30b9910e6d3a8817a578cb85a977100"), -EBADMSG);
+	assert_int_equal(verify(w, &m, ""), -EBADMSG);
+	/* an unknown PRF */
+	m.prf = 1;
+	assert_int_equal(verify(w, &m, vectors[0].auth), -EINVAL);
+	m.n_auth = 0;
+	assert_int_equal(sign(w, &m), -EINVAL);
+}
+
+/* The lengths in the body must fill the tail exactly. */
+static void test_lengths(void **state)
+{
+	struct world *w = *state;
+	key_add(w, "3vN9 gretel \xc3\xa9 key", NULL, NULL);
+	struct m_psk m = body("net", PRF_HMAC_SHA1);
+	m.n_octets = sizeof octets + 1;
+	assert_int_equal(sign(w, &m), -EINVAL);
+	m.n_octets = sizeof octets - 1;
+	assert_int_equal(sign(w, &m), -EINVAL);
+	m.n_octets = sizeof octets;
+	m.n_auth = 1;
+	assert_int_equal(world_ask(w, PRIV_PSK_VERIFY, &m, SPAN(octets, sizeof octets)), -EINVAL);
+}
+
+/* A key for everybody does not make ike an oracle for identities that no tunnel has. */
+static void test_identities(void **state)
+{
+	struct world *w = *state;
+	key_add(w, "3vN9 gretel \xc3\xa9 key", NULL, NULL);
+	struct m_psk m = body("net", PRF_HMAC_SHA1);
+	m.me = world_ident("evil.example");
+	assert_int_equal(sign(w, &m), -ENOKEY);
+	m = body("net", PRF_HMAC_SHA1);
+	m.peer = world_ident("evil.example");
+	assert_int_equal(sign(w, &m), -ENOKEY);
+	m = body("gone", PRF_HMAC_SHA1);
+	assert_int_equal(sign(w, &m), -ENOKEY);
+	/* any tunnel of this pair will do while the tunnel is not known */
+	m = body("", PRF_HMAC_SHA1);
+	assert_int_equal(verify(w, &m, vectors[0].auth), 0);
+	world_tunnel(w->conf, "any")->remote.id_set = true; /* nobody is welcome to any identity */
+	for (const char *const *t = (const char *const[]){"name", "range", "off", NULL}; *t; t++)
+		world_tunnel(w->conf, *t)->local.id_set = true;
+	world_tunnel(w->conf, "any")->remote.id = world_ident("roadwarrior");
+	m.peer = world_ident("evil.example");
+	world_tunnel(w->conf, "pass")->local.id_set = true;
+	for (const char *const *t = (const char *const[]){"name", "range", "off", "pass", NULL}; *t; t++)
+		world_tunnel(w->conf, *t)->local.id = world_ident("nobody.example");
+	assert_int_equal(verify(w, &m, vectors[0].auth), -ENOKEY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_values, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_handle, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_lengths, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_identities, setup, world_teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
