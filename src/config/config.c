@@ -184,13 +184,42 @@ static void tell_conn(struct config_job *j, conf_ref origin, conf_ref name, cons
 	diag_add(j->d, DIAG_WARNING, conf_builder_text(j->build, origin), 0, key, "%s", text);
 }
 
+static bool is_there(const struct config_job *j, const char *name)
+{
+	const struct conf_builder *b = j->build;
+	for (size_t i = 0; i < b->n_tunnels; i++) {
+		if (strcmp(conf_builder_text(b, b->tunnel[i].name), name) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < b->n_refused; i++) {
+		if (strcmp(conf_builder_text(b, b->refused[i].name), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A conn that is gone from a file with errors of grammar may only have lost its header or the
+ * include line that led to it: it is refused, not removed. */
+static void refuse_hidden(struct config_job *j)
+{
+	const struct conf *was = j->where->running;
+	for (uint32_t i = 0; j->hidden && i < was->n_tunnels; i++) {
+		const struct tunnel_conf *t = conf_tunnel(was, i);
+		if (!is_there(j, conf_str(was, t->name)))
+			conf_builder_refuse(j->build, conf_str(was, t->name), conf_str(was, t->origin),
+			                    "it is not found in a file that has errors");
+	}
+}
+
 /* A conn that became unusable goes on as it was. */
 static void keep_running(struct config_job *j)
 {
 	const struct conf *was = j->where->running;
-	for (size_t i = 0; was && i < j->build->n_refused; i++) {
-		const char *name = conf_builder_text(j->build, j->build->refused[i].name);
-		int at = conf_find(was, name);
+	if (!was)
+		return;
+	refuse_hidden(j);
+	for (size_t i = 0; i < j->build->n_refused; i++) {
+		int at = conf_find(was, conf_builder_text(j->build, j->build->refused[i].name));
 		if (at < 0)
 			continue;
 		struct tunnel_conf t = *conf_tunnel(was, (uint32_t)at);

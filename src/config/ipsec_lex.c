@@ -127,31 +127,37 @@ static struct lex_token lex_string(struct ipsec_lex *l)
 	return token(l, LEX_ERROR, "a string is not closed: expected '\"' at its end");
 }
 
-/* The pattern of an include line. */
+/* The pattern of an include line. A quote may start behind its first letters; the pattern ends with it. */
 static struct lex_token lex_include(struct ipsec_lex *l)
 {
 	struct lex_token t = token(l, LEX_INCLUDE, "");
 	l->p += strlen("include");
 	l->p += blanks(l, 0);
-	if (left(l) && *l->p == '"') {
-		l->p++;
-		t.text = quoted(l, &t.lines);
-		if (t.text || l->arena->bad)
-			return t.text ? t : token(l, LEX_EOF, NULL);
-		lex_skip_line(l);
-		return token(l, LEX_ERROR, "the name behind include is not closed: expected '\"' at its end");
-	}
 	size_t len = 0, n = 0;
-	while (len < left(l) && l->p[len] != '\n')
+	while (len < left(l) && l->p[len] != '\n' && l->p[len] != '"')
 		len++;
-	char *text = arena_get(l->arena, len + 1);
-	while (text && left(l) && *l->p != '#' && *l->p != '\n' && !blank(*l->p)) {
+	char *text = arena_get(l->arena, len + 1), *tail = NULL;
+	while (text && left(l) && !strchr("#\n\"", *l->p) && !blank(*l->p)) {
 		if (*l->p == '\\' && left(l) > 1 && memchr("\"#} ", l->p[1], 4))
 			l->p++;
 		text[n++] = *l->p++;
 	}
+	if (text && left(l) && *l->p == '"') {
+		l->p++;
+		tail = quoted(l, &t.lines);
+		if (!tail && !l->arena->bad) {
+			lex_skip_line(l);
+			return token(l, LEX_ERROR, "the name behind include is not closed: expected '\"' at its end");
+		}
+		char *both = tail ? arena_get(l->arena, n + strlen(tail) + 1) : NULL;
+		if (both) {
+			memcpy(both, text, n);
+			strcpy(both + n, tail);
+		}
+		text = both;
+	}
 	t.text = text;
-	if (n == 0 && text)
+	if (text && !*text)
 		return token(l, LEX_ERROR, "include names no file");
 	return text ? t : token(l, LEX_EOF, NULL);
 }

@@ -79,6 +79,7 @@ void ipsec_spoil(struct ipsec_doc *doc, struct ipsec_section *s, const char *fil
 static void syntax(struct parse *p, unsigned line, const char *text)
 {
 	ipsec_spoil(p->doc, p->doc->current, p->file, line, NULL, "%s", text);
+	p->doc->job->hidden++;
 }
 
 static struct ipsec_section *section_new(struct parse *p, uint8_t kind, const char *name, unsigned line)
@@ -108,7 +109,7 @@ static void parse_header(struct parse *p, uint8_t kind, unsigned line, const cha
 	struct lex_token t = lex_next(&p->lex);
 	const char *name = t.kind == LEX_WORD || t.kind == LEX_STRING ? t.text : NULL;
 	bool named = name && *name;
-	if (named || name)
+	if (name) /* behind config setup, too: a word there says nothing */
 		t = lex_next(&p->lex);
 	bool ends = t.kind == LEX_NEWLINE || t.kind == LEX_EOF;
 	if (!error && t.kind == LEX_ERROR)
@@ -310,7 +311,7 @@ static void parse_include(struct parse *p, struct lex_token t)
 	if (p->depth >= CONFIG_DEPTH_MAX) {
 		diag_add(j->d, DIAG_ERROR, p->file, t.line, NULL, "include nests deeper than %d files: a loop?",
 		         CONFIG_DEPTH_MAX);
-		p->err = -EINVAL;
+		j->hidden++;
 		return;
 	}
 	struct include inc = {.p = p};

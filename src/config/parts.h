@@ -13,6 +13,7 @@ struct config_job {
 	struct psk_set *psks;
 	struct diags *d;
 	struct arena arena;       /* for what must outlive a part */
+	unsigned hidden;          /* errors of grammar behind which a whole conn may be hidden */
 	unsigned n_files;         /* read so far, at most CONFIG_FILES_MAX */
 	const char *config_file;  /* starter.config_file of strongswan.conf, NULL = not set */
 	const char *secrets_file; /* charon.plugins.stroke.secrets_file, NULL = not set */

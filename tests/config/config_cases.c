@@ -17,18 +17,6 @@
 
 enum { OUT_MAX = 1 << 17, LOCAL_MAX = 8 };
 
-static void *os_get(struct mem *m, size_t n)
-{
-	(void)m;
-	return calloc(1, n);
-}
-
-static void os_put(struct mem *m, void *p, size_t n)
-{
-	(void)m, (void)n;
-	free(p);
-}
-
 struct run {
 	struct mem mem;
 	struct mem_files files;
@@ -144,6 +132,18 @@ static char *slurp(const char *path)
 	return s;
 }
 
+/* The one path that depends on how this was configured, as SYSCONFDIR. */
+static void general_paths(struct sbuf *b)
+{
+	static const char own[] = GRETEL_SYSCONFDIR "/gretel/gretel.conf";
+	char *at = strstr(b->s, own), *rest = at ? strdup(at + strlen(GRETEL_SYSCONFDIR)) : NULL;
+	if (!rest)
+		return;
+	b->len = (size_t)(at - b->s);
+	sb_printf(b, "SYSCONFDIR%s", rest);
+	free(rest);
+}
+
 static bool compare(const char *path, const char *got, bool write)
 {
 	if (write) {
@@ -176,7 +176,7 @@ static bool run_case(const char *dir, const char *name, bool write)
 		free(r);
 		return false;
 	}
-	r->mem = (struct mem){.get = os_get, .put = os_put};
+	mem_files_heap(&r->mem);
 	r->ok = SB(r->ok_text);
 	r->err = SB(r->err_text);
 	mem_files_init(&r->files);
@@ -189,6 +189,7 @@ static bool run_case(const char *dir, const char *name, bool write)
 	bool good = r->mem.in_use == 0 && !r->ok.cut && !r->err.cut;
 	if (!good)
 		printf("%s: %zu octets not given back, or output cut\n", path, r->mem.in_use);
+	general_paths(&r->err);
 	snprintf(path, sizeof path, "%s/%s.ok", dir, name);
 	good = compare(path, r->ok_text, write) && good;
 	snprintf(path, sizeof path, "%s/%s.err", dir, name);

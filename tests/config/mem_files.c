@@ -49,3 +49,17 @@ void mem_files_add(struct mem_files *m, const char *path, const char *s, size_t 
 	if (m->n < MEM_FILES_MAX)
 		m->file[m->n++] = (struct mem_file){.path = path, .s = s, .n = n, .mode = mode};
 }
+
+static void *heap_get(struct mem *m, size_t n)
+{
+	(void)m;
+	return calloc(1, n ? n : 1);
+}
+
+static void heap_put(struct mem *m, void *p, size_t n)
+{
+	(void)m, (void)n;
+	free(p);
+}
+
+void mem_files_heap(struct mem *m) { *m = (struct mem){.get = heap_get, .put = heap_put}; }

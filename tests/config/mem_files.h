@@ -22,5 +22,7 @@ struct mem_files {
 void mem_files_init(struct mem_files *m);
 /* Borrows path and text. mode 0 makes a file that cannot be read (-EACCES). */
 void mem_files_add(struct mem_files *m, const char *path, const char *s, size_t n, unsigned mode);
+/* The allocator of the system as a handle; in_use says what was not given back. */
+void mem_files_heap(struct mem *m);
 
 #endif
