@@ -80,6 +80,10 @@ int kernel_gre_get(struct kernel *k, const char *name, struct gre_link *out) MUS
 /* Removes it, or sets it down. None of this name is success; one that is no GRE is -EEXIST. */
 int kernel_gre_down(struct kernel *k, const char *name, bool remove);
 
+/* mss_clamp: TCP through `name` never offers segments that its MTU cannot carry. One base chain per interface in the nf_tables table
+ * inet gretel; idempotent. -EOPNOTSUPP, -ENOENT and the like when this kernel has no nf_tables. mtu 0: takes the chain away. */
+int kernel_mss_clamp(struct kernel *k, const char *name, uint32_t mtu) MUST_USE;
+
 /* --- Addresses and routes --- */
 int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n);  /* local unicast addresses, without
 	those of scope host and IPv6 link-local; -ENOSPC: there are more than max */

@@ -251,3 +251,34 @@ int kernel_event_next(struct kernel *k, struct kernel_event *out)
 			return rc;
 	}
 }
+
+/* ---- nf_tables ---- */
+
+int nl_nft_batch(const void *msgs, size_t n)
+{
+	_Alignas(8) uint8_t rx[4096];
+	struct timeval limit = {.tv_sec = ANSWER_S};
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!s)
+		return -errno;
+	int rc = 0;
+	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+	    mnl_socket_sendto(s, msgs, n) < 0)
+		rc = -errno;
+	/* Only the last message of a batch asks for an answer; one that fails answers unasked, and first. */
+	while (rc == 0) {
+		ssize_t got = receive(s, rx, sizeof rx);
+		struct rd r = rd_init(rx, got > 0 ? (size_t)got : 0);
+		struct nl_msg m;
+		char text[TEXT_MAX];
+		if (got < 0)
+			rc = (int)got;
+		else if (nl_next(&r, &m) && m.type == NLMSG_ERROR) {
+			rc = nl_result(&m, text, sizeof text);
+			break;
+		}
+	}
+	(void)mnl_socket_close(s);
+	return rc;
+}

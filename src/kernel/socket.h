@@ -15,4 +15,7 @@ typedef int nl_reply_fn(void *ctx, const struct nl_msg *m);
  * when the kernel has no such bus. A dump that was disturbed is -EINTR: start over. */
 int nl_request(struct kernel *k, enum nl_bus bus, struct nlw *w, nl_reply_fn *reply, void *ctx) MUST_USE;
 
+/* A batch of nf_tables messages (mss.c), begin and end included, on a socket of its own. All of it happens, or nothing. */
+int nl_nft_batch(const void *msgs, size_t n) MUST_USE;
+
 #endif

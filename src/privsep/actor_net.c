@@ -330,6 +330,8 @@ void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 		       rc == -EEXIST ? "there is one of this name that is no GRE" : strerror(-rc));
 		return;
 	}
+	if (want->mss_clamp && (rc = kernel_mss_clamp(a->env.kernel, want->name, g.mtu)) < 0)
+		actor_logf(a, -1, "%s: mss_clamp on %s is not possible here: %s", s->name, want->name, strerror(-rc));
 	s->gre = *want;
 	link_of(&s->link, &g, want);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
@@ -349,6 +351,8 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 		actor_refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
 		return;
 	}
+	if (s->gre.mss_clamp)
+		(void)kernel_mss_clamp(a->env.kernel, s->gre.name, 0);
 	s->gre = (struct conf_gre){.name = ""};
 	s->link = (struct tun_link){.ifindex = 0};
 	actor_answer(out, false);
