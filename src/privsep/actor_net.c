@@ -351,8 +351,8 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 		actor_refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
 		return;
 	}
-	if (s->gre.mss_clamp)
-		(void)kernel_mss_clamp(a->env.kernel, s->gre.name, 0);
+	if (s->gre.mss_clamp && (rc = kernel_mss_clamp(a->env.kernel, s->gre.name, 0)) < 0)
+		actor_logf(a, 1, "%s: the mss_clamp of %s stays: %s", s->name, s->gre.name, strerror(-rc));
 	s->gre = (struct conf_gre){.name = ""};
 	s->link = (struct tun_link){.ifindex = 0};
 	actor_answer(out, false);

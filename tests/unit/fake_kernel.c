@@ -77,6 +77,12 @@ int kernel_child_complete(struct kernel *k, const struct child_sa *sa)
 	return outcome(k, "complete");
 }
 
+int kernel_mss_clamp(struct kernel *k, const char *name, uint32_t mtu)
+{
+	sb_printf(&k->calls, "mss_clamp %s %u\n", name, mtu);
+	return outcome(k, "mss_clamp");
+}
+
 int kernel_child_move(struct kernel *k, const struct child_sa *was, const struct child_sa *now)
 {
 	sb_printf(&k->calls, "move %08x", was->in.spi);
