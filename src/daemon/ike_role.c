@@ -2,6 +2,7 @@
 #include "daemon/ike_role.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -123,6 +124,7 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	for (size_t i = 0; i < ARRAY_LEN(r->udp); i++)
 		r->udp[i] = -1;
 	r->log_level = start->log_level;
+	json_object_seed(0); /* opens /dev/urandom, which the sandbox ends: not at the first question then, but now */
 	r->loop = loop_new();
 	r->crypto = crypto_new();
 	r->priv = privsep_new(start->chan, PRIV_ROLE_IKE, &PRIV_VERBS);
