@@ -47,9 +47,9 @@ static void channel_close(struct priv *p)
 void ike_kill(struct priv *p, const char *why)
 {
 	priv_logf(p, -1, "ike is ended: %s", why);
-	channel_close(p);
 	if (p->ike.pid)
 		kill(p->ike.pid, SIGKILL);
+	channel_close(p);
 }
 
 void ike_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
