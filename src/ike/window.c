@@ -151,8 +151,10 @@ void respond_error(struct step *s, uint16_t notify)
 	                   : notify == N_UNSUPPORTED_CRITICAL_PAYLOAD ? SPAN(&critical, 1)
 	                                                              : SPAN(NULL, 0);
 	ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), notify, data);
-	if (!out_response(s, &o))
+	if (!out_response(s, &o)) {
+		s->sa->rx_busy = false; /* the peer asks again */
 		s->e->n.dropped_malformed++;
+	}
 }
 
 static bool clear_allowed(struct step *s)

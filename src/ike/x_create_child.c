@@ -170,6 +170,8 @@ enum verdict x_child_installed(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct child *c = s->child;
+	if (s->fact->status != 0)
+		c->state = CH_NEW; /* it is not in the kernel, its SPI is */
 	if (c->origin == CHILD_R_CREATE) {
 		if (s->fact->status == 0)
 			answer_child(s, c);
@@ -183,7 +185,6 @@ enum verdict x_child_installed(struct step *s)
 		else
 			because(s, "the kernel refuses the child SA: %s", strerror(-s->fact->status));
 		note(s, c->tun, NOTE_CONTROL, "%s", sa->why);
-		c->state = CH_NEW;
 		child_remove(s, c, sa->why);
 		sa->want_delete = true;
 	} else {
@@ -207,6 +208,8 @@ enum verdict x_child_i_late(struct step *s)
 	if (s->fact->type == IKE_FACT_SPI && s->fact->status == 0 && s->child->p.in.spi == 0) {
 		child_got_spi(s, s->child);
 	}
+	if (s->fact->type == IKE_FACT_INSTALLED && s->fact->status != 0)
+		s->child->state = CH_NEW;
 	if (s->sa->rx_busy) {
 		s->pl = NULL;
 		respond_error(s, N_TEMPORARY_FAILURE);
