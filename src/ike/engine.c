@@ -226,11 +226,13 @@ static bool open_sk(struct step *s, const struct ike_payloads *outer, struct ike
 
 static uint8_t event_of(const struct ike_hdr *h)
 {
-	static const uint8_t request[] = {EV_REQ_AUTH, EV_REQ_CREATE_CHILD, EV_REQ_INFO};
-	static const uint8_t response[] = {EV_RSP_AUTH, EV_RSP_CREATE_CHILD, EV_RSP_INFO};
+	static const uint8_t events[2][3] = {
+		{EV_REQ_AUTH, EV_REQ_CREATE_CHILD, EV_REQ_INFO},
+		{EV_RSP_AUTH, EV_RSP_CREATE_CHILD, EV_RSP_INFO},
+	};
 	if (h->exchange < IKE_AUTH || h->exchange > INFORMATIONAL)
 		return EV_NONE;
-	return (h->flags & IKE_F_RESPONSE ? response : request)[h->exchange - IKE_AUTH];
+	return events[h->flags & IKE_F_RESPONSE ? 1 : 0][h->exchange - IKE_AUTH];
 }
 
 /* RFC 7296 2.2, 2.3: what the message ID says. True: it is to be looked into. */

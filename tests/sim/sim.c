@@ -292,7 +292,7 @@ bool sim_start(struct sim_node *n)
 	struct ike_env env = {.mem = &n->mem.mem, .crypto = n->sim->crypto, .rng = &n->rng.rng};
 	sim_stop(n);
 	n->n_lives++;
-	n->n_sas = n->n_spis = 0;
+	n->n_sas = n->n_spis = n->n_early = 0;
 	n->ike = ike_new(&env);
 	if (!n->ike)
 		return false;

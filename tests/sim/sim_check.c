@@ -107,7 +107,7 @@ bool sim_agree(const struct sim_node *a, const struct sim_node *b)
 	return sim_common(a, b) == 1 && a->n_sas == 1 && b->n_sas == 1 && sim_all_ikes(a) == 1 && sim_all_ikes(b) == 1 &&
 	       sim_ikes(a, IKE_S_ESTABLISHED) == 1 && sim_ikes(b, IKE_S_ESTABLISHED) == 1 && sim_children(a) == 1 &&
 	       sim_children(b) == 1 && a->ups == a->downs + 1 && b->ups == b->downs + 1 && a->faults == 0 && b->faults == 0 &&
-	       a->n_spis == 0 && b->n_spis == 0 && !a->sim->stuck;
+	       a->n_spis + b->n_spis + a->n_early + b->n_early == 0 && !a->sim->stuck;
 }
 
 enum { LOG_SHOWN = 3000, SENT_SHOWN = 24 };

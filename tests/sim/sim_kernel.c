@@ -126,14 +126,52 @@ static struct sim_sa *sa_find(struct sim_node *n, uint32_t spi_in)
 	return NULL;
 }
 
+static struct esp_sa *early_find(struct sim_node *n, uint32_t spi)
+{
+	for (uint32_t i = 0; i < n->n_early; i++) {
+		if (n->early[i].spi == spi)
+			return &n->early[i];
+	}
+	return NULL;
+}
+
+static bool early_take(struct sim_node *n, uint32_t spi)
+{
+	struct esp_sa *e = early_find(n, spi);
+	if (e)
+		*e = n->early[--n->n_early];
+	return e != NULL;
+}
+
+/* The inbound SA alone, before the peer has answered: its SPI stays one that was given out. */
+static void install_early(struct sim_node *n, const struct child_sa *sa)
+{
+	bool given = false;
+	for (uint32_t i = 0; i < n->n_spis; i++)
+		given |= n->spi[i] == sa->in.spi;
+	if (!given || early_find(n, sa->in.spi) || n->n_early == SIM_SPIS || sa->in.encr.len == 0)
+		fault(n, "installs early what it may not:", sa->in.spi);
+	else
+		n->early[n->n_early++] = sa->in;
+}
+
 static void act_install(struct sim_node *n, const struct ike_act *a)
 {
 	const struct child_sa *sa = &a->install.sa;
 	struct ike_fact f = {.type = IKE_FACT_INSTALLED, .status = n->fail_install};
-	if (!f.status && !spi_take(n, sa->in.spi))
-		fault(n, "installs an SPI that was not given out:", sa->in.spi);
 	if (!addr_eq(&sa->local, &n->addr))
 		fault(n, "installs for an address that is not ours:", sa->in.spi);
+	if (sa->out.spi == 0) {
+		install_early(n, sa);
+		return;
+	}
+	const struct esp_sa *e = early_find(n, sa->in.spi);
+	if (e && (memcmp(e->encr.b, sa->in.encr.b, e->encr.len) != 0 || memcmp(e->integ.b, sa->in.integ.b, e->integ.len) != 0))
+		fault(n, "installs other keys than early:", sa->in.spi);
+	if (!f.status)
+		(void)early_take(n, sa->in.spi);
+	if (!f.status && !spi_take(n, sa->in.spi))
+		fault(n, "installs an SPI that was not given out:", sa->in.spi);
 	if (!f.status && n->n_sas < SIM_SAS)
 		n->sa[n->n_sas++] = (struct sim_sa){.child_id = a->install.child_id, .sa = *sa, .since = n->sim->now};
 	answer(n, a, f, NULL, 0);
@@ -204,12 +242,12 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 		act_spi_alloc(n, a);
 		break;
 	case IKE_ACT_SPI_FREE:
+		(void)early_take(n, a->spi_free.spi);
 		if (!spi_take(n, a->spi_free.spi))
 			fault(n, "gives back an SPI that it has not:", a->spi_free.spi);
 		break;
 	case IKE_ACT_CHILD_INSTALL:
-		if (a->install.sa.out.spi) /* else early: the inbound SA alone */
-			act_install(n, a);
+		act_install(n, a);
 		break;
 	case IKE_ACT_CHILD_MOVE:
 		act_move(n, a);

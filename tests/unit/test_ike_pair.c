@@ -30,6 +30,34 @@ static void establishes_in_four_packets(void **state)
 	pair_free(&p);
 }
 
+/* With one algorithm of each kind on offer, what the peer sends with its first breath finds its SA. */
+static bool first_auth(struct sim *s, struct sim_packet *p)
+{
+	struct sim_node *a = s->node[0];
+	if (p->from == a && p->exchange == IKE_AUTH)
+		a->faults += a->n_early != (s->arg ? 0 : 1);
+	return true;
+}
+
+static void inbound_is_there_before_auth(void **state)
+{
+	(void)state;
+	for (int alternatives = 0; alternatives < 2; alternatives++) {
+		struct pair p = pair_new(1);
+		p.s->tap = first_auth;
+		p.s->arg = alternatives ? p.s : NULL;
+		pair_conf(&p, alternatives ? "auto=start\nesp=aes128gcm16-aes256gcm16!" : "auto=start", "");
+		pair_start(&p);
+		sim_run(p.s, DUR_S(10));
+		AGREE(p);
+		pair_free(&p);
+	}
+	/* And goes when the child is refused. */
+	struct pair p = pair_run(1, "auto=start", "esp=aes256gcm16!", DUR_S(1));
+	CHECK(p, p.a->n_early == 0 && p.a->n_spis == 0 && p.a->faults == 0 && p.a->n_sent >= 2);
+	pair_free(&p);
+}
+
 static void seed_proposals(void **state)
 {
 	(void)state;
@@ -445,6 +473,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(establishes_in_four_packets),
+		cmocka_unit_test(inbound_is_there_before_auth),
 		cmocka_unit_test(seed_proposals),
 		cmocka_unit_test(up_and_down_by_command),
 		cmocka_unit_test(nat_at_either_end_and_both),
