@@ -80,42 +80,57 @@ struct policy policy_of_shunt(const struct prefix *local, const struct prefix *r
 
 /* ---- building ---- */
 
-static struct xfrm_selector selector_of(const struct policy *p)
+/* These structures have padding, which an initializer need not clear: memset, so that no octet of our stack goes out. */
+static void put_selector(struct xfrm_selector *s, const struct policy *p)
 {
-	struct xfrm_selector s = {
-		.family = xfrm_family(&p->src.addr),
-		.prefixlen_s = p->src.len, .prefixlen_d = p->dst.len,
-		.proto = p->proto,
-		.sport = htons(p->sport), .sport_mask = p->sport ? 0xffff : 0,
-		.dport = htons(p->dport), .dport_mask = p->dport ? 0xffff : 0,
-	};
-	xfrm_put_addr(&s.saddr, &p->src.addr);
-	xfrm_put_addr(&s.daddr, &p->dst.addr);
-	return s;
+	s->family = xfrm_family(&p->src.addr);
+	s->prefixlen_s = p->src.len;
+	s->prefixlen_d = p->dst.len;
+	s->proto = p->proto;
+	s->sport = htons(p->sport);
+	s->sport_mask = p->sport ? 0xffff : 0;
+	s->dport = htons(p->dport);
+	s->dport_mask = p->dport ? 0xffff : 0;
+	xfrm_put_addr(&s->saddr, &p->src.addr);
+	xfrm_put_addr(&s->daddr, &p->dst.addr);
+}
+
+/* Addresses zero: those of the packet. Not optional: without an SA nothing passes. */
+static void put_template(struct nlw *w, const struct policy *p)
+{
+	struct xfrm_user_tmpl t;
+	memset(&t, 0, sizeof t);
+	t.id.spi = htonl(p->spi);
+	t.id.proto = IPPROTO_ESP;
+	t.family = xfrm_family(&p->src.addr);
+	t.reqid = p->reqid;
+	t.mode = XFRM_MODE_TRANSPORT;
+	t.aalgos = t.ealgos = t.calgos = ~0u;
+	nlw_attr(w, XFRMA_TMPL, &t, sizeof t);
 }
 
 void xfrm_msg_policy(struct nlw *w, uint16_t type, const struct policy *p)
 {
-	struct xfrm_userpolicy_info i = {
-		.sel = selector_of(p), .priority = p->priority, .dir = (uint8_t)p->dir,
-		.action = p->block ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW, .share = XFRM_SHARE_ANY,
-	};
+	struct xfrm_userpolicy_info i;
+	memset(&i, 0, sizeof i);
+	put_selector(&i.sel, p);
+	i.priority = p->priority;
+	i.dir = (uint8_t)p->dir;
+	i.action = p->block ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+	i.share = XFRM_SHARE_ANY;
 	xfrm_no_limits(&i.lft);
 	nlw_start(w, type, 0, &i, sizeof i);
-	if (p->n_templates) {
-		/* Addresses zero: those of the packet. Not optional: without an SA nothing passes. */
-		struct xfrm_user_tmpl t = {
-			.id = {.spi = htonl(p->spi), .proto = IPPROTO_ESP}, .family = i.sel.family, .reqid = p->reqid,
-			.mode = XFRM_MODE_TRANSPORT, .aalgos = ~0u, .ealgos = ~0u, .calgos = ~0u,
-		};
-		nlw_attr(w, XFRMA_TMPL, &t, sizeof t);
-	}
+	if (p->n_templates)
+		put_template(w, p);
 	xfrm_put_mark(w, p->mark, p->mark_mask);
 }
 
 void xfrm_msg_policy_id(struct nlw *w, uint16_t type, const struct policy *p)
 {
-	struct xfrm_userpolicy_id i = {.sel = selector_of(p), .dir = (uint8_t)p->dir};
+	struct xfrm_userpolicy_id i;
+	memset(&i, 0, sizeof i);
+	put_selector(&i.sel, p);
+	i.dir = (uint8_t)p->dir;
 	nlw_start(w, type, 0, &i, sizeof i);
 	xfrm_put_mark(w, p->mark, p->mark_mask);
 }

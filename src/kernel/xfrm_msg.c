@@ -55,7 +55,10 @@ struct sa_id xfrm_sa_id(const struct child_sa *sa, enum xfrm_dir dir)
 void xfrm_msg_alloc_spi(struct nlw *w, const struct addr *local, const struct addr *remote, uint32_t reqid,
                         uint32_t min, uint32_t max)
 {
-	struct xfrm_userspi_info i = {.min = min, .max = max};
+	struct xfrm_userspi_info i;
+	memset(&i, 0, sizeof i);
+	i.min = min;
+	i.max = max;
 	xfrm_put_addr(&i.info.saddr, remote);
 	xfrm_put_addr(&i.info.id.daddr, local);
 	i.info.id.proto = IPPROTO_ESP;
@@ -175,7 +178,8 @@ int xfrm_msg_sa(struct nlw *w, uint16_t type, const struct child_sa *sa, enum xf
 {
 	struct sa_id id = xfrm_sa_id(sa, dir);
 	uint32_t window = window_of(sa, dir);
-	struct xfrm_usersa_info i = {0};
+	struct xfrm_usersa_info i;
+	memset(&i, 0, sizeof i); /* its padding too: no octet of our stack goes out */
 	i.family = i.sel.family = xfrm_family(&id.src);
 	xfrm_put_addr(&i.saddr, &id.src);
 	xfrm_put_addr(&i.id.daddr, &id.dst);
