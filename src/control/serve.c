@@ -4,6 +4,7 @@
  * Only three places write `state`: client_new, client_ending, client_close. Answers only queue; ops.gone is
  * called from the loop alone, so the role is never entered while it calls us. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,7 +359,10 @@ struct control *control_new(struct loop *l, int listen_fd, const struct control_
 	*s = (struct control){.loop = l, .listen_fd = listen_fd, .ops = ops, .ctx = ctx, .group = group};
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		s->v[i] = (struct client){.owner = s, .fd = -1};
-	if (loop_add(l, listen_fd, EPOLLIN, on_listen, s) == 0) {
+	/* accept4() is called until there is nobody left. */
+	int flags = fcntl(listen_fd, F_GETFL);
+	bool good = flags >= 0 && fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) == 0;
+	if (good && loop_add(l, listen_fd, EPOLLIN, on_listen, s) == 0) {
 		if (loop_timer(l, when_due, on_due, s) == 0)
 			return s;
 		loop_del(l, listen_fd);
