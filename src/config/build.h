@@ -8,7 +8,7 @@
 #ifndef CONFIG_BUILD_H
 #define CONFIG_BUILD_H
 
-#include "model/conf.h"
+#include "model/model.h"
 
 struct conf_builder {
 	struct mem *mem;

@@ -4,7 +4,7 @@
 #ifndef CONFIG_IPSEC_VALUE_H
 #define CONFIG_IPSEC_VALUE_H
 
-#include "model/conf.h"
+#include "model/model.h"
 
 /* A word of an enumeration. `refuse` is set on words that are understood and cannot
  * be used: the reason, with what to write instead. A NULL name ends the list. */

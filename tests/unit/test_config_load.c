@@ -30,7 +30,10 @@ static void start(struct load *l, size_t fail_at)
 	diags_init(&l->d, &l->m.mem);
 }
 
-static void add(struct load *l, const char *path, const char *s) { mem_files_add(&l->files, path, s, strlen(s), 0600); }
+static void add(struct load *l, const char *path, const char *s)
+{
+	mem_files_add(&l->files, path, s, strlen(s), 0600);
+}
 
 static int load(struct load *l) { return config_load(&l->where, &l->files.io, &l->conf, &l->psks, &l->d); }
 

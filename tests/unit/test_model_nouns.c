@@ -64,9 +64,11 @@ static void test_ident(void **state)
 	static const struct { const char *text; uint8_t type, len; const char *printed; } ids[] = {
 		{"121.43.117.81", ID_IPV4_ADDR, 4, "121.43.117.81"}, {"2001:db8::1", ID_IPV6_ADDR, 16, "2001:db8::1"},
 		{"vpn.example.org", ID_FQDN, 15, "vpn.example.org"}, {"@1.2.3.4", ID_FQDN, 7, "1.2.3.4"},
-		{"@@joe@example.org", ID_RFC822_ADDR, 15, "joe@example.org"}, {"joe@example.org", ID_RFC822_ADDR, 15, "joe@example.org"},
+		{"@@joe@example.org", ID_RFC822_ADDR, 15, "joe@example.org"},
+		{"joe@example.org", ID_RFC822_ADDR, 15, "joe@example.org"},
 		{"@#00ff", ID_KEY_ID, 2, "00ff"}, {"keyid:name", ID_KEY_ID, 4, "name"}, {"keyid:#6e:61", ID_KEY_ID, 2, "na"},
-		{"fqdn:x", ID_FQDN, 1, "x"}, {"email:#41", ID_RFC822_ADDR, 1, "A"}, {"", ID_ANY, 0, "%any"}, {"%any", ID_ANY, 0, "%any"},
+		{"fqdn:x", ID_FQDN, 1, "x"}, {"email:#41", ID_RFC822_ADDR, 1, "A"}, {"", ID_ANY, 0, "%any"},
+		{"%any", ID_ANY, 0, "%any"},
 		{"*", ID_ANY, 0, "%any"}, {"0::0", ID_ANY, 0, "%any"}, {"10.0.0.0/8", ID_IPV4_ADDR_SUBNET, 5, "10.0.0.0/8"},
 		{"2001:db8::/32", ID_IPV6_ADDR_SUBNET, 17, "2001:db8::/32"}, {"ipv4:10.0.0.1", ID_IPV4_ADDR, 4, "10.0.0.1"},
 		{"a:b", ID_KEY_ID, 3, "a:b"}, {"C=CH", ID_KEY_ID, 4, "C=CH"},
@@ -136,7 +138,8 @@ static void test_algo_table(void **state)
 /* A blob with one tunnel, built by hand so that config/ is not needed. */
 static struct conf *blob(size_t *size, struct tunnel_conf **t)
 {
-	size_t at = (sizeof(struct conf) + 7) / 8 * 8, prop = at + sizeof(struct tunnel_conf), text = prop + sizeof(struct proposals);
+	size_t at = (sizeof(struct conf) + 7) / 8 * 8, prop = at + sizeof(struct tunnel_conf);
+	size_t text = prop + sizeof(struct proposals);
 	*size = text + 8;
 	struct conf *c = calloc(1, *size);
 	assert_non_null(c);
