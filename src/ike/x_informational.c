@@ -68,11 +68,20 @@ enum verdict x_info_r(struct step *s)
 			return V_FAIL;
 		}
 	}
+	struct ike_notify failed;
+	bool refused = has_notify(s, N_AUTHENTICATION_FAILED, &failed);
 	out_begin(s, &o, INFORMATIONAL, true, sa->rx_id);
-	if (n && !ike_gone)
+	if (n && !ike_gone && !refused)
 		ike_enc_delete_esp(&o.enc, answer, n);
 	if (!out_response(s, &o))
 		return V_DROP;
+	if (refused && !ike_gone) {
+		/* RFC 7296 2.21.2: an initiator that could not verify us says so in an exchange of its own. */
+		note(s, sa->tun, NOTE_CONTROL, "received AUTHENTICATION_FAILED notify error");
+		sa->peer_told_gone = true;
+		sa_drop(s, sa, "the peer could not verify our AUTH: its PSK or the identity it expects differs");
+		return V_WAIT;
+	}
 	if (ike_gone) {
 		note(s, sa->tun, NOTE_CONTROL, "received DELETE for IKE_SA %s[%u]", ike_tun_name(sa->tun), sa->id);
 		sa->peer_told_gone = true;
