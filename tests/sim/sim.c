@@ -163,10 +163,24 @@ void sim_run(struct sim *s, dur_t d) { (void)sim_until(s, d, NULL); }
 
 /* --- hosts --- */
 
+static struct crypto *the_crypto;
+
+static void free_crypto(void) { crypto_free(the_crypto); }
+
+/* To look its algorithms up takes longer than a whole tunnel: one for all worlds of the program. It holds no state of theirs. */
+static struct crypto *shared_crypto(void)
+{
+	if (!the_crypto) {
+		the_crypto = crypto_new();
+		atexit(free_crypto);
+	}
+	return the_crypto;
+}
+
 struct sim *sim_new(uint64_t seed)
 {
 	struct sim *s = calloc(1, sizeof *s);
-	s->crypto = crypto_new();
+	s->crypto = shared_crypto();
 	s->now = DUR_S(1000);
 	s->delay_min = s->delay_max = DUR_MS(20);
 	s->priv_delay = DUR_MS(1);
@@ -193,7 +207,6 @@ void sim_free(struct sim *s)
 		s->events = e->next;
 		event_free(e);
 	}
-	crypto_free(s->crypto);
 	free(s);
 }
 
