@@ -118,6 +118,8 @@ static int load_swan_secrets(struct config_job *j, const char *path)
 	if (err == -ENOENT)
 		diag_add(j->d, j->where->running ? DIAG_ERROR : DIAG_WARNING, path, 0, NULL,
 		         "there is no such file, so there are no pre-shared keys");
+	if (!err && j->psks->n == 0)
+		diag_add(j->d, DIAG_WARNING, path, 0, NULL, "holds no pre-shared key that can be used");
 	if (err == -ENOMEM || !err)
 		return err;
 	return j->where->running ? -EINVAL : 0;
@@ -234,7 +236,8 @@ static void check_keys(struct config_job *j)
 {
 	const struct conf_builder *b = j->build;
 	size_t one;
-	for (size_t i = 0; i < b->n_tunnels; i++) {
+	bool none = b->source == CONF_IPSEC && j->psks->n == 0; /* said already */
+	for (size_t i = 0; i < b->n_tunnels && !none; i++) {
 		const struct tunnel_conf *t = &b->tunnel[i];
 		if (t->kind != TUNNEL_TRANSPORT || !t->local.id_set || !t->remote.id_set || t->remote.id.type == ID_ANY)
 			continue;

@@ -28,8 +28,9 @@
  * Reload: where->running is the configuration in use. A conn that stands in the
  * file but became unusable is listed in conf->refused with its reason, and its
  * running version is carried over into the new blob with `kept` set, so that a
- * typing error never takes a tunnel down. When config_load fails as a whole, the
- * caller keeps what it has. */
+ * typing error never takes a tunnel down. The same goes for a conn that is gone from
+ * a file with errors of grammar: its header or the include that led to it may be what
+ * is broken. When config_load fails as a whole, the caller keeps what it has. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
