@@ -204,7 +204,10 @@ static void restart(struct priv *p, mono_t now)
 		priv_logf(p, -1, "ike cannot be started: %s", strerror(-rc));
 		p->ike.restart = mono_add(now, DUR_S(1));
 	}
-	rc = p->hook.restart <= now ? hook_start(p, now) : 0;
+	if (p->hook.restart > now)
+		return;
+	priv_logf(p, 0, "hook is started again: until greteld is restarted, scripts have priv's capabilities only");
+	rc = hook_start(p, now);
 	if (rc < 0) {
 		priv_logf(p, -1, "hook cannot be started: %s", strerror(-rc));
 		p->hook.restart = mono_add(now, DUR_S(1));

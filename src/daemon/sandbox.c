@@ -124,7 +124,9 @@ int sandbox_enter(uint8_t role)
 	}
 	if (b->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail("forbid new privileges", errno);
-	(void)prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0); /* Linux 6.3 and later */
+	/* Linux 6.3 and later. Not for priv: a hook that is started again would inherit it, with its scripts. */
+	if (b->drop_user)
+		(void)prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
 	return b->filter ? sandbox_filter() : 0;
 }
 

@@ -122,6 +122,19 @@ void actor_free(struct actor *a)
 /* Whether anything would be lost with s. Children name their tunnel themselves. */
 static bool worth_keeping(const struct tstate *s) { return s->t || s->hook_up || s->gre.name[0] || s->n_spis; }
 
+/* Whether the peer's names are the same and in the same places. */
+static bool same_names(const struct conf *ca, const struct tunnel_conf *a, const struct conf *cb,
+                       const struct tunnel_conf *b)
+{
+	for (uint8_t i = 0; i < CONF_HOSTS_MAX; i++) {
+		const struct conf_host *x = &a->remote.host[i], *y = &b->remote.host[i];
+		if ((x->kind == HOST_NAME || y->kind == HOST_NAME) &&
+		    (x->kind != y->kind || strcmp(conf_str(ca, x->name), conf_str(cb, y->name)) != 0))
+			return false;
+	}
+	return a->remote.n_hosts == b->remote.n_hosts;
+}
+
 int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_set *psks)
 {
 	/* First what can fail: a state for each name. */
@@ -133,11 +146,13 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	const struct conf *was = a->conf;
 	a->conf = conf;
 	a->psks = psks;
-	LIST_EACH(it, tmp, &a->tunnels)
-		LIST_ENTRY(it, struct tstate, node)->t = NULL;
-	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
-		struct tstate *s = actor_tstate(a, conf_str(conf, conf_tunnel(conf, i)->name));
-		s->t = conf_tunnel(conf, i);
+	LIST_EACH(it, tmp, &a->tunnels) {
+		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
+		int i = conf_find(conf, s->name);
+		const struct tunnel_conf *t = i < 0 ? NULL : conf_tunnel(conf, (uint32_t)i);
+		if (!s->t || !t || !same_names(was, s->t, conf, t))
+			s->n_known = 0; /* addresses of other names */
+		s->t = t;
 	}
 	actor_shunts_apply(a, was);
 	actor_guards_apply(a);

@@ -40,7 +40,7 @@ static bool host_possible(const struct addr *x)
 	return x->b[0] != 0xff;
 }
 
-static bool host_allows(const struct tstate *s, const struct conf_host *h, uint8_t index, const struct addr *x)
+static bool host_allows(const struct tstate *s, const struct conf_host *h, const struct addr *x)
 {
 	switch (h->kind) {
 	case HOST_ANY:
@@ -51,7 +51,7 @@ static bool host_allows(const struct tstate *s, const struct conf_host *h, uint8
 		return h->lo.family == x->family && addr_cmp(&h->lo, x) <= 0 && addr_cmp(x, &h->hi) <= 0;
 	case HOST_NAME:
 		for (size_t i = 0; i < s->n_known; i++) {
-			if (s->known[i].host == index && addr_eq(&s->known[i].addr, x))
+			if (addr_eq(&s->known[i].addr, x))
 				return true;
 		}
 		return false;
@@ -69,7 +69,7 @@ bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct 
 	if (e->n_hosts == 0 || e->allow_any)
 		return true;
 	for (uint8_t i = 0; i < e->n_hosts && i < CONF_HOSTS_MAX; i++) {
-		if (host_allows(s, &e->host[i], i, remote))
+		if (host_allows(s, &e->host[i], remote))
 			return true;
 	}
 	return children_of_tunnel(&a->children, s->name, &(struct addr){.family = AF_NONE}, remote);

@@ -98,7 +98,8 @@ check "ike has no capabilities" is "status $ike CapEff; status $ike CapPrm; stat
 	"$(printf '%s\n' 0000000000000000 0000000000000000 0000000000000000 0000000000000000)"
 check "ike has no groups" is "status $ike Groups" ""
 check "ike cannot gain privileges" is "status $ike NoNewPrivs" 1
-if ! nm "$daemon" 2> /dev/null | grep -q __asan_init; then
+sanitized=$(nm "$daemon" 2> /dev/null | grep -c __asan_init || true)
+if [ "$sanitized" = 0 ]; then # sanitizers need more system calls, and take SIGSEGV for themselves
 	check "ike's system calls are filtered" is "status $ike Seccomp" 2
 fi
 check "ike has no file open but the log" sh -c "! ls -l /proc/$ike/fd | grep -v '$log' | grep -q '$tmp\|/etc/'"
@@ -154,10 +155,10 @@ dies() { # word, what the log says
 	check "$1: it answers" soon answers
 }
 check "two UDP sockets" is sockets 2
-dies segv "ike was killed by signal 11"
+dies segv "ike was killed by signal 11\|ike ended with status"
 check "the sockets stayed" is sockets 2
 check "what is held is still held" is "ask state | sed 's/.*held/held/'" "held 1"
-if ! nm "$daemon" 2> /dev/null | grep -q __asan_init; then
+if [ "$sanitized" = 0 ]; then
 	dies socket "ike made the system call 41 (socket), which it must not\|system call .* (socket)"
 	check "socket: by SIGSYS" said "killed by signal 31"
 	dies exec "ike was killed by signal 31"
@@ -169,7 +170,9 @@ check "a malformed message is refused by its field" soon said "HELD_SET: malform
 check "and ike lives" soon answers
 dies exit "ike ended with status 7"
 : > "$log"
-kill -9 "$(role ike)"
+for _ in 1 2 3 4; do
+	said "started again in 10 s" || { kill -9 "$(role ike)" || true; soon answers; }
+done 2> /dev/null
 check "after five crashes in a minute it waits" soon said "started again in 10 s"
 check "priv answers meanwhile" kill -0 "$pid"
 : > "$log"

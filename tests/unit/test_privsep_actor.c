@@ -99,6 +99,10 @@ static void test_reqid(void **state)
 	m.reqid = 8;
 	assert_int_equal(spi_ask(w, &m), 0);
 	assert_int_equal(w->out.body.spi.reqid, 7);
+	m = spi_body("twin", "80.251.0.33"); /* the same address, another tunnel */
+	m.reqid = 7;
+	assert_int_equal(spi_ask(w, &m), 0);
+	assert_int_not_equal(w->out.body.spi.reqid, 7);
 	m = spi_body("any", "1.2.3.4");
 	m.reqid = 7;
 	assert_int_equal(spi_ask(w, &m), 0);
@@ -206,6 +210,10 @@ static void test_install_refused(void **state)
 		assert_string_equal(fake_kernel_calls(&w->kernel), "");
 		assert_int_equal(actor_children(w->actor)->n, 0);
 	}
+	/* another tunnel that allows all of it: the SPI is not its own */
+	m = good;
+	name_set(m.tunnel, "any");
+	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), -ENOENT);
 	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &good, NO_TAIL), 0);
 	assert_memory_equal(&w->kernel.installed, &good.sa, sizeof good.sa);
 	/* an SPI serves once */
@@ -502,6 +510,26 @@ static void test_name_moved(void **state)
 	assert_int_equal(spi_ask(w, &s), -EACCES);
 }
 
+/* Over a reload what is known of a name stays with that name. */
+static void test_names_reload(void **state)
+{
+	struct world *w = *state;
+	struct addr v = world_addr("192.0.2.100");
+	(void)path(w, "name", 0);
+	struct actor_resolve r = w->out.resolve;
+	actor_resolved(w->actor, &r, &v, 1, "", &w->out);
+	struct m_spi_alloc m = spi_body("name", "192.0.2.100");
+	struct conf *next = world_conf(), *last = world_conf();
+	assert_int_equal(actor_conf_set(w->actor, next, &w->psks), 0);
+	assert_int_equal(spi_ask(w, &m), 0);
+	((char *)last)[world_tunnel(last, "name")->remote.host[0].name] = 'q';
+	assert_int_equal(actor_conf_set(w->actor, last, &w->psks), 0);
+	assert_int_equal(spi_ask(w, &m), -EACCES);
+	free(w->conf);
+	free(next);
+	w->conf = last;
+}
+
 static void test_interfaces(void **state)
 {
 	struct world *w = *state;
@@ -687,7 +715,8 @@ int main(void)
 		TEST(test_install_refused), TEST(test_install_suites), TEST(test_install_limits),
 		TEST(test_install_kernel_says_no), TEST(test_two_peers), TEST(test_two_peers_of_any), TEST(test_remove),
 		TEST(test_query), TEST(test_move), TEST(test_path), TEST(test_path_guard_fails), TEST(test_names),
-		TEST(test_name_moved), TEST(test_interfaces), TEST(test_guard), TEST(test_gre), TEST(test_gre_keep),
+		TEST(test_name_moved), TEST(test_names_reload), TEST(test_interfaces), TEST(test_guard), TEST(test_gre),
+		TEST(test_gre_keep),
 		TEST(test_find_and_probe), TEST(test_held), TEST(test_phases), TEST(test_handed_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

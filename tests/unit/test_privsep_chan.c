@@ -207,8 +207,8 @@ static void test_frames(void **state)
 	refused(p, good, sizeof(struct m_spi), 1);
 	h = good, h.verb = 0;
 	refused(p, h, sizeof(struct m_spi), -EPROTO);
-	h = good, h.verb = PRIV_CONF; /* priv's own */
-	refused(p, h, sizeof(struct m_spi), -EPROTO);
+	h = good, h.verb = PRIV_STOP, h.body = 0; /* priv's own */
+	refused(p, h, 0, -EPROTO);
 	h = good, h.reply = 1; /* ike answers nothing */
 	refused(p, h, sizeof(struct m_spi), -EPROTO);
 	h = good, h.reply = 2;
@@ -309,6 +309,43 @@ static void test_queue(void **state)
 		assert_true(privsep_flush(p->ike) >= 0);
 	}
 	assert_int_equal(got, sent);
+}
+
+/* Room in the socket does not let a later message pass the queue. */
+static void test_queue_order(void **state)
+{
+	struct pair *p = *state;
+	uint32_t sent = 0, got = 0;
+	struct priv_msg m;
+	while (!privsep_pending(p->ike) || sent % 100)
+		assert_int_equal(priv_sa_query(p->ike, sent++, 0x1000), 0);
+	for (; got < 50; got++)
+		assert_int_equal(get(p->priv).ticket, got);
+	assert_int_equal(priv_sa_query(p->ike, sent++, 0x1000), 0);
+	while (got < sent) {
+		int rc = privsep_recv(p->priv, &m);
+		if (rc == 1)
+			assert_int_equal(m.ticket, got++);
+		assert_true(privsep_flush(p->ike) >= 0);
+	}
+}
+
+/* Keys do not stay in the buffer. */
+static void test_wiped(void **state)
+{
+	struct pair *p = *state;
+	struct child_sa sa = {.reqid = 1, .in.spi = 300, .out.spi = 301};
+	static const uint8_t zero[16];
+	struct ident id = world_ident("peer.example");
+	struct priv_msg m;
+	sa.local = sa.remote = world_addr("10.0.0.2");
+	assert_true(secret_set(&sa.in.encr, "0123456789abcdef", 16));
+	assert_int_equal(priv_child_install(p->ike, 1, "net", 1, &id, &sa), 0);
+	m = get(p->priv);
+	const uint8_t *key = ((const struct m_child_install *)m.body)->sa.in.encr.b;
+	assert_memory_equal(key, "0123456789abcdef", 16);
+	assert_int_equal(privsep_recv(p->priv, &m), 0);
+	assert_memory_equal(key, zero, 16);
 }
 
 static void test_queue_keeps_fds(void **state)
@@ -433,7 +470,8 @@ int main(void)
 		TEST(test_requests), TEST(test_log_is_cut), TEST(test_octets_limit), TEST(test_replies),
 		TEST(test_send_refused), TEST(test_frames), TEST(test_too_long), TEST(test_bad_field),
 		TEST(test_unwanted_fds), TEST(test_queue),
-		TEST(test_queue_keeps_fds), TEST(test_queue_full), TEST(test_gone), TEST(test_hello), TEST(test_conf),
+		TEST(test_queue_order), TEST(test_queue_keeps_fds), TEST(test_wiped),
+		TEST(test_queue_full), TEST(test_gone), TEST(test_hello), TEST(test_conf),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,9 +123,27 @@ static void test_handle(void **state)
 	assert_memory_equal(w->out.octets, want, n);
 	assert_int_equal(w->out.body.psk.key, key);
 	/* a handle of another generation, or made up: the order decides */
+	w->conf->generation++;
+	assert_int_equal(sign(w, &m), 0);
+	assert_memory_not_equal(w->out.octets, want, n);
+	w->conf->generation--;
 	m.key = key ^ 1u << 20;
 	assert_int_equal(sign(w, &m), 0);
 	assert_memory_not_equal(w->out.octets, want, n);
+}
+
+/* Of equal keys the first one counts: the one that a signature without a handle takes too. */
+static void test_equal_keys(void **state)
+{
+	struct world *w = *state;
+	key_add(w, "3vN9 gretel \xc3\xa9 key", "80.251.0.33", NULL);
+	key_add(w, "3vN9 gretel \xc3\xa9 key", "80.251.0.33", "121.43.117.81");
+	key_add(w, "3vN9 gretel \xc3\xa9 key", NULL, NULL);
+	struct m_psk m = body("net", PRF_HMAC_SHA1);
+	assert_int_equal(sign(w, &m), 0);
+	uint32_t key = w->out.body.psk.key;
+	assert_int_equal(verify(w, &m, vectors[0].auth), 0);
+	assert_int_equal(w->out.body.psk.key, key);
 }
 
 static void test_refusals(void **state)
@@ -203,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_values, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_handle, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_equal_keys, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_lengths, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_identities, setup, world_teardown),
