@@ -87,7 +87,7 @@ static const struct option longs[] = {
 };
 
 /* -1: go on; else the exit code. */
-static int take_option(struct cli *c, int o)
+static int take_option(struct cli *c, int o, const char *word)
 {
 	switch (o) {
 	case OPT_JSON: c->json = true; return -1;
@@ -110,7 +110,8 @@ static int take_option(struct cli *c, int o)
 		cli_complain(c, "--timeout %s: a number of seconds is expected", optarg);
 		return CONTROL_USAGE;
 	default:
-		fputs("gretel: try `gretel -h'\n", c->err);
+		cli_complain(c, o == ':' ? "%s wants an argument; `gretel -h` lists them" : "no option %s; `gretel -h` lists them",
+		             word);
 		return CONTROL_USAGE;
 	}
 }
@@ -139,12 +140,13 @@ int cli_main(struct cli *c, int argc, char **argv)
 	char *words[WORDS_MAX];
 	int o, code, n = 0;
 	optind = 0; /* glibc: start over */
-	while ((o = getopt_long(argc, argv, "-c:fl:hV", longs, NULL)) != -1) {
+	opterr = 0;
+	while ((o = getopt_long(argc, argv, "-:c:fl:hV", longs, NULL)) != -1) {
 		if (o == 1 && n < WORDS_MAX)
 			words[n++] = optarg;
 		if (o == 1 && n == 1 && strcmp(words[0], "ipsec") == 0)
 			break;
-		code = o == 1 ? -1 : take_option(c, o);
+		code = o == 1 ? -1 : take_option(c, o, argv[optind - 1]);
 		if (code >= 0)
 			return code;
 	}

@@ -272,7 +272,7 @@ static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool al
 	doc_put(d, o, "weak_used", slot->weak_used);
 	doc_put(d, o, "ike_sas", slot->ike_sas);
 	doc_put(d, o, "child_sas", slot->child_sas);
-	if (all)
+	if (all || t->kind != TUNNEL_TRANSPORT) /* a shunt is nothing but its selectors */
 		doc_put(d, o, "conf", conf_object(d, t));
 	return o;
 }
