@@ -146,13 +146,14 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	const struct conf *was = a->conf;
 	a->conf = conf;
 	a->psks = psks;
+	for (uint32_t i = 0; i < conf->n_tunnels; i++)
+		actor_tstate(a, conf_str(conf, conf_tunnel(conf, i)->name))->next = conf_tunnel(conf, i);
 	LIST_EACH(it, tmp, &a->tunnels) {
 		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
-		int i = conf_find(conf, s->name);
-		const struct tunnel_conf *t = i < 0 ? NULL : conf_tunnel(conf, (uint32_t)i);
-		if (!s->t || !t || !same_names(was, s->t, conf, t))
+		if (!s->t || !s->next || !same_names(was, s->t, conf, s->next))
 			s->n_known = 0; /* addresses of other names */
-		s->t = t;
+		s->t = s->next;
+		s->next = NULL;
 	}
 	actor_shunts_apply(a, was);
 	actor_guards_apply(a);

@@ -12,6 +12,7 @@ struct tstate {
 	struct list node;
 	char name[PRIV_NAME];
 	const struct tunnel_conf *t; /* NULL: not configured (any more) */
+	const struct tunnel_conf *next; /* while a configuration is taken over */
 	bool held;
 	struct { struct addr addr; uint8_t host; } known[KNOWN_MAX]; /* what its names resolved to last */
 	uint8_t n_known;
