@@ -114,6 +114,13 @@ static void test_same(void **state)
 	assert_false(link_same_gre(&l, &q));
 	q = p, q.mtu = 9000; /* repaired otherwise */
 	assert_true(link_same_gre(&l, &q));
+	l.iflags ^= 0x2000;
+	assert_false(link_same_gre(&l, &p));
+	l.iflags ^= 0x2000, l.oflags ^= 0x2000;
+	assert_false(link_same_gre(&l, &p));
+	l.oflags ^= 0x2000, l.ikey++;
+	assert_false(link_same_gre(&l, &p));
+	l.ikey--;
 	l.external = true;
 	assert_false(link_same_gre(&l, &p));
 	l.external = false, l.plain = false;
@@ -254,6 +261,30 @@ static void test_addr_lies(void **state)
 	assert_true(addr_with(&i, 0, "0123456789abcdef", 16, &e));
 }
 
+/* The kernel names the source in RTA_PREFSRC, or, when it is the one that was asked for, in RTA_SRC alone. */
+static void test_route(void **state)
+{
+	static const uint16_t TYPES[] = {RTA_PREFSRC, RTA_SRC, RTA_GATEWAY};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(TYPES); i++) {
+		struct nlw w;
+		struct nl_msg m;
+		struct rtmsg r = {.rtm_family = AF_INET};
+		struct addr src, want = TYPES[i] == RTA_GATEWAY ? addr_any(AF_NONE) : A("10.0.0.2");
+		uint32_t ifindex;
+		nlw_start(&w, RTM_NEWROUTE, 0, &r, sizeof r);
+		nlw_attr(&w, TYPES[i], "\12\0\0\2", 4);
+		nlw_u32(&w, RTA_OIF, 9);
+		struct rd rd = rd_init(w.buf, w.h->nlmsg_len);
+		assert_true(nl_next(&rd, &m));
+		assert_true(route_parse(&m, &src, &ifindex));
+		assert_true(addr_eq(&src, &want));
+		assert_int_equal(ifindex, 9);
+		m.type = RTM_DELROUTE;
+		assert_false(route_parse(&m, &src, &ifindex));
+	}
+}
+
 int main(void)
 {
 	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
@@ -261,7 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gre_octets), cmocka_unit_test(test_same),      cmocka_unit_test(test_same6),
 		cmocka_unit_test(test_no_key),     cmocka_unit_test(test_other_host), cmocka_unit_test(test_link_lies),
-		cmocka_unit_test(test_addr_lies),
+		cmocka_unit_test(test_addr_lies),  cmocka_unit_test(test_route),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

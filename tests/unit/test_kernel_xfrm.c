@@ -500,6 +500,18 @@ static void test_priorities(void **state)
 	assert_true(guard_policy().priority > 400000 + 200000);
 }
 
+static void test_host_bits(void **state)
+{
+	struct prefix a = P("10.255.255.255/9"), b = P("2001:db8:ffff:ffff::ffff/35"), c = P("255.255.255.255/0");
+	struct prefix want_a = P("10.128.0.0/9"), want_b = P("2001:db8:e000::/35");
+	(void)state;
+	struct policy first = policy_of_shunt(&a, &b, 0, true, DIR_OUT), all = policy_of_shunt(&c, &a, 0, true, DIR_IN);
+	assert_memory_equal(&first.src, &want_a, sizeof want_a);
+	assert_memory_equal(&first.dst, &want_b, sizeof want_b);
+	assert_true(addr_is_any(&all.dst.addr));
+	assert_memory_equal(&all.src, &want_a, sizeof want_a);
+}
+
 static void test_template(void **state)
 {
 	struct child_sa sa = child();
@@ -693,7 +705,7 @@ int main(void)
 		cmocka_unit_test(test_template),         cmocka_unit_test(test_guard_is_known),
 		cmocka_unit_test(test_key_length_lies),  cmocka_unit_test(test_replay_length_lies),
 		cmocka_unit_test(test_short_attributes), cmocka_unit_test(test_policy_lies),
-		cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_mapping),           cmocka_unit_test(test_host_bits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
