@@ -6,8 +6,8 @@
  *   show.c       the writer: a document as JSON or through a text printer
  *   text_*.c     the text printers: pure functions from a document to a FILE
  *
- * Answers go to standard output, complaints to standard error. The exit code is the daemon's (enum control_code), 7 when there is
- * none; `gretel ipsec` has strongSwan's (ike.md 5.1). */
+ * Answers go to standard output, complaints to standard error. The exit code is the daemon's (enum control_code), 7
+ * when there is none; `gretel ipsec` has strongSwan's (ike.md 5.1). */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -20,10 +20,10 @@ enum { CLI_STRONGSWAN_NOT_RUNNING = 3 }; /* of `ipsec status` */
 struct cli {
 	FILE *out, *err;
 	bool json, strict, follow, print, secrets;
-	const char *socket;      /* of the control socket */
-	const char *file;        /* -c; NULL = the usual places */
-	int timeout_s;           /* 0 = the daemon's own limits */
-	int lines;               /* of log; -1 = all that there are */
+	const char *socket; /* of the control socket */
+	const char *file;   /* -c; NULL = the usual places */
+	int timeout_s;      /* 0 = the daemon's own limits */
+	int lines;          /* of log; -1 = all that there are */
 	/* Asks the daemon; control_call. Tests put their own here. */
 	int (*call)(const struct control_call *call, struct control_reply *out);
 };
@@ -31,10 +31,10 @@ struct cli {
 /* One command. args: without the word itself. The result is the exit code. */
 struct cli_command {
 	const char *word;
-	const char *usage;       /* of the arguments */
+	const char *usage; /* of the arguments */
 	int min, max;
 	int (*run)(struct cli *c, int n, char **args);
-	const char *help;        /* one line */
+	const char *help; /* one line */
 };
 const struct cli_command *cli_commands(size_t *n);
 const struct cli_command *cli_find(const char *word); /* NULL: none */
@@ -62,12 +62,12 @@ int cli_ipsec(struct cli *c, int n, char **args);
  * errno, about which has been complained already unless quiet. */
 struct ask {
 	const char *verb;
-	const char *arg;         /* NULL = none */
-	json_t *options;         /* taken over; NULL = none */
-	bool quiet;              /* say nothing when there is no daemon */
-	bool each_line;          /* --json: each line is a document of its own (log) */
-	FILE *lines;             /* NULL = c->out */
-	json_t *kept;            /* lines, when they are kept: an array; cli_ask sets it, the caller lets it go */
+	const char *arg; /* NULL = none */
+	json_t *options; /* taken over; NULL = none */
+	bool quiet;      /* say nothing when there is no daemon */
+	bool each_line;  /* --json: each line is a document of its own (log) */
+	FILE *lines;     /* NULL = c->out */
+	json_t *kept;    /* lines, when they are kept: an array; cli_ask sets it, the caller lets it go */
 };
 int cli_ask(struct cli *c, struct ask *a, struct control_reply *out) MUST_USE;
 /* The exit code for a negative result of cli_ask. */
@@ -83,13 +83,13 @@ void cli_complain(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* --- text printers --- */
 struct text_status {
-	bool all;                /* statusall */
-	bool own;                /* our own lines behind strongSwan's */
-	const char *name;        /* asked for; NULL = all */
+	bool all;                      /* statusall */
+	bool own;                      /* our own lines behind strongSwan's */
+	const char *name;              /* asked for; NULL = all */
 	const char *release, *machine; /* uname */
 };
-cli_printer text_status;     /* text_status.c: strongSwan's shape, ike.md 5.2 */
-cli_printer text_own;        /* text_own.c: what strongSwan does not say */
+cli_printer text_status; /* text_status.c: strongSwan's shape, ike.md 5.2 */
+cli_printer text_own;    /* text_own.c: what strongSwan does not say */
 cli_printer text_list, text_guards, text_counters, text_version, text_kernel_guards; /* text_list.c */
 
 /* Members of a document; missing or of another kind: "", 0, false. */

@@ -65,10 +65,14 @@ static void found_free(struct found *f)
 static const char *failure(int err)
 {
 	switch (err) {
-	case -ENOENT: return "there is no configuration file";
-	case -EINVAL: return "nothing of it can be used";
-	case -ENOMEM: return "no memory";
-	default: return strerror(-err);
+	case -ENOENT:
+		return "there is no configuration file";
+	case -EINVAL:
+		return "nothing of it can be used";
+	case -ENOMEM:
+		return "no memory";
+	default:
+		return strerror(-err);
 	}
 }
 
@@ -82,8 +86,8 @@ static const char *level_name(enum diag_level level)
 
 static json_t *diag_object(const struct diag *d)
 {
-	return json_pack("{s:s, s:s?, s:i, s:s?, s:s}", "level", level_name(d->level), "file", d->file, "line", (int)d->line,
-	                 "key", d->key, "text", d->text);
+	return json_pack("{s:s, s:s?, s:i, s:s?, s:s}", "level", level_name(d->level), "file", d->file, "line",
+	                 (int)d->line, "key", d->key, "text", d->text);
 }
 
 static void show_json(struct cli *c, const struct found *f)

@@ -58,7 +58,8 @@ static bool all_up(const json_t *doc, bool named)
 {
 	size_t i;
 	json_t *t;
-	json_array_foreach(json_object_get(doc, "tunnels"), i, t) {
+	json_array_foreach(json_object_get(doc, "tunnels"), i, t)
+	{
 		bool wanted = named || strcmp(js_str(t, "auto"), "start") == 0;
 		if (wanted && strcmp(js_str(t, "kind"), "transport") == 0 && strcmp(js_str(t, "state"), "up") != 0)
 			return false;
@@ -71,7 +72,8 @@ static int show_status(struct cli *c, const char *verb, const char *name)
 	struct ask a = {.verb = verb, .arg = name};
 	struct control_reply r;
 	struct utsname host;
-	struct text_status opt = {.all = strcmp(verb, "statusall") == 0, .own = true, .name = name, .release = "?", .machine = "?"};
+	struct text_status opt = {
+		.all = strcmp(verb, "statusall") == 0, .own = true, .name = name, .release = "?", .machine = "?"};
 	int err = cli_ask(c, &a, &r);
 	json_decref(a.kept);
 	if (err < 0)

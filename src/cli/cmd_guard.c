@@ -1,5 +1,5 @@
-/* `gretel guard`, `gretel guard clear`: by the daemon; when there is none, in the kernel, as root: a clean stop leaves the
- * guards, and somebody must be able to look at them and take them away. */
+/* `gretel guard`, `gretel guard clear`: by the daemon; when there is none, in the kernel, as root: a clean stop
+ * leaves the guards, and somebody must be able to look at them and take them away. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

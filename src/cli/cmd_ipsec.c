@@ -1,5 +1,5 @@
-/* `gretel ipsec ...`: the words and exit codes of strongSwan's `ipsec` (ike.md 5.1), so that scripts go on through an alias:
- * alias ipsec='gretel ipsec'. up and down exit with 0 also when they failed, unless --strict. */
+/* `gretel ipsec ...`: the words and exit codes of strongSwan's `ipsec` (ike.md 5.1), so that scripts go on through an
+ * alias: alias ipsec='gretel ipsec'. up and down exit with 0 also when they failed, unless --strict. */
 #include <errno.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -140,7 +140,8 @@ static int no_trap(struct cli *c, const struct word *w, int n, char **args)
 	(void)args;
 	if (n != 1)
 		return need_name(c, w);
-	fputs("gretel has no trap policies: the guard keeps GRE from the clear, and auto=start keeps the tunnel up\n", c->err);
+	fputs("gretel has no trap policies: the guard keeps GRE from the clear, and auto=start keeps the tunnel up\n",
+	      c->err);
 	return CONTROL_OK;
 }
 

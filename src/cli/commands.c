@@ -16,8 +16,8 @@ static const struct cli_command rows[] = {
 	{"reload",    "",           0, 0,  cli_reload,    "read the configuration again"},
 	{"log",       "",           0, 0,  cli_log,       "the last lines of the log; -f: follow it"},
 	{"log-level", "LEVEL",      1, 1,  cli_log_level, "how much is logged, 0 to 4"},
-	{"check",     "",           0, 0,  cli_check,     "load the configuration and say what is wrong; --print: as gretel.conf"},
-	{"guard",     "[clear]",    0, 1,  cli_guard,     "the policies that keep GRE from the clear; clear: take them away"},
+	{"check",     "",           0, 0,  cli_check,     "say what is wrong with the files; --print: as gretel.conf"},
+	{"guard",     "[clear]",    0, 1,  cli_guard,     "what keeps GRE from the clear; clear: take it away"},
 	{"counters",  "",           0, 0,  cli_counters,  "IKE packets and drops"},
 	{"version",   "",           0, 0,  cli_version,   "versions of gretel and greteld"},
 	{"ipsec",     "COMMAND ...", 0, 16, cli_ipsec,    "strongSwan's ipsec: its words and exit codes"},
@@ -90,15 +90,33 @@ static const struct option longs[] = {
 static int take_option(struct cli *c, int o, const char *word)
 {
 	switch (o) {
-	case OPT_JSON: c->json = true; return -1;
-	case OPT_SOCKET: c->socket = optarg; return -1;
-	case OPT_STRICT: c->strict = true; return -1;
-	case OPT_PRINT: c->print = true; return -1;
-	case OPT_SECRETS: c->secrets = true; return -1;
-	case 'f': c->follow = true; return -1;
-	case 'c': c->file = optarg; return -1;
-	case 'h': cli_usage(c->out); return CONTROL_OK;
-	case 'V': fprintf(c->out, "gretel %s\n", GRETEL_VERSION); return CONTROL_OK;
+	case OPT_JSON:
+		c->json = true;
+		return -1;
+	case OPT_SOCKET:
+		c->socket = optarg;
+		return -1;
+	case OPT_STRICT:
+		c->strict = true;
+		return -1;
+	case OPT_PRINT:
+		c->print = true;
+		return -1;
+	case OPT_SECRETS:
+		c->secrets = true;
+		return -1;
+	case 'f':
+		c->follow = true;
+		return -1;
+	case 'c':
+		c->file = optarg;
+		return -1;
+	case 'h':
+		cli_usage(c->out);
+		return CONTROL_OK;
+	case 'V':
+		fprintf(c->out, "gretel %s\n", GRETEL_VERSION);
+		return CONTROL_OK;
 	case 'l':
 		if (number(optarg, &c->lines))
 			return -1;
@@ -110,7 +128,9 @@ static int take_option(struct cli *c, int o, const char *word)
 		cli_complain(c, "--timeout %s: a number of seconds is expected", optarg);
 		return CONTROL_USAGE;
 	default:
-		cli_complain(c, o == ':' ? "%s wants an argument; `gretel -h` lists them" : "no option %s; `gretel -h` lists them",
+		cli_complain(c,
+		             o == ':' ? "%s wants an argument; `gretel -h` lists them"
+		                      : "no option %s; `gretel -h` lists them",
 		             word);
 		return CONTROL_USAGE;
 	}

@@ -46,10 +46,8 @@ static void clean(json_t *v, int depth)
 		return;
 	if (json_is_string(v))
 		clean_text(v);
-	json_object_foreach(v, key, member)
-		clean(member, depth - 1);
-	json_array_foreach(v, i, member)
-		clean(member, depth - 1);
+	json_object_foreach(v, key, member) clean(member, depth - 1);
+	json_array_foreach(v, i, member) clean(member, depth - 1);
 }
 
 void cli_show(struct cli *c, json_t *doc, cli_printer *print, const void *opts)

@@ -8,8 +8,8 @@ static void print_listed(FILE *f, const json_t *t)
 	const json_t *conf = json_object_get(t, "conf");
 	bool held = js_true(t, "held");
 	fprintf(f, "%-16s %-6s %s...%s  %s%s%s\n", js_str(t, "name"),
-	        strcmp(js_str(t, "kind"), "transport") == 0 ? js_str(t, "auto") : js_str(t, "kind"), js_str(conf, "local"),
-	        js_str(conf, "remote"), js_str(t, "origin"), held ? ", held" : "",
+	        strcmp(js_str(t, "kind"), "transport") == 0 ? js_str(t, "auto") : js_str(t, "kind"),
+	        js_str(conf, "local"), js_str(conf, "remote"), js_str(t, "origin"), held ? ", held" : "",
 	        js_true(t, "kept") ? ", the file's version cannot be used" : "");
 }
 
@@ -19,8 +19,7 @@ void text_list(FILE *f, const json_t *doc, const void *opts)
 	size_t i;
 	json_t *o;
 	(void)opts;
-	json_array_foreach(tunnels, i, o)
-		print_listed(f, o);
+	json_array_foreach(tunnels, i, o) print_listed(f, o);
 	json_array_foreach(refused, i, o)
 		fprintf(f, "%-16s left out, %s: %s\n", js_str(o, "name"), js_str(o, "origin"), js_str(o, "reason"));
 	if (json_array_size(tunnels) + json_array_size(refused) == 0)
@@ -33,8 +32,10 @@ void text_guards(FILE *f, const json_t *doc, const void *opts)
 	size_t i;
 	json_t *g;
 	(void)opts;
-	json_array_foreach(guards, i, g) {
-		fprintf(f, "%-40s %s\n", js_true(g, "strict") ? "any (strict)" : js_str(g, "peer"), js_str(g, "tunnel"));
+	json_array_foreach(guards, i, g)
+	{
+		fprintf(f, "%-40s %s\n", js_true(g, "strict") ? "any (strict)" : js_str(g, "peer"),
+		        js_str(g, "tunnel"));
 	}
 	if (json_array_size(guards) == 0)
 		fputs("no guard is set\n", f);

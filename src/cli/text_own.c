@@ -1,6 +1,7 @@
-/* What strongSwan's status does not say, behind its lines: state in words, why, next try, GRE interface, guard, script, weak
- * algorithms, what an earlier life left. Each line begins with "  | ", which no expression for strongSwan's lines takes for a
- * name followed by [n], {n} or a colon; words that are counted there (states in capitals) do not occur. */
+/* What strongSwan's status does not say, behind its lines: state in words, why, next try, GRE interface, guard,
+ * script, weak algorithms, what an earlier life left. Each line begins with "  | ", which no expression for
+ * strongSwan's lines takes for a name followed by [n], {n} or a colon; words that are counted there (states in
+ * capitals) do not occur. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -9,8 +10,7 @@ static void print_words(FILE *f, const json_t *words)
 {
 	size_t i;
 	json_t *w;
-	json_array_foreach(words, i, w)
-		fprintf(f, "%s%s", i ? ", " : "", json_string_value(w));
+	json_array_foreach(words, i, w) fprintf(f, "%s%s", i ? ", " : "", json_string_value(w));
 }
 
 static bool is(const json_t *o, const char *key, const char *value) { return strcmp(js_str(o, key), value) == 0; }
@@ -20,10 +20,8 @@ static const char *state_words(const json_t *t)
 	static const struct {
 		const char *state, *words;
 	} row[] = {
-		{"sa-up", "is coming up, its SAs are in"},
-		{"gre", "is coming up, its GRE interface is being made"},
-		{"hook", "is coming up, its script runs"},
-		{"probe", "is coming up, waiting for a packet of the peer"},
+		{"sa-up", "is coming up, its SAs are in"}, {"gre", "is coming up, its GRE interface is being made"},
+		{"hook", "is coming up, its script runs"}, {"probe", "is coming up, waiting for a packet of the peer"},
 		{"going-down", "is going down"},
 	};
 	if (is(t, "state", "up"))
@@ -35,7 +33,7 @@ static const char *state_words(const json_t *t)
 	if (js_true(t, "held"))
 		return "is down, held until `gretel up`";
 	return is(t, "auto", "start") || js_has(t, "next_try_s") ? "is down"
-	                                                          : "is down, waits for `gretel up` or for its peer";
+	                                                         : "is down, waits for `gretel up` or for its peer";
 }
 
 static void print_gre(FILE *f, const json_t *t)
@@ -110,7 +108,8 @@ static void print_orphan(FILE *f, const json_t *o)
 
 static void print_refused(FILE *f, const json_t *r)
 {
-	fprintf(f, "  | %s is left out\n  |   why: %s, %s\n", js_str(r, "name"), js_str(r, "origin"), js_str(r, "reason"));
+	fprintf(f, "  | %s is left out\n  |   why: %s, %s\n", js_str(r, "name"), js_str(r, "origin"),
+	        js_str(r, "reason"));
 }
 
 void text_own(FILE *f, const json_t *doc, const void *opts)
@@ -124,8 +123,7 @@ void text_own(FILE *f, const json_t *doc, const void *opts)
 	(void)opts;
 	fputs("Tunnels:\n", f);
 	for (k = 0; k < ARRAY_LEN(part); k++) {
-		json_array_foreach(json_object_get(doc, part[k].key), i, o)
-			part[k].print(f, o);
+		json_array_foreach(json_object_get(doc, part[k].key), i, o) part[k].print(f, o);
 	}
 	if (js_true(json_object_get(doc, "daemon"), "restarted"))
 		fputs("  | the ike role was restarted, see `gretel log`\n", f);

@@ -1,6 +1,6 @@
-/* `status` and `statusall` byte for byte in strongSwan's shape (ike.md 5.2), because others read these lines with regular
- * expressions; what strongSwan has no line for follows behind, in text_own.c. Lines about what we have not (allocator, worker
- * threads, plugins) are left out rather than invented. */
+/* `status` and `statusall` byte for byte in strongSwan's shape (ike.md 5.2), because others read these lines with
+ * regular expressions; what strongSwan has no line for follows behind, in text_own.c. Lines about what we have not
+ * (allocator, worker threads, plugins) are left out rather than invented. */
 #include <string.h>
 #include <time.h>
 
@@ -19,8 +19,7 @@ static void print_head(FILE *f, const json_t *daemon, const struct text_status *
 	fprintf(f, ", since %s\nListening IP addresses:\n", since);
 	size_t i;
 	json_t *a;
-	json_array_foreach(json_object_get(daemon, "listen"), i, a)
-		fprintf(f, "  %s\n", json_string_value(a));
+	json_array_foreach(json_object_get(daemon, "listen"), i, a) fprintf(f, "  %s\n", json_string_value(a));
 }
 
 /* --- Connections --- */
@@ -57,7 +56,8 @@ static void print_connections(FILE *f, const json_t *tunnels)
 	size_t i;
 	json_t *t;
 	fputs("Connections:\n", f);
-	json_array_foreach(tunnels, i, t) {
+	json_array_foreach(tunnels, i, t)
+	{
 		if (is_kind(t, "transport"))
 			print_connection(f, t);
 	}
@@ -68,7 +68,8 @@ static void print_shunts(FILE *f, const json_t *tunnels)
 	bool first = true;
 	size_t i;
 	json_t *t;
-	json_array_foreach(tunnels, i, t) {
+	json_array_foreach(tunnels, i, t)
+	{
 		if (is_kind(t, "transport"))
 			continue;
 		if (first)
@@ -162,9 +163,11 @@ static size_t print_sas(FILE *f, const json_t *owner, bool all)
 	const json_t *sas = json_object_get(owner, "ike_sas"), *children = json_object_get(owner, "child_sas");
 	json_t *sa, *child;
 	size_t i, k;
-	json_array_foreach(sas, i, sa) {
+	json_array_foreach(sas, i, sa)
+	{
 		print_ike(f, name, sa, all);
-		json_array_foreach(children, k, child) {
+		json_array_foreach(children, k, child)
+		{
 			if (js_int(child, "ike_id") == js_int(sa, "id"))
 				print_child(f, name, child, all);
 		}
@@ -179,10 +182,8 @@ static void print_associations(FILE *f, const json_t *doc, const struct text_sta
 	size_t i, n = 0;
 	fprintf(f, "Security Associations (%lld up, %lld connecting):\n", (long long)js_int(daemon, "ike_up"),
 	        (long long)js_int(daemon, "ike_connecting"));
-	json_array_foreach(json_object_get(doc, "tunnels"), i, owner)
-		n += print_sas(f, owner, opt->all);
-	json_array_foreach(json_object_get(doc, "others"), i, owner)
-		n += print_sas(f, owner, opt->all);
+	json_array_foreach(json_object_get(doc, "tunnels"), i, owner) n += print_sas(f, owner, opt->all);
+	json_array_foreach(json_object_get(doc, "others"), i, owner) n += print_sas(f, owner, opt->all);
 	if (n == 0)
 		fputs(opt->name ? "  no match\n" : "  none\n", f);
 }

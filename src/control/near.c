@@ -5,7 +5,7 @@
 
 enum { NEAR_MAX = 4, SHOWN_ALL = 6 };
 
-/* Changes (insert, delete, replace, swap of neighbours counts two) that lead from a to b; both at most CONF_NAME_MAX. */
+/* How many insertions, deletions, replacements lead from a to b; both at most CONF_NAME_MAX long. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t la = strlen(a), lb = strlen(b), row[CONF_NAME_MAX + 1];

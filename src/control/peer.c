@@ -1,4 +1,5 @@
-/* Who is at the other end of a local socket, by the kernel's word (unix(7)): the credentials of the moment of connect(). */
+/* Who is at the other end of a local socket, by the kernel's word (unix(7)): the credentials of the moment of
+ * connect(). */
 #include "control/control.h"
 
 #include <errno.h>

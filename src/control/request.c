@@ -1,5 +1,5 @@
-/* {"verb":"up","args":["tunnel"],"options":{}} against the verb's row. What a client writes is believed in nothing: sizes,
- * kinds and names are checked here once, so that nobody behind looks at JSON again. */
+/* {"verb":"up","args":["tunnel"],"options":{}} against the verb's row. What a client writes is believed in nothing:
+ * sizes, kinds and names are checked here once, so that nobody behind looks at JSON again. */
 #include "control/request.h"
 
 #include <stdio.h>
@@ -78,7 +78,8 @@ static int take_options(json_t *options, struct control_args *out, struct sbuf *
 	json_t *v;
 	if (options && !json_is_object(options))
 		return bad(err, "options is no object");
-	json_object_foreach(options, key, v) {
+	json_object_foreach(options, key, v)
+	{
 		bool text = json_is_string(v) && text_ok(json_string_value(v), json_string_length(v));
 		if (!in_words(out->row->options, key)) {
 			sb_printf(err, "'%s' has no option '", out->row->name);
@@ -118,7 +119,8 @@ static int take(json_t *root, struct control_args *out, struct sbuf *err)
 int request_parse(struct span json, struct request *out, struct sbuf *err)
 {
 	*out = (struct request){.root = json_loadb((const char *)json.p, json.n, JSON_REJECT_DUPLICATES, NULL)};
-	int code = json_is_object(out->root) ? take(out->root, &out->args, err) : bad(err, "the request is no JSON object");
+	int code = json_is_object(out->root) ? take(out->root, &out->args, err)
+	                                     : bad(err, "the request is no JSON object");
 	if (code != CONTROL_OK)
 		request_fini(out);
 	return code;

@@ -1,8 +1,9 @@
-/* The server: accepts, decides who may, reads one request, queues answers, ends. Called through control.h by the ike role; the
- * loop calls back on_listen, on_client and on_due. See control.h for the life of a client and its limits (security.md 2.7).
+/* The server: accepts, decides who may, reads one request, queues answers, ends. Called through control.h by the ike
+ * role; the loop calls back on_listen, on_client and on_due. See control.h for the life of a client and its limits
+ * (security.md 2.7).
  *
- * Only three places write `state`: client_new, client_ending, client_close. Answers only queue; ops.gone is
- * called from the loop alone, so the role is never entered while it calls us. */
+ * Only three places write `state`: client_new, client_ending, client_close. Answers only queue; ops.gone is called
+ * from the loop alone, so the role is never entered while it calls us. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,14 +25,14 @@ struct client {
 	struct control *owner;
 	uint64_t id;
 	int fd;
-	uint8_t state;   /* enum state */
-	bool owed;       /* the role was called and has not said the end */
+	uint8_t state; /* enum state */
+	bool owed;     /* the role was called and has not said the end */
 	bool doc_given;
 	uint32_t events; /* what the loop watches */
 	struct control_peer peer;
 	struct fbuf in, out;
-	size_t doc;      /* octets of the document in `out`, until all is out */
-	mono_t since;    /* READING: accepted; then: progress, or the first octet of what waits */
+	size_t doc;   /* octets of the document in `out`, until all is out */
+	mono_t since; /* READING: accepted; then: progress, or the first octet of what waits */
 };
 
 struct control {
@@ -41,8 +42,8 @@ struct control {
 	void *ctx;
 	gid_t group;
 	uint64_t last_id;
-	size_t n, docs;    /* clients; octets of documents over all */
-	mono_t paused;     /* not accepting until then, 0 = accepting */
+	size_t n, docs; /* clients; octets of documents over all */
+	mono_t paused;  /* not accepting until then, 0 = accepting */
 	struct client v[CONTROL_CLIENTS];
 };
 
@@ -150,8 +151,7 @@ static bool has_room(const struct control *s, const struct control_peer *peer)
 static void take_in(struct control *s, int fd, mono_t now)
 {
 	struct control_peer peer;
-	int err = s->ops->peer ? s->ops->peer(s->ctx, fd, s->group, &peer)
-	                       : control_peer_of(NULL, fd, s->group, &peer);
+	int err = s->ops->peer ? s->ops->peer(s->ctx, fd, s->group, &peer) : control_peer_of(NULL, fd, s->group, &peer);
 	if (err < 0 || (!peer.root && !peer.member))
 		turn_away(fd, CONTROL_DENIED, "permission denied");
 	else if (!has_room(s, &peer) || !client_new(s, fd, &peer, now))

@@ -1,4 +1,5 @@
-/* What is, as JSON. One walk over the SAs: each is put to its tunnel, so that the cost does not multiply with the tunnels. */
+/* What is, as JSON. One walk over the SAs: each is put to its tunnel, so that the cost does not multiply with the
+ * tunnels. */
 #include "daemon/status.h"
 
 #include <inttypes.h>
@@ -105,8 +106,8 @@ static json_t *js_suite(const struct suite *s, uint8_t proto)
 static const char *ike_state_name(uint8_t state)
 {
 	static const char *const names[] = {
-		[IKE_S_CREATED] = "CREATED",     [IKE_S_CONNECTING] = "CONNECTING", [IKE_S_ESTABLISHED] = "ESTABLISHED",
-		[IKE_S_REKEYED] = "REKEYED",     [IKE_S_DELETING] = "DELETING",
+		[IKE_S_CREATED] = "CREATED", [IKE_S_CONNECTING] = "CONNECTING", [IKE_S_ESTABLISHED] = "ESTABLISHED",
+		[IKE_S_REKEYED] = "REKEYED", [IKE_S_DELETING] = "DELETING",
 	};
 	return state < ARRAY_LEN(names) ? names[state] : "?";
 }
@@ -202,7 +203,7 @@ static json_t *child_object(struct doc *d, const struct ike_child_view *v)
 /* --- Tunnels --- */
 /* A tunnel while its SAs are being found. */
 struct slot {
-	uint32_t id;      /* 0 = not asked for */
+	uint32_t id; /* 0 = not asked for */
 	json_t *ike_sas, *child_sas, *weak_used;
 };
 
@@ -300,7 +301,8 @@ static json_t *other_of(struct doc *d, json_t *others, uint32_t tunnel)
 	size_t i;
 	if (configured(s, name))
 		return NULL; /* configured, and not asked for */
-	json_array_foreach(others, i, o) {
+	json_array_foreach(others, i, o)
+	{
 		if (json_integer_value(json_object_get(o, "tunnel")) == tunnel)
 			return o;
 	}
@@ -313,7 +315,9 @@ static json_t *other_of(struct doc *d, json_t *others, uint32_t tunnel)
 	return o;
 }
 
-struct sa_count { unsigned up, connecting; };
+struct sa_count {
+	unsigned up, connecting;
+};
 
 static void place_sas(struct doc *d, struct slot *slots, size_t n, json_t *others, struct sa_count *count)
 {
@@ -431,7 +435,10 @@ static json_t *daemon_object(struct doc *d, const struct sa_count *count, bool a
 		return o;
 	doc_put(d, o, "log_level", json_integer(s->log_level));
 	doc_put(d, o, "generation", s->conf ? js_count(s->conf->generation) : json_null());
-	doc_put(d, o, "source", json_string(!s->conf ? "none" : s->conf->source == CONF_GRETEL ? "gretel.conf" : "ipsec.conf"));
+	doc_put(d, o, "source",
+	        json_string(!s->conf                         ? "none"
+	                    : s->conf->source == CONF_GRETEL ? "gretel.conf"
+	                                                     : "ipsec.conf"));
 	doc_put(d, o, "files", conf_files(d));
 	doc_put(d, o, "kernel", s->caps ? kernel_object(d, s->caps) : json_null());
 	doc_put(d, o, "guards", guard_list(d));

@@ -1,5 +1,6 @@
-/* The documents that `gretel` shows: what is, as JSON, built from the engines' views, the configuration, and a few facts of the
- * role. Called by the ike role when a control client asks; it fetches counters from priv before. Nothing is kept. */
+/* The documents that `gretel` shows: what is, as JSON, built from the engines' views, the configuration, and a few
+ * facts of the role. Called by the ike role when a control client asks; it fetches counters from priv before. Nothing
+ * is kept. */
 #ifndef DAEMON_STATUS_H
 #define DAEMON_STATUS_H
 
@@ -11,8 +12,8 @@
 
 /* A guard that priv has set. */
 struct status_guard {
-	const char *tunnel;      /* "" = none in particular */
-	struct addr peer;        /* AF_NONE: strict, all GRE of this host's end */
+	const char *tunnel; /* "" = none in particular */
+	struct addr peer;   /* AF_NONE: strict, all GRE of this host's end */
 };
 
 /* A child SA of an earlier life of this role: it forwards in the kernel, nobody holds its IKE SA. */
@@ -27,22 +28,23 @@ struct status_src {
 	const struct tunnels *tunnels;
 	const struct conf *conf; /* NULL: none yet */
 
-	void *ctx;               /* of the callbacks, each of which may be NULL */
-	uint32_t (*id_of)(void *ctx, const char *tunnel);    /* 0: none of this name */
-	const char *(*name_of)(void *ctx, uint32_t tunnel);  /* NULL: none; for SAs whose tunnel left the configuration */
-	bool (*held)(void *ctx, uint32_t tunnel);            /* `down` was asked for */
+	void *ctx;                                        /* of the callbacks, each of which may be NULL */
+	uint32_t (*id_of)(void *ctx, const char *tunnel); /* 0: none of this name */
+	/* NULL: none; also for SAs whose tunnel left the configuration. */
+	const char *(*name_of)(void *ctx, uint32_t tunnel);
+	bool (*held)(void *ctx, uint32_t tunnel); /* `down` was asked for */
 	bool (*counters)(void *ctx, uint32_t child_id, struct sa_counters *out); /* false: not known */
 	bool (*orphan_counters)(void *ctx, uint32_t spi_in, struct sa_counters *out);
 
 	mono_t now;
 	int64_t wall_s;
-	mono_t started;          /* this role */
-	bool restarted;          /* it is not the first ike role of this daemon */
+	mono_t started; /* this role */
+	bool restarted; /* it is not the first ike role of this daemon */
 	const char *version;
 	pid_t pid;
 	int8_t log_level;
-	const struct kernel_caps *caps;       /* NULL: not known here */
-	const struct addr *listen;            /* local addresses that IKE is reached at */
+	const struct kernel_caps *caps; /* NULL: not known here */
+	const struct addr *listen;      /* local addresses that IKE is reached at */
 	size_t n_listen;
 	uint16_t port, port_nat_t;
 	const struct status_guard *guard;
@@ -54,8 +56,9 @@ struct status_src {
 /* All return a new reference, NULL: no memory. */
 
 /* `status`, `statusall`: {"tunnels":[...], "others":[SAs of no configured tunnel], "orphans":[...], "refused":[...],
- * "daemon":{...}}. name: only this tunnel, NULL = all. all: with the configuration of each tunnel, and the daemon in full.
- * Addresses are texts, SPIs hexadecimal texts as strongSwan prints them, *_s seconds; null = not known, never, off. */
+ * "daemon":{...}}. name: only this tunnel, NULL = all. all: with the configuration of each tunnel, and the daemon in
+ * full. Addresses are texts, SPIs hexadecimal texts as strongSwan prints them, *_s seconds; null = not known, never,
+ * off. */
 json_t *status_build(const struct status_src *src, const char *name, bool all) MUST_USE;
 json_t *status_list(const struct status_src *src) MUST_USE;     /* {"tunnels":[...], "refused":[...], "files":[...]} */
 json_t *status_guards(const struct status_src *src) MUST_USE;   /* {"guards":[{"peer","tunnel","strict"}]} */

@@ -29,7 +29,7 @@ const char *conf_guard_name(uint8_t mode)
 static const char *dpd_name(uint8_t action)
 {
 	static const char *const names[] = {
-		[DPD_NONE] = "none", [DPD_CLEAR] = "none", [DPD_HOLD] = "trap", [DPD_RESTART] = "start"};
+		[DPD_NONE] = "none", [DPD_CLEAR] = "clear", [DPD_HOLD] = "trap", [DPD_RESTART] = "start"};
 	return name_in(names, ARRAY_LEN(names), action);
 }
 
@@ -39,7 +39,7 @@ void sb_proto_port(struct sbuf *b, uint8_t proto, uint16_t port)
 	static const struct {
 		uint8_t proto;
 		const char *name;
-	} known[] = {{1, "icmp"}, {4, "ipencap"}, {6, "tcp"}, {17, "udp"}, {47, "gre"}, {50, "esp"},
+	} known[] = {{1, "icmp"}, {4, "ipencap"},    {6, "tcp"},   {17, "udp"},   {47, "gre"},  {50, "esp"},
 	             {51, "ah"},  {58, "ipv6-icmp"}, {89, "ospf"}, {115, "l2tp"}, {132, "sctp"}};
 	const char *name = NULL;
 	if (proto == 0 && port == 0)
@@ -62,7 +62,8 @@ static void add_name(struct doc *d, json_t *names, const char *name)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(names, i, v) {
+	json_array_foreach(names, i, v)
+	{
 		if (strcmp(json_string_value(v), name) == 0)
 			return;
 	}

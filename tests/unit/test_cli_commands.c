@@ -14,7 +14,7 @@
 static struct {
 	int result, code;
 	const char *text, *lines[4], *doc;
-	int bad_names;           /* so many calls with an argument are answered with code 2 */
+	int bad_names; /* so many calls with an argument are answered with code 2 */
 	/* what was asked */
 	char verb[32], arg[64], options[128], socket[64];
 	int timeout_s, calls;
@@ -64,7 +64,10 @@ static int gretel(const char *line)
 	for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
 	argv[argc] = NULL;
-	struct cli c = {.out = open_memstream(&out, &n_out), .err = open_memstream(&err, &n_err), .socket = "/s", .lines = -1,
+	struct cli c = {.out = open_memstream(&out, &n_out),
+	                .err = open_memstream(&err, &n_err),
+	                .socket = "/s",
+	                .lines = -1,
 	                .call = daemon_call};
 	int code = cli_main(&c, argc, argv);
 	fclose(c.out);
@@ -92,11 +95,13 @@ static void says(const char *text, const char *part)
 		fail_msg("'%s' does not say '%s'", text, part);
 }
 
-static const char UP_DOC[] = "{\"tunnels\":[{\"name\":\"t\",\"kind\":\"transport\",\"auto\":\"start\",\"state\":\"up\",\"received\":"
-			     "true,\"why\":\"\",\"ike_sas\":[],\"child_sas\":[]}],\"others\":[],\"orphans\":[],\"refused\":[],"
-			     "\"daemon\":{\"version\":\"0.1\",\"ike_up\":1,\"ike_connecting\":0}}";
-static const char DOWN_DOC[] = "{\"tunnels\":[{\"name\":\"t\",\"kind\":\"transport\",\"auto\":\"add\",\"state\":\"down\",\"why\":"
-			       "\"bell\\u0007\"}],\"daemon\":{}}";
+static const char UP_DOC[] =
+	"{\"tunnels\":[{\"name\":\"t\",\"kind\":\"transport\",\"auto\":\"start\",\"state\":\"up\",\"received\":"
+	"true,\"why\":\"\",\"ike_sas\":[],\"child_sas\":[]}],\"others\":[],\"orphans\":[],\"refused\":[],"
+	"\"daemon\":{\"version\":\"0.1\",\"ike_up\":1,\"ike_connecting\":0}}";
+static const char DOWN_DOC[] =
+	"{\"tunnels\":[{\"name\":\"t\",\"kind\":\"transport\",\"auto\":\"add\",\"state\":\"down\",\"why\":"
+	"\"bell\\u0007\"}],\"daemon\":{}}";
 
 /* --- the tests --- */
 static void test_asks(void **state)
@@ -140,12 +145,24 @@ static void test_usage(void **state)
 	static const struct {
 		const char *line, *says;
 	} row[] = {
-		{"", "usage: gretel"},          {"fly", "no command 'fly'"},        {"up", "usage: gretel up NAME"},
-		{"up a b", "usage: gretel up"}, {"status a b", "usage: gretel"},   {"list x", "usage: gretel list"},
-		{"--timeout x up t", "number"}, {"--timeout 0 up t", "number"},    {"-l -1 log", "number"},
-		{"--fly", "no option --fly"}, {"up -x t", "no option -x"}, {"--socket", "--socket wants an argument"}, {"log -l", "-l wants"},
-		         {"guard tea", "nothing or `clear`"}, {"ipsec fly", "unknown command 'fly'"},
-		{"ipsec --fly", "unknown option '--fly'"}, {"ipsec up", "Usage: ipsec up"}, {"ipsec down a b", "Usage: ipsec down"},
+		{"", "usage: gretel"},
+		{"fly", "no command 'fly'"},
+		{"up", "usage: gretel up NAME"},
+		{"up a b", "usage: gretel up"},
+		{"status a b", "usage: gretel"},
+		{"list x", "usage: gretel list"},
+		{"--timeout x up t", "number"},
+		{"--timeout 0 up t", "number"},
+		{"-l -1 log", "number"},
+		{"--fly", "no option --fly"},
+		{"up -x t", "no option -x"},
+		{"--socket", "--socket wants an argument"},
+		{"log -l", "-l wants"},
+		{"guard tea", "nothing or `clear`"},
+		{"ipsec fly", "unknown command 'fly'"},
+		{"ipsec --fly", "unknown option '--fly'"},
+		{"ipsec up", "Usage: ipsec up"},
+		{"ipsec down a b", "Usage: ipsec down"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
@@ -164,7 +181,7 @@ static void test_progress(void **state)
 	d.text = "SAs up, nothing received yet";
 	assert_int_equal(gretel("up t"), 0);
 	assert_string_equal(out, "initiating IKE_SA t[1] to 192.0.2.1\nconnection 't' established successfully\n"
-				 "SAs up, nothing received yet\n");
+	                         "SAs up, nothing received yet\n");
 	assert_string_equal(err, "");
 	d.code = CONTROL_FAILED;
 	d.text = "no answer from 192.0.2.1:500: filtered or down";
@@ -180,7 +197,7 @@ static void test_progress(void **state)
 	d.text = NULL;
 	assert_int_equal(gretel("--json log -f"), 0);
 	assert_string_equal(out, "{\"line\":\"initiating IKE_SA t[1] to 192.0.2.1\"}\n"
-				 "{\"line\":\"connection 't' established successfully\"}\n");
+	                         "{\"line\":\"connection 't' established successfully\"}\n");
 }
 
 static void test_codes_pass(void **state)
@@ -310,8 +327,8 @@ static void test_documents(void **state)
 		"\"/a:5\",\"kept\":true}],\"refused\":[{\"name\":\"b\",\"origin\":\"/a:9\",\"reason\":\"because\"}]}";
 	assert_int_equal(gretel("list"), 0);
 	assert_string_equal(out, "t                start  %any...192.0.2.1  /a:1, held\n"
-				 "p                pass   ...  /a:5, the file's version cannot be used\n"
-				 "b                left out, /a:9: because\n");
+	                         "p                pass   ...  /a:5, the file's version cannot be used\n"
+	                         "b                left out, /a:9: because\n");
 	d.doc = "{\"tunnels\":[],\"refused\":[]}";
 	assert_int_equal(gretel("list"), 0);
 	assert_string_equal(out, "no tunnel is configured\n");
@@ -326,18 +343,24 @@ static void test_documents(void **state)
 	assert_string_equal(out, "packets_in           4\nhalf_open            0\n");
 	d.doc = "{\"version\":\"0.2\",\"uptime_s\":61,\"restarted\":true}";
 	assert_int_equal(gretel("version"), 0);
-	assert_string_equal(out, "gretel " GRETEL_VERSION "\ngreteld 0.2, up 61 seconds since its ike role was restarted\n");
+	assert_string_equal(out,
+	                    "gretel " GRETEL_VERSION "\ngreteld 0.2, up 61 seconds since its ike role was restarted\n");
 }
 
 /* What a broken or newer daemon sends must not hurt. */
 static void test_strange_documents(void **state)
 {
 	static const char *const docs[] = {
-		"[]", "{}", "{\"tunnels\":7}", "{\"tunnels\":[7,null,\"x\",[]]}", "{\"tunnels\":[{\"ike_sas\":[{}],\"child_sas\":[{}]}]}",
+		"[]",
+		"{}",
+		"{\"tunnels\":7}",
+		"{\"tunnels\":[7,null,\"x\",[]]}",
+		"{\"tunnels\":[{\"ike_sas\":[{}],\"child_sas\":[{}]}]}",
 		"{\"tunnels\":[{\"kind\":\"transport\",\"gre\":{\"address\":[]},\"guard\":[],\"weak\":[1]}],\"daemon\":[]}",
 		"{\"guards\":[1],\"refused\":[2],\"orphans\":[3],\"others\":[{\"name\":4}],\"ike\":[5]}",
 	};
-	static const char *const lines[] = {"status", "statusall", "list", "guard", "counters", "version", "ipsec statusall"};
+	static const char *const lines[] = {"status",   "statusall", "list",           "guard",
+	                                    "counters", "version",   "ipsec statusall"};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(docs); i++) {
 		d.doc = docs[i];
@@ -361,8 +384,9 @@ static void test_help(void **state)
 /* Each command and long option stands in the manual. */
 static void test_manual(void **state)
 {
-	static const char *const options[] = {"Fl -json", "Fl -strict", "Fl -timeout", "Fl -socket", "Fl -print", "Fl -secrets",
-	                                      "Fl -follow", "Fl -lines", "Fl -config", "Fl -help", "Fl -version"};
+	static const char *const options[] = {"Fl -json",   "Fl -strict",  "Fl -timeout", "Fl -socket",
+	                                      "Fl -print",  "Fl -secrets", "Fl -follow",  "Fl -lines",
+	                                      "Fl -config", "Fl -help",    "Fl -version"};
 	static char text[65536];
 	size_t n;
 	const struct cli_command *row = cli_commands(&n);
@@ -398,8 +422,10 @@ static void test_check(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	write_file(dir, "ipsec.secrets", ": PSK \"hush\"\n", secrets);
-	write_file(dir, "ipsec.conf", "conn t\n right=192.0.2.1\n authby=secret\n type=transport\n leftprotoport=gre\n"
-				      " rightprotoport=gre\n auto=start\n", conf_path);
+	write_file(dir, "ipsec.conf",
+	           "conn t\n right=192.0.2.1\n authby=secret\n type=transport\n leftprotoport=gre\n"
+	           " rightprotoport=gre\n auto=start\n",
+	           conf_path);
 	snprintf(line, sizeof line, "check -c %s", conf_path);
 	assert_int_equal(gretel(line), 0);
 	says(out, "1 tunnel, 0 errors, ");
@@ -411,7 +437,8 @@ static void test_check(void **state)
 	snprintf(line, sizeof line, "check --print --secrets -c %s", conf_path);
 	assert_int_equal(gretel(line), 0);
 	says(out, "hush");
-	write_file(dir, "ipsec.conf", "conn t\n right=192.0.2.1\n authby=secret\n ike=nonsense!\n auto=start\n", conf_path);
+	write_file(dir, "ipsec.conf", "conn t\n right=192.0.2.1\n authby=secret\n ike=nonsense!\n auto=start\n",
+	           conf_path);
 	snprintf(line, sizeof line, "check -c %s", conf_path);
 	assert_int_equal(gretel(line), CONTROL_FAILED);
 	says(out, "ipsec.conf:4: ");
@@ -435,8 +462,12 @@ static void test_check(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_asks), T(test_usage), T(test_progress), T(test_codes_pass), T(test_no_daemon), T(test_ipsec_codes),
-		T(test_ipsec_status), T(test_status), T(test_documents), T(test_strange_documents), T(test_help), T(test_manual),
+		T(test_asks),         T(test_usage),
+		T(test_progress),     T(test_codes_pass),
+		T(test_no_daemon),    T(test_ipsec_codes),
+		T(test_ipsec_status), T(test_status),
+		T(test_documents),    T(test_strange_documents),
+		T(test_help),         T(test_manual),
 		T(test_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

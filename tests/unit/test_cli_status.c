@@ -1,6 +1,7 @@
-/* `status`: from the engines' views (fakes here, of the same shape) through daemon/status.c to the text of cli/, compared with files.
- * tests/golden/cli/strongswan-statusall.txt is what a real strongSwan printed for the same tunnel (5.9.8, from its listening
- * addresses on): our lines must be the same octets. With the argument `make` the golden files are written anew. */
+/* `status`: from the engines' views (fakes here, of the same shape) through daemon/status.c to the text of cli/,
+ * compared with files. tests/golden/cli/strongswan-statusall.txt is what a real strongSwan printed for the same
+ * tunnel (5.9.8, from its listening addresses on): our lines must be the same octets. With the argument `make` the
+ * golden files are written anew. */
 #include "cli/cli.h"
 #include "config/config.h"
 #include "daemon/status.h"
@@ -19,7 +20,12 @@
 static struct ike_sa_view sas[4];
 static struct ike_child_view children[4];
 static size_t n_sas, n_children;
-static struct { const char *why; mono_t next_try; struct tun_view view; bool known; } tuns[8];
+static struct {
+	const char *why;
+	mono_t next_try;
+	struct tun_view view;
+	bool known;
+} tuns[8];
 
 static const mono_t NOW = DUR_S(5000);
 
@@ -96,7 +102,8 @@ static int file_read(struct config_files *io, const char *path, struct config_te
 	return out->s ? 0 : -ENOMEM;
 }
 
-static int file_glob(struct config_files *io, const char *pattern, void (*found)(void *arg, const char *path), void *arg)
+static int file_glob(struct config_files *io, const char *pattern, void (*found)(void *arg, const char *path),
+                     void *arg)
 {
 	(void)io;
 	(void)pattern;
@@ -164,8 +171,9 @@ static uint32_t id_of(void *ctx, const char *name)
 static const char *name_of(void *ctx, uint32_t tunnel)
 {
 	(void)ctx;
-	return tunnel == 7 ? "leaving" : tunnel <= the_conf->n_tunnels
-	       ? conf_str(the_conf, conf_tunnel(the_conf, tunnel - 1)->name) : NULL;
+	return tunnel == 7                     ? "leaving"
+	       : tunnel <= the_conf->n_tunnels ? conf_str(the_conf, conf_tunnel(the_conf, tunnel - 1)->name)
+	                                       : NULL;
 }
 
 static bool held(void *ctx, uint32_t tunnel)
@@ -177,8 +185,13 @@ static bool held(void *ctx, uint32_t tunnel)
 static bool counters(void *ctx, uint32_t child_id, struct sa_counters *out)
 {
 	(void)ctx;
-	*out = (struct sa_counters){.bytes_in = 1572, .packets_in = 20, .bytes_out = 1895, .packets_out = 22,
-	                            .last_in_s = 1795369923, .last_out_s = 1795369913, .replay_drops = 1};
+	*out = (struct sa_counters){.bytes_in = 1572,
+	                            .packets_in = 20,
+	                            .bytes_out = 1895,
+	                            .packets_out = 22,
+	                            .last_in_s = 1795369923,
+	                            .last_out_s = 1795369913,
+	                            .replay_drops = 1};
 	return child_id == 2;
 }
 
@@ -190,9 +203,22 @@ static struct status_src source(const struct conf *c)
 	listen[2] = addr("10.0.0.2");
 	the_conf = c;
 	return (struct status_src){
-		.conf = c, .id_of = id_of, .name_of = name_of, .held = held, .counters = counters, .orphan_counters = NULL,
-		.now = NOW, .wall_s = 1795369924, .started = NOW - DUR_S(28), .version = "0.1", .pid = 77, .log_level = 1,
-		.listen = listen, .n_listen = 3, .port = 500, .port_nat_t = 4500,
+		.conf = c,
+		.id_of = id_of,
+		.name_of = name_of,
+		.held = held,
+		.counters = counters,
+		.orphan_counters = NULL,
+		.now = NOW,
+		.wall_s = 1795369924,
+		.started = NOW - DUR_S(28),
+		.version = "0.1",
+		.pid = 77,
+		.log_level = 1,
+		.listen = listen,
+		.n_listen = 3,
+		.port = 500,
+		.port_nat_t = 4500,
 	};
 }
 
@@ -204,21 +230,39 @@ static const char SEED[] = "conn tunnel\n leftupdown=/x\n leftprotoport=47\n rig
 static struct child_sa seed_child(void)
 {
 	return (struct child_sa){
-		.reqid = 1, .local = addr("172.19.42.8"), .remote = addr("80.251.215.33"), .sel = {.proto = 47},
+		.reqid = 1,
+		.local = addr("172.19.42.8"),
+		.remote = addr("80.251.215.33"),
+		.sel = {.proto = 47},
 		.suite = {.encr = ENCR_AES_CBC, .encr_bits = 128, .integ = AUTH_HMAC_SHA2_256_128},
-		.in = {.spi = 0xc68f7b81}, .out = {.spi = 0xcfdd38f9}, .encap = true, .encap_sport = 4500, .encap_dport = 4500,
-		.replay_window = 32, .life = {.soft_s = 3000, .hard_s = 3600}, .install_policy = true,
+		.in = {.spi = 0xc68f7b81},
+		.out = {.spi = 0xcfdd38f9},
+		.encap = true,
+		.encap_sport = 4500,
+		.encap_dport = 4500,
+		.replay_window = 32,
+		.life = {.soft_s = 3000, .hard_s = 3600},
+		.install_policy = true,
 	};
 }
 
 static struct ike_sa_view seed_sa(void)
 {
 	return (struct ike_sa_view){
-		.ike_id = 2, .tunnel = 1, .state = IKE_S_ESTABLISHED, .spi_i = 0x26ee99aa96ff5fbc, .spi_r = 0x0cfed5d0c60db977,
-		.local = {addr("172.19.42.8"), 4500}, .remote = {addr("80.251.215.33"), 4500},
-		.my_id = ident("121.43.117.81"), .peer_id = ident("80.251.215.33"),
-		.suite = {ENCR_AES_CBC, 256, AUTH_HMAC_SHA2_256_128, PRF_HMAC_SHA2_256, DH_MODP_1024, 0}, .nat_here = true,
-		.since = NOW - DUR_S(25) - 1, .reauth_at = NOW + DUR_S(9700), .last_in = NOW - DUR_S(3),
+		.ike_id = 2,
+		.tunnel = 1,
+		.state = IKE_S_ESTABLISHED,
+		.spi_i = 0x26ee99aa96ff5fbc,
+		.spi_r = 0x0cfed5d0c60db977,
+		.local = {addr("172.19.42.8"), 4500},
+		.remote = {addr("80.251.215.33"), 4500},
+		.my_id = ident("121.43.117.81"),
+		.peer_id = ident("80.251.215.33"),
+		.suite = {ENCR_AES_CBC, 256, AUTH_HMAC_SHA2_256_128, PRF_HMAC_SHA2_256, DH_MODP_1024, 0},
+		.nat_here = true,
+		.since = NOW - DUR_S(25) - 1,
+		.reauth_at = NOW + DUR_S(9700),
+		.last_in = NOW - DUR_S(3),
 	};
 }
 
@@ -227,14 +271,26 @@ static void seed_world(struct child_sa *child)
 	*child = seed_child();
 	memset(tuns, 0, sizeof tuns);
 	sas[0] = seed_sa();
-	children[0] = (struct ike_child_view){
-		.child_id = 2, .ike_id = 2, .tunnel = 1, .sa = child, .installed = true, .since = NOW - DUR_S(25),
-		.rekey_at = NOW + DUR_S(2975)};
+	children[0] = (struct ike_child_view){.child_id = 2,
+	                                      .ike_id = 2,
+	                                      .tunnel = 1,
+	                                      .sa = child,
+	                                      .installed = true,
+	                                      .since = NOW - DUR_S(25),
+	                                      .rekey_at = NOW + DUR_S(2975)};
 	n_sas = n_children = 1;
 	tuns[1].known = true;
-	tuns[1].view = (struct tun_view){
-		.state = TUN_UP, .n_children = 1, .received = true, .hook_status = 0, .why = "",
-		.link = {.ifindex = 9, .name = "gre1", .mtu = 1400, .up = true, .n_addresses = 1, .peer = addr("10.0.0.1")}};
+	tuns[1].view = (struct tun_view){.state = TUN_UP,
+	                                 .n_children = 1,
+	                                 .received = true,
+	                                 .hook_status = 0,
+	                                 .why = "",
+	                                 .link = {.ifindex = 9,
+	                                          .name = "gre1",
+	                                          .mtu = 1400,
+	                                          .up = true,
+	                                          .n_addresses = 1,
+	                                          .peer = addr("10.0.0.1")}};
 	assert_true(prefix_parse("10.0.0.2/30", &tuns[1].view.link.address[0]));
 }
 
@@ -383,12 +439,23 @@ static void trouble_world(struct child_sa child[2])
 	sas[3].ike_id = 4;
 	sas[3].tunnel = 0;
 	n_sas = 4;
-	children[0] = (struct ike_child_view){.child_id = 5, .ike_id = 2, .tunnel = 4, .sa = &child[0], .installed = true,
-	                                      .rekeyed = true, .since = NOW - DUR_S(3540), .rekey_at = MONO_NEVER};
-	children[1] = (struct ike_child_view){.child_id = 6, .ike_id = 2, .tunnel = 4, .sa = &child[1], .installed = true,
-	                                      .since = NOW, .rekey_at = MONO_NEVER};
-	children[2] = (struct ike_child_view){.child_id = 7, .ike_id = 2, .tunnel = 4, .sa = &child[1], .since = NOW,
-	                                      .rekey_at = NOW - 1};
+	children[0] = (struct ike_child_view){.child_id = 5,
+	                                      .ike_id = 2,
+	                                      .tunnel = 4,
+	                                      .sa = &child[0],
+	                                      .installed = true,
+	                                      .rekeyed = true,
+	                                      .since = NOW - DUR_S(3540),
+	                                      .rekey_at = MONO_NEVER};
+	children[1] = (struct ike_child_view){.child_id = 6,
+	                                      .ike_id = 2,
+	                                      .tunnel = 4,
+	                                      .sa = &child[1],
+	                                      .installed = true,
+	                                      .since = NOW,
+	                                      .rekey_at = MONO_NEVER};
+	children[2] = (struct ike_child_view){
+		.child_id = 7, .ike_id = 2, .tunnel = 4, .sa = &child[1], .since = NOW, .rekey_at = NOW - 1};
 	n_children = 3;
 	for (size_t i = 1; i <= 5; i++) {
 		tuns[i].known = true;
@@ -473,8 +540,16 @@ static void test_nothing(void **state)
 static void test_own_lines_apart(void **state)
 {
 	static const char *const pattern[] = {
-		"^ *[^ ]+\\[[0-9]+\\]:", "^ *[^ ]+\\{[0-9]+\\}:", "^ +[^ ]+: ", "ESTABLISHED|INSTALLED|CONNECTING|ROUTED|REKEY",
-		"\\([0-9]+ up, [0-9]+ connecting\\)", "bytes_[io]", "===", "\\.\\.\\.", "^  uptime:", "^[A-Z][a-z]+ [A-Z]",
+		"^ *[^ ]+\\[[0-9]+\\]:",
+		"^ *[^ ]+\\{[0-9]+\\}:",
+		"^ +[^ ]+: ",
+		"ESTABLISHED|INSTALLED|CONNECTING|ROUTED|REKEY",
+		"\\([0-9]+ up, [0-9]+ connecting\\)",
+		"bytes_[io]",
+		"===",
+		"\\.\\.\\.",
+		"^  uptime:",
+		"^[A-Z][a-z]+ [A-Z]",
 	};
 	struct child_sa child[2], orphan = seed_child();
 	struct conf *c = load(TROUBLE);
@@ -511,8 +586,9 @@ static void test_durations(void **state)
 		int64_t s;
 		const char *text;
 	} row[] = {
-		{0, "0 seconds"}, {1, "1 second"}, {120, "120 seconds"}, {121, "2 minutes"}, {7200, "120 minutes"},
-		{7201, "2 hours"}, {172800, "48 hours"}, {172801, "2 days"}, {863999, "9 days"},
+		{0, "0 seconds"},     {1, "1 second"},       {120, "120 seconds"},
+		{121, "2 minutes"},   {7200, "120 minutes"}, {7201, "2 hours"},
+		{172800, "48 hours"}, {172801, "2 days"},    {863999, "9 days"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
@@ -564,9 +640,10 @@ static void test_no_memory(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_as_strongswan),   cmocka_unit_test(test_seed),      cmocka_unit_test(test_trouble),
-		cmocka_unit_test(test_one_tunnel),      cmocka_unit_test(test_nothing),   cmocka_unit_test(test_own_lines_apart),
-		cmocka_unit_test(test_durations),       cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_as_strongswan), cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_trouble),       cmocka_unit_test(test_one_tunnel),
+		cmocka_unit_test(test_nothing),       cmocka_unit_test(test_own_lines_apart),
+		cmocka_unit_test(test_durations),     cmocka_unit_test(test_no_memory),
 	};
 	make = argc > 1 && strcmp(argv[1], "make") == 0;
 	setenv("TZ", "UTC", 1);

@@ -1,5 +1,5 @@
-/* control/: the client, against a server of canned octets and against the real one, each in a process of its own. Nobody
- * sleeps: the processes wait for each other's octets. */
+/* control/: the client, against a server of canned octets and against the real one, each in a process of its own.
+ * Nobody sleeps: the processes wait for each other's octets. */
 #include "control/frame.h"
 
 #include <errno.h>
@@ -68,8 +68,13 @@ static void on_line(void *ctx, const char *text)
 
 static int call(struct world *w, const char *verb, const char *arg, int timeout_s, struct control_reply *r)
 {
-	const struct control_call c = {
-		.socket = w->path, .verb = verb, .arg = &arg, .n_args = arg != NULL, .timeout_s = timeout_s, .line = on_line, .ctx = w};
+	const struct control_call c = {.socket = w->path,
+	                               .verb = verb,
+	                               .arg = &arg,
+	                               .n_args = arg != NULL,
+	                               .timeout_s = timeout_s,
+	                               .line = on_line,
+	                               .ctx = w};
 	return control_call(&c, r);
 }
 
@@ -135,7 +140,7 @@ static void bad_answer(struct world *w, const char *octets, size_t n, int result
 	assert_null(r.text);
 }
 
-#define BAD(name, octets, result) \
+#define BAD(name, octets, result)                                                                                      \
 	static void name(void **state) { bad_answer(*state, octets, sizeof octets - 1, result); }
 BAD(test_cut_before, "", -ECONNRESET)
 BAD(test_cut_in_frame, "\0\0\0\3Lon", -ECONNRESET)
@@ -249,10 +254,10 @@ static void test_both_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_answer), T(test_turned_away), T(test_cut_before), T(test_cut_in_frame), T(test_cut_before_end),
-		T(test_oversized), T(test_unknown_frame), T(test_request_back), T(test_end_no_json), T(test_end_no_code),
-		T(test_end_no_text), T(test_end_wild_code), T(test_doc_no_json), T(test_nobody), T(test_cannot_be_asked),
-		T(test_both_ends),
+		T(test_answer),         T(test_turned_away), T(test_cut_before),      T(test_cut_in_frame),
+		T(test_cut_before_end), T(test_oversized),   T(test_unknown_frame),   T(test_request_back),
+		T(test_end_no_json),    T(test_end_no_code), T(test_end_no_text),     T(test_end_wild_code),
+		T(test_doc_no_json),    T(test_nobody),      T(test_cannot_be_asked), T(test_both_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

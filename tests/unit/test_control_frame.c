@@ -52,9 +52,15 @@ static void test_frame_bounds(void **state)
 		size_t n;
 		int result;
 	} row[] = {
-		{"\0\0\0\0R", 5, 1},           {"\0\1\0\0R", 5, 0},           {"\0\1\0\1", 4, -EMSGSIZE},
-		{"\377\377\377\377", 4, -EMSGSIZE}, {"\200\0\0\0R", 5, -EMSGSIZE}, {"\0\0\0\1r", 5, -EPROTO},
-		{"\0\0\0\1\0", 5, -EPROTO},    {"\0\0\0\1\377x", 6, -EPROTO}, {"\0\1\0", 3, 0},
+		{"\0\0\0\0R", 5, 1},
+		{"\0\1\0\0R", 5, 0},
+		{"\0\1\0\1", 4, -EMSGSIZE},
+		{"\377\377\377\377", 4, -EMSGSIZE},
+		{"\200\0\0\0R", 5, -EMSGSIZE},
+		{"\0\0\0\1r", 5, -EPROTO},
+		{"\0\0\0\1\0", 5, -EPROTO},
+		{"\0\0\0\1\377x", 6, -EPROTO},
+		{"\0\1\0", 3, 0},
 	};
 	struct frame f;
 	size_t used;
@@ -137,13 +143,13 @@ static void test_text_clean(void **state)
 	} row[] = {
 		{"plain\ttext", "plain\ttext"},
 		{"a\nb\rc\x1b[0m\x7f", "a?b?c?[0m?"},
-		{"\xe5\x90\x8d", "\xe5\x90\x8d"},                     /* three octets */
-		{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},             /* four */
-		{"\xc2\xa0\xc2\x9b", "\xc2\xa0??"},                   /* C1 control */
-		{"\xc0\xaf\xe0\x80\xaf", "?????"},                    /* overlong */
-		{"\xed\xa0\x80", "???"},                              /* surrogate */
-		{"\xf4\x90\x80\x80\xf5\x80\x80\x80", "????????"},     /* beyond the last */
-		{"\xe5\x90", "??"},                                   /* cut */
+		{"\xe5\x90\x8d", "\xe5\x90\x8d"},                 /* three octets */
+		{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},         /* four */
+		{"\xc2\xa0\xc2\x9b", "\xc2\xa0??"},               /* C1 control */
+		{"\xc0\xaf\xe0\x80\xaf", "?????"},                /* overlong */
+		{"\xed\xa0\x80", "???"},                          /* surrogate */
+		{"\xf4\x90\x80\x80\xf5\x80\x80\x80", "????????"}, /* beyond the last */
+		{"\xe5\x90", "??"},                               /* cut */
 		{"\xe5\x90x", "??x"},
 	};
 	(void)state;
@@ -184,7 +190,8 @@ static void test_request_good(void **state)
 	assert_string_equal(r.args.target.name, "cn");
 	assert_true(r.args.row->root_only);
 	request_fini(&r);
-	assert_int_equal(ask("{\"verb\":\"log\",\"options\":{\"follow\":true,\"lines\":20,\"level\":0}}", &r, text), CONTROL_OK);
+	assert_int_equal(ask("{\"verb\":\"log\",\"options\":{\"follow\":true,\"lines\":20,\"level\":0}}", &r, text),
+	                 CONTROL_OK);
 	assert_true(control_option(&r.args, "follow"));
 	assert_false(control_option(&r.args, "level"));
 	assert_false(control_option(&r.args, "nothing"));
@@ -308,9 +315,10 @@ static void test_verbs(void **state)
 		const char *name;
 		bool root, streaming;
 	} row[CONTROL_VERB_N] = {
-		{"up", true, false},     {"down", true, false},  {"status", false, false},    {"statusall", false, false},
-		{"list", false, false},  {"reload", true, false}, {"log", false, true},       {"log-level", true, false},
-		{"guard", false, false}, {"guard-clear", true, false}, {"counters", false, false}, {"version", false, false},
+		{"up", true, false},          {"down", true, false},      {"status", false, false},
+		{"statusall", false, false},  {"list", false, false},     {"reload", true, false},
+		{"log", false, true},         {"log-level", true, false}, {"guard", false, false},
+		{"guard-clear", true, false}, {"counters", false, false}, {"version", false, false},
 	};
 	(void)state;
 	for (unsigned v = 0; v < CONTROL_VERB_N; v++) {
@@ -360,12 +368,18 @@ static void test_no_such(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frame_each_length), cmocka_unit_test(test_frame_bounds),
-		cmocka_unit_test(test_frames_cut),        cmocka_unit_test(test_fbuf_order),
-		cmocka_unit_test(test_end_frame),         cmocka_unit_test(test_text_clean),
-		cmocka_unit_test(test_request_good),      cmocka_unit_test(test_request_bad),
-		cmocka_unit_test(test_request_long),      cmocka_unit_test(test_targets),
-		cmocka_unit_test(test_verbs),             cmocka_unit_test(test_no_such),
+		cmocka_unit_test(test_frame_each_length),
+		cmocka_unit_test(test_frame_bounds),
+		cmocka_unit_test(test_frames_cut),
+		cmocka_unit_test(test_fbuf_order),
+		cmocka_unit_test(test_end_frame),
+		cmocka_unit_test(test_text_clean),
+		cmocka_unit_test(test_request_good),
+		cmocka_unit_test(test_request_bad),
+		cmocka_unit_test(test_request_long),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_verbs),
+		cmocka_unit_test(test_no_such),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

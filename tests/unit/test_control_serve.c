@@ -1,5 +1,6 @@
-/* control/: the server over real local sockets, with a loop of the test's own in place of loop/: it polls without waiting and
- * its clock stands still until the test moves it. So every time limit is reached at once and nothing sleeps. */
+/* control/: the server over real local sockets, with a loop of the test's own in place of loop/: it polls without
+ * waiting and its clock stands still until the test moves it. So every time limit is reached at once and nothing
+ * sleeps. */
 #include "control/frame.h"
 
 #include <errno.h>
@@ -21,7 +22,12 @@
 /* --- the loop --- */
 enum { SOURCES = 128 };
 struct loop {
-	struct { int fd; uint32_t events; loop_fd_fn *fn; void *ctx; } s[SOURCES];
+	struct {
+		int fd;
+		uint32_t events;
+		loop_fd_fn *fn;
+		void *ctx;
+	} s[SOURCES];
 	loop_when_fn *when;
 	loop_due_fn *due;
 	void *due_ctx;
@@ -455,9 +461,9 @@ static void test_unauthorised(void **state)
 
 static void test_member(void **state)
 {
-	static const char *const roots[] = {"{\"verb\":\"up\",\"args\":[\"tunnel\"]}", "{\"verb\":\"down\",\"args\":[\"tunnel\"]}",
-	                                    "{\"verb\":\"reload\"}", "{\"verb\":\"log-level\",\"args\":[\"2\"]}",
-	                                    "{\"verb\":\"guard-clear\"}"};
+	static const char *const roots[] = {"{\"verb\":\"up\",\"args\":[\"tunnel\"]}",
+	                                    "{\"verb\":\"down\",\"args\":[\"tunnel\"]}", "{\"verb\":\"reload\"}",
+	                                    "{\"verb\":\"log-level\",\"args\":[\"2\"]}", "{\"verb\":\"guard-clear\"}"};
 	struct world *w = *state;
 	w->peer = (struct control_peer){.pid = 2, .uid = 1000, .member = true};
 	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
@@ -900,12 +906,30 @@ static void test_real_peer_serves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_answer), T(test_octet_by_octet), T(test_half_closed), T(test_bad_frames), T(test_longest),
-		T(test_no_request), T(test_unauthorised), T(test_member), T(test_names), T(test_limits),
-		T(test_each_its_answer), T(test_slow_reader), T(test_patient_stream), T(test_never_reading),
-		T(test_stall_begins_late), T(test_late_answer), T(test_killed_in_the_middle), T(test_gone_at_once),
-		T(test_documents), T(test_no_descriptors), T(test_loop_refuses), T(test_free_sends),
-		cmocka_unit_test(test_real_peer), T(test_real_peer_serves),
+		T(test_answer),
+		T(test_octet_by_octet),
+		T(test_half_closed),
+		T(test_bad_frames),
+		T(test_longest),
+		T(test_no_request),
+		T(test_unauthorised),
+		T(test_member),
+		T(test_names),
+		T(test_limits),
+		T(test_each_its_answer),
+		T(test_slow_reader),
+		T(test_patient_stream),
+		T(test_never_reading),
+		T(test_stall_begins_late),
+		T(test_late_answer),
+		T(test_killed_in_the_middle),
+		T(test_gone_at_once),
+		T(test_documents),
+		T(test_no_descriptors),
+		T(test_loop_refuses),
+		T(test_free_sends),
+		cmocka_unit_test(test_real_peer),
+		T(test_real_peer_serves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
