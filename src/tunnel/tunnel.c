@@ -105,6 +105,17 @@ static struct tunnel *find(const struct tunnels *ts, uint32_t id)
 	return NULL;
 }
 
+/* Whose action an outcome is of; tickets are given out once for all tunnels. */
+static struct tunnel *find_by_ticket(const struct tunnels *ts, uint32_t ticket)
+{
+	LIST_EACH (it, tmp, &ts->all) {
+		struct tunnel *t = LIST_ENTRY(it, struct tunnel, link_all);
+		if (ticket == t->gre_ticket || ticket == t->find_ticket || ticket == t->probe_ticket || ticket == t->lane.ticket)
+			return t;
+	}
+	return NULL;
+}
+
 static void drop(struct tunnels *ts, struct tunnel *t)
 {
 	for (size_t i = 0; i < TIMERS; i++)
@@ -418,7 +429,7 @@ void tunnels_report(struct tunnels *ts, const struct tun_fact *f, mono_t now, st
 		on_link_of_all(ts, &s);
 		return;
 	}
-	struct tunnel *t = find(ts, f->tunnel);
+	struct tunnel *t = f->tunnel || f->ticket == 0 ? find(ts, f->tunnel) : find_by_ticket(ts, f->ticket);
 	bool shunt = t && t->kind != TUNNEL_TRANSPORT;
 	if (f->type == TUN_FACT_WANT_DONE && (!t || t->gone))
 		on_want_unknown(&s, false, "no such tunnel");

@@ -17,9 +17,9 @@
  *            ^ waits for the lane to rest;  moved ends or a changed configuration go back to sa-up
  *   lane   down -> raising -> up -> lowering -> down        the scripts; life asks, the lane follows when it is at rest
  *
- * A tunnel keeps only what it needs of its configuration, by value. Facts about outcomes name the tunnel and the
- * ticket of their action; a ticket that is not awaited any more is ignored. A LINK fact may leave the tunnel 0: then
- * it concerns all whose interface it is, or who have none yet. An action that finds no room in the caller's array is
+ * A tunnel keeps only what it needs of its configuration, by value. Facts about outcomes name the ticket of their
+ * action, and its tunnel or 0; a ticket that is not awaited any more is ignored. A LINK fact may leave the tunnel 0:
+ * then it concerns all whose interface it is, or who have none yet. An action that finds no room in the caller's array is
  * counted and asked for again by a timer; give tunnels_report() an array that is at least half empty.
  *
  * `up` has ended (TUN_ACT_DONE) ok: the hook ended and the probe was answered ("up") or not ("SAs up, nothing received

@@ -82,6 +82,46 @@ static void test_probe_stale(void **state)
 	end(w);
 }
 
+/* The ticket of the action of this type, with which the array ends; all is forgotten then. */
+static uint32_t ticket_of(struct world *w, uint8_t type, uint32_t tunnel)
+{
+	uint32_t n = w->acts.n;
+	w->acts.n = 0;
+	assert_int_not_equal(n, 0);
+	assert_int_equal(w->acts.v[n - 1].type, type);
+	assert_int_equal(w->acts.v[n - 1].tunnel, tunnel);
+	return w->acts.v[n - 1].ticket;
+}
+
+/* Who carries outcomes back may know no more than the ticket. */
+static void test_ticket_alone(void **state)
+{
+	(void)state;
+	struct world *w = world(true, "");
+	struct tun_child c = child(1, A, B);
+	struct tun_link l = gre1(5);
+	for (uint32_t id = 1; id <= 2; id++) {
+		struct tun_fact f = {.type = TUN_FACT_CONF, .tunnel = id, .conf = &w->conf, .t = &w->c};
+		tunnels_report(w->ts, &f, w->now, &w->acts);
+	}
+	struct tun_fact up = {.type = TUN_FACT_CHILD_UP, .tunnel = 2, .child = &c};
+	tunnels_report(w->ts, &up, w->now, &w->acts);
+	uint32_t hook = ticket_of(w, TUN_ACT_HOOK, 2);
+	struct tun_fact f[] = {{.type = TUN_FACT_HOOK_ENDED, .ticket = hook + 1000},
+	                       {.type = TUN_FACT_HOOK_ENDED, .ticket = 0},
+	                       {.type = TUN_FACT_HOOK_ENDED, .ticket = hook}};
+	for (size_t i = 0; i < ARRAY_LEN(f); i++) {
+		struct tun_view v;
+		assert_true(tunnels_view(w->ts, 2, &v));
+		assert_int_equal(v.state, TUN_HOOK);
+		tunnels_report(w->ts, &f[i], w->now, &w->acts);
+	}
+	f[0] = (struct tun_fact){.type = TUN_FACT_GRE, .ticket = ticket_of(w, TUN_ACT_GRE_FIND, 2), .link = &l};
+	tunnels_report(w->ts, &f[0], w->now, &w->acts);
+	assert_int_not_equal(ticket_of(w, TUN_ACT_PROBE, 2), 0);
+	end(w);
+}
+
 /* Each has its timers; as many as there is room for are heard in one call, the rest in the next. */
 static void test_many_tunnels(void **state)
 {
@@ -438,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_link_native), cmocka_unit_test(test_link_lost_on_the_way),
 		cmocka_unit_test(test_link_script), cmocka_unit_test(test_shunt),
 		cmocka_unit_test(test_gone),        cmocka_unit_test(test_conf_changes),
+		cmocka_unit_test(test_ticket_alone),
 		cmocka_unit_test(test_inner),       cmocka_unit_test(test_many_children),
 		cmocka_unit_test(test_full),        cmocka_unit_test(test_no_memory),
 	};
