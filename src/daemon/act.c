@@ -200,6 +200,8 @@ void act_run(struct ike_role *r, mono_t now)
 	if (r->acts.dropped)
 		role_logf(r, NOTE_ERROR, "%u actions found no room", r->acts.dropped);
 	ike_acts_reset(&r->acts);
+	if (r->n_old)
+		conf_let_go(r);
 	ctl_down(r, now);
 	if (r->stopping && !r->stopped_told && ike_idle(r->ike)) {
 		r->stopped_told = true;

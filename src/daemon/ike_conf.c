@@ -185,6 +185,23 @@ static void take_held(struct ike_role *r, const struct conf *conf, const struct 
 	}
 }
 
+void conf_let_go(struct ike_role *r)
+{
+	if (ike_holds_removed(r->ike))
+		return;
+	while (r->n_old > 0)
+		privsep_conf_unmap(r->old[--r->n_old]);
+}
+
+static void keep_old(struct ike_role *r, const struct conf *old)
+{
+	if (!old)
+		return;
+	/* With no room it is mapped for ever: reloads that fast, each with a removal, are not worth more. */
+	if (r->n_old < OLD_CONFS)
+		r->old[r->n_old++] = old;
+}
+
 void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 {
 	const struct e_conf *e = m->body;
@@ -211,5 +228,6 @@ void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 	if (e->reloaded)
 		role_logf(r, NOTE_CONTROL, diff.same ? "configuration reloaded, nothing changed" : "configuration reloaded");
 	config_diff_fini(&diff);
-	privsep_conf_unmap(old);
+	keep_old(r, old);
+	conf_let_go(r);
 }

@@ -41,6 +41,8 @@ struct orphan {
 	bool handed_over;        /* the engine removes it with the tunnel's next child */
 };
 
+enum { OLD_CONFS = 16 };
+
 struct role_ctl; /* ike_ctl.c */
 
 struct ike_role {
@@ -54,6 +56,8 @@ struct ike_role {
 	int8_t log_level;
 	/* configuration */
 	const struct conf *conf;
+	const struct conf *old[OLD_CONFS]; /* still named by SAs of tunnels that left the configuration */
+	uint32_t n_old;
 	struct hmap names_by_name;
 	struct tun_name **names;
 	uint32_t n_names;
@@ -90,6 +94,7 @@ struct tun_name *name_find(struct ike_role *r, const char *name);
 struct tun_name *name_by_id(struct ike_role *r, uint32_t id); /* NULL for 0 */
 const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_name *n); /* NULL: not configured */
 void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now);
+void conf_let_go(struct ike_role *r); /* unmaps what nobody names any more */
 void orphan_add(struct ike_role *r, const struct priv_msg *m);
 void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct addr *remote); /* a child to remote is up */
 

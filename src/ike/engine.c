@@ -56,6 +56,7 @@ void ike_free(struct ike *e)
 			sa_free(e, LIST_ENTRY(it, struct ike_sa, link));
 	}
 	for (struct tun *t; (t = any_tun(e));) {
+		e->n_removed += !t->removed;
 		t->removed = true;
 		ike_tun_release(e, t);
 	}
@@ -550,3 +551,5 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 }
 
 bool ike_idle(const struct ike *e) { return e->n_sas == 0; }
+
+bool ike_holds_removed(const struct ike *e) { return e->n_removed > 0; }

@@ -18,7 +18,7 @@
  *
  * The engine knows tunnels by a number that the daemon gives out (the same name keeps its number over
  * reloads) and reads their `struct tunnel_conf` in place: the daemon keeps a configuration
- * blob alive until the next TUNNEL_SET/TUNNEL_DEL for all its tunnels.
+ * blob alive until the next TUNNEL_SET/TUNNEL_DEL for all its tunnels, and while ike_holds_removed().
  *
  * Ownership: spans in facts and datagrams are borrowed for the call; spans and texts in
  * actions live in acts->arena until the caller resets it. Keys in actions are copies: the caller wipes them
@@ -173,6 +173,8 @@ mono_t ike_due(const struct ike *e); /* when ike_timer wants to be called; MONO_
 void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ike_acts *acts);
 void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct ike_acts *acts);
 bool ike_idle(const struct ike *e); /* no IKE SA left */
+/* Whether SAs of a tunnel that left the configuration are still ending: its blob must live on meanwhile. */
+bool ike_holds_removed(const struct ike *e);
 
 /* --- Views for status (valid until the next call into the engine) --- */
 enum ike_sa_state { IKE_S_CREATED, IKE_S_CONNECTING, IKE_S_ESTABLISHED, IKE_S_REKEYED, IKE_S_DELETING };

@@ -206,7 +206,7 @@ struct ike {
 	struct hmap sas_by_spi, sas_by_init, sas_by_peer, children, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, wild_addr, wild_id;
 	struct heap timers;
-	uint32_t n_sas, n_children, n_tuns, half_open;
+	uint32_t n_sas, n_children, n_tuns, n_removed, half_open;
 	uint32_t next_ticket, next_ike_id, next_child_id;
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;

@@ -126,6 +126,7 @@ static void ike_tun_free(struct ike *e, struct tun *t)
 	heap_clear(&e->timers, &t->timer);
 	hmap_del(&e->tuns, &t->by_id);
 	e->n_tuns--;
+	e->n_removed -= t->removed;
 	mem_put(e->mem, t, sizeof *t);
 }
 
@@ -155,6 +156,7 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
 		return;
 	t->conf = cmd->conf;
 	t->t = cmd->t;
+	e->n_removed -= t->removed;
 	t->removed = false;
 	t->held = cmd->held;
 	t->many = many_peers(&cmd->t->remote);
@@ -182,6 +184,7 @@ void ike_tun_command_del(struct step *s, uint32_t id)
 		return;
 	ike_tun_down(s, t, "it left the configuration");
 	unindex(s->e, t);
+	s->e->n_removed += !t->removed;
 	t->removed = true;
 	ike_tun_release(s->e, t);
 }
