@@ -30,7 +30,7 @@ static bool is_near(const char *name, const char *candidate)
 	size_t n = strlen(name);
 	if (n >= 2 && (strncmp(name, candidate, n) == 0 || strcasecmp(name, candidate) == 0))
 		return true;
-	return distance(name, candidate) <= (n < 2 ? 0 : max_z(1, min_z(3, n / 3)));
+	return distance(name, candidate) <= (n < 2 ? 0 : max_z(1, min_z(3, n / 2)));
 }
 
 static void put_name(struct sbuf *b, const char *name, bool first)

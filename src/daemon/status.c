@@ -287,11 +287,6 @@ static struct slot *slot_of(struct slot *slots, size_t n, uint32_t tunnel)
 	return NULL;
 }
 
-static bool configured(const struct status_src *s, const char *name)
-{
-	return name && s->conf && conf_find(s->conf, name) >= 0;
-}
-
 /* SAs of nobody known, or of a tunnel that left the configuration and whose peer has not taken leave yet. */
 static json_t *other_of(struct doc *d, json_t *others, uint32_t tunnel)
 {
@@ -299,8 +294,6 @@ static json_t *other_of(struct doc *d, json_t *others, uint32_t tunnel)
 	const char *name = tunnel && s->name_of ? s->name_of(s->ctx, tunnel) : NULL;
 	json_t *o = NULL;
 	size_t i;
-	if (configured(s, name))
-		return NULL; /* configured, and not asked for */
 	json_array_foreach(others, i, o)
 	{
 		if (json_integer_value(json_object_get(o, "tunnel")) == tunnel)

@@ -348,6 +348,7 @@ static void test_no_such(void **state)
 	} row[] = {
 		{few, "tunel", "no tunnel named 'tunel'; did you mean 'tunnel'?"},
 		{few, "Tunnel", "no tunnel named 'Tunnel'; did you mean 'tunnel'?"},
+		{few, "tunl", "no tunnel named 'tunl'; did you mean 'tunnel'?"},
 		{few, "tun", "no tunnel named 'tun'; did you mean 'tunnel'?"},
 		{few, "cn_us", "no tunnel named 'cn_us'; did you mean 'cn-us'?"},
 		{few, "x", "no tunnel named 'x'; there is 'tunnel', 'cn-us', 'home'"},
