@@ -15,6 +15,11 @@ static bool fits(const struct esp_sa *out, const struct esp_sa *in)
 	return out->spi == in->spi && out->encr.len && same_key(&out->encr, &in->encr) && same_key(&out->integ, &in->integ);
 }
 
+static bool same_suite(const struct suite *a, const struct suite *b)
+{
+	return a->encr == b->encr && a->encr_bits == b->encr_bits && a->integ == b->integ && a->esn == b->esn;
+}
+
 /* Whether b, as it sends its ESP, arrives from where a expects it. */
 static bool same_way(const struct sim_node *a, const struct child_sa *x, const struct sim_node *b, const struct child_sa *y)
 {
@@ -37,7 +42,7 @@ unsigned sim_common(const struct sim_node *a, const struct sim_node *b)
 		for (uint32_t j = 0; j < b->n_sas; j++) {
 			const struct child_sa *x = &a->sa[i].sa, *y = &b->sa[j].sa;
 			n += fits(&x->out, &y->in) && fits(&y->out, &x->in) && same_way(a, x, b, y) &&
-			     memcmp(&x->suite, &y->suite, sizeof x->suite) == 0 && x->sel.proto == y->sel.proto &&
+			     same_suite(&x->suite, &y->suite) && x->sel.proto == y->sel.proto &&
 			     x->in.spi != x->out.spi && !same_key(&x->in.encr, &x->out.encr);
 		}
 	}

@@ -175,7 +175,7 @@ static void check_the_choice(void **state)
 	                           .prf = PRF_HMAC_SHA2_256, .dh = DH_MODP_2048};
 	suite_to_proposal(&good, PROTO_IKE, 1, 77, 8, true, &chosen);
 	assert_true(negotiate_check(&offer, &chosen, NEG_DH, &s, &spi));
-	assert_memory_equal(&s, &good, sizeof s);
+	assert_true(s.encr == good.encr && s.encr_bits == 128 && s.integ == good.integ && s.prf == good.prf && s.dh == good.dh);
 	assert_int_equal(spi, 77);
 	struct proposals x = chosen;
 	x.p[0].number = 2; /* of another proposal than its number says */
