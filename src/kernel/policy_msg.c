@@ -80,7 +80,8 @@ struct policy policy_of_shunt(const struct prefix *local, const struct prefix *r
 
 /* ---- building ---- */
 
-/* These structures have padding, which an initializer need not clear: memset, so that no octet of our stack goes out. */
+/* These structures have padding, which an initializer need not clear: memset, so that no octet of our stack goes
+ * out. */
 static void put_selector(struct xfrm_selector *s, const struct policy *p)
 {
 	s->family = xfrm_family(&p->src.addr);

@@ -1,5 +1,5 @@
-/* What the kernel sent (tests/golden/kernel, recorded from Linux 6.1): every datagram reads as its text says; cut at any
- * octet, or with any octet changed, it is read or refused, in its own bounds. */
+/* What the kernel sent (tests/golden/kernel, recorded from Linux 6.1): every datagram reads as its text says; cut at
+ * any octet, or with any octet changed, it is read or refused, in its own bounds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Links and addresses: the request that makes a GRE, when one is as wanted, the other host of a subnet, events, lies. */
+/* Links and addresses: the request that makes a GRE, when one is as wanted, the other host of a subnet, events,
+ * lies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -6,7 +6,8 @@
 #include "kernel/link_msg.h"
 #include "kernel/xfrm_msg.h"
 
-/* Heap blocks of exactly the size; kernel_put() them. Blanks and newlines in the text do not count, lines with # neither. */
+/* Heap blocks of exactly the size; kernel_put() them. Blanks and newlines in the text do not count, lines with #
+ * neither. */
 struct span kernel_hex(const char *text);
 struct span kernel_copy(struct span s);
 void kernel_put(struct span s);

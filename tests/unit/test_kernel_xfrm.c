@@ -1,5 +1,5 @@
-/* XFRM requests against what iproute2 sends for the same (tests/golden/kernel/requests), each algorithm's layout, what is
- * refused, priorities, and answers with lies in their lengths. */
+/* XFRM requests against what iproute2 sends for the same (tests/golden/kernel/requests), each algorithm's layout, what
+ * is refused, priorities, and answers with lies in their lengths. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
