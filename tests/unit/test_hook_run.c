@@ -180,8 +180,10 @@ static void test_surroundings(void **state)
 	assert_memory_equal(w->log, "1:/\n1:0\n1:1\n1:2\n1:3\n1:/usr/", 27);
 	assert_non_null(strstr(w->log, "1:/usr/sbin:/usr/bin:/sbin:/bin\n"));
 	assert_non_null(strstr(w->log, "1:SigBlk: 0000000000000000\n"));
-	assert_non_null(strstr(w->log, "1:SigIgn: 0000000000000000\n"));
-	at = strstr(w->log, "SigIgn:");
+	at = strstr(w->log, "1:SigIgn: ");
+	assert_non_null(at);
+	/* Signals 32 and 33 belong to the C library, which lets nobody touch them; make has them ignored. */
+	assert_int_equal(strtoull(at + strlen("1:SigIgn: "), NULL, 16) & ~0x180000000ull, 0);
 	at = strchr(at, '\n');
 	assert_int_equal(sscanf(at, "\n1:%u %u %u\n1:%u\n", &pid, &group, &session, &self), 4);
 	assert_true(pid == self && group == self && session == self);
