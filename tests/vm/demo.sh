@@ -26,6 +26,7 @@ END
 show cn cat /etc/ipsec.conf
 
 say "strongSwan is started at us, gretel at cn"
+wait_for 60 test -e /run/lab-warm
 swan_start us
 on wan tcpdump -Z root -U --immediate-mode -l -n -tttt -i wan-us '(udp port 500 or udp port 4500) or ip proto 47 or ip proto 50' \
 	>/lab/wan.txt 2>/dev/null &
