@@ -299,6 +299,17 @@ void act_reply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 	}
 }
 
+static void listen_change(struct ike_role *r, const struct addr *a, bool gone)
+{
+	uint32_t i = 0;
+	while (i < r->n_listen && !addr_eq(&r->listen[i], a))
+		i++;
+	if (gone && i < r->n_listen)
+		r->listen[i] = r->listen[--r->n_listen];
+	else if (!gone && i == r->n_listen && i < PRIV_LISTEN_MAX)
+		r->listen[r->n_listen++] = *a;
+}
+
 static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_t now)
 {
 	struct ike_fact f = {0};
@@ -312,6 +323,7 @@ static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_
 		f = (struct ike_fact){.type = IKE_FACT_MAPPING, .spi = e->spi, .remote = e->source};
 		break;
 	case KERNEL_ADDR:
+		listen_change(r, &e->addr, e->gone);
 		link = (struct tun_link){.ifindex = e->ifindex};
 		act_tunnel(r, &t, now); /* an interface of a tunnel may have got its address only now */
 		f = (struct ike_fact){.type = IKE_FACT_ADDRESS, .status = e->gone ? -EADDRNOTAVAIL : 0, .local = {.addr = e->addr}};

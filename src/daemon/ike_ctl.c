@@ -260,8 +260,10 @@ void ctl_log(struct ike_role *r, int8_t level, const char *text)
 static void request_log(struct ike_role *r, uint64_t client, const struct control_args *a)
 {
 	struct role_ctl *c = r->ctl;
-	for (uint32_t i = 0; i < c->ring_n; i++)
-		control_line(c->server, client, c->ring[(c->ring_at + LOG_RING - c->ring_n + i) % LOG_RING]);
+	int64_t want = control_option_int(a, "lines", LOG_RING);
+	uint32_t n = want < 0 ? 0 : want < c->ring_n ? (uint32_t)want : c->ring_n;
+	for (uint32_t i = 0; i < n; i++)
+		control_line(c->server, client, c->ring[(c->ring_at + LOG_RING - n + i) % LOG_RING]);
 	if (!control_option(a, "follow"))
 		control_end(c->server, client, CONTROL_OK, "");
 	else
@@ -315,6 +317,17 @@ static const char *tunnel_name(void *ctx, size_t i)
 	return t ? conf_str(r->conf, t->name) : NULL;
 }
 
+static const char *refused(void *ctx, const char *name)
+{
+	struct ike_role *r = ctx;
+	for (uint32_t i = 0; r->conf && i < r->conf->n_refused; i++) {
+		const struct conf_refused *c = conf_refused(r->conf, i);
+		if (strcmp(conf_str(r->conf, c->name), name) == 0)
+			return conf_str(r->conf, c->reason);
+	}
+	return NULL;
+}
+
 /* --- time limits --- */
 
 static mono_t ctl_when(void *ctx)
@@ -361,7 +374,7 @@ int ctl_open(struct ike_role *r, int listen_fd)
 	r->ctl = mem_get(r->mem, sizeof *r->ctl);
 	if (!r->ctl)
 		return -ENOMEM;
-	r->ctl->ops = (struct control_ops){.request = on_request, .gone = on_gone, .tunnel_name = tunnel_name};
+	r->ctl->ops = (struct control_ops){.request = on_request, .gone = on_gone, .tunnel_name = tunnel_name, .refused = refused};
 	r->ctl->server = control_new(r->loop, listen_fd, &r->ctl->ops, r, r->control_group);
 	return r->ctl->server ? loop_timer(r->loop, ctl_when, ctl_is_due, r) : -ENOMEM;
 }

@@ -92,6 +92,9 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		.port_nat_t = r->port_nat_t,
 		.guard = room->guard,
 		.orphan = room->orphan,
+		.restarted = r->restarted,
+		.listen = r->listen,
+		.n_listen = r->n_listen,
 	};
 	for (uint32_t i = 0; room->guard && i < r->n_names; i++) {
 		if (r->names[i]->guarded.family)
@@ -101,7 +104,6 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
 		if (s->n_orphans < SHOWN_ORPHANS)
 			room->orphan[s->n_orphans++] = (struct status_orphan){o->tunnel, &o->sa, o->since};
-		s->restarted = true;
 	}
 }
 

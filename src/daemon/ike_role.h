@@ -65,6 +65,9 @@ struct ike_role {
 	/* sockets, by enum priv_socket; -1 = none */
 	int udp[4];
 	uint16_t port, port_nat_t;
+	bool restarted;          /* an earlier ike of this daemon died */
+	uint32_t n_listen;
+	struct addr listen[PRIV_LISTEN_MAX]; /* addresses of this host */
 	gid_t control_group;     /* whose members may look; (gid_t)-1 nobody's */
 	bool stopping, stopped_told;
 	uint64_t send_errors;

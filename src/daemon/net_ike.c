@@ -234,6 +234,9 @@ int net_adopt(struct ike_role *r, const struct priv_msg *m)
 	r->port = e->port;
 	r->port_nat_t = e->port_nat_t;
 	r->control_group = (gid_t)e->control_gid;
+	r->restarted = e->restarted;
+	r->n_listen = e->n_listen;
+	memcpy(r->listen, e->listen, sizeof r->listen);
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
 		if (!e->have[i] || at >= m->n_fds)
 			continue;

@@ -74,6 +74,7 @@ struct priv {
 	int socket[PRIV_SOCKETS_N]; /* -1: none */
 	uint16_t port, port_nat_t;  /* as opened: a reload cannot change them */
 	char control_path[108];
+	uint32_t ike_lives;      /* how many ike roles got their sockets */
 	int64_t control_gid;     /* whose members may look, -1 only root */
 	int pid_file;
 	int stderr_read, stderr_write; /* the roles' standard error; -1: ours */

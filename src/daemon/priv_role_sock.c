@@ -129,7 +129,11 @@ void sockets_send(struct priv *p)
 {
 	struct e_sockets e = {.port = p->port, .port_nat_t = p->port_nat_t, .control_gid = p->control_gid};
 	int fds[PRIV_SOCKETS_N];
-	size_t n = 0;
+	size_t n = 0, n_listen = 0;
+	if (kernel_addr_list(p->kernel, e.listen, PRIV_LISTEN_MAX, &n_listen) == 0)
+		e.n_listen = (uint8_t)min_z(n_listen, PRIV_LISTEN_MAX);
+	e.restarted = p->ike_lives > 0;
+	p->ike_lives++;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
 		e.have[i] = p->socket[i] >= 0;
 		if (e.have[i])

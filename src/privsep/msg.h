@@ -54,7 +54,15 @@ struct e_conf { uint64_t generation; uint64_t size; uint32_t n_tunnels; uint8_t 
 enum priv_socket { PRIV_UDP4, PRIV_UDP4_NATT, PRIV_UDP6, PRIV_UDP6_NATT, PRIV_CONTROL, PRIV_SOCKETS_N };
 /* Descriptors: those that are there, in the order above. */
 /* control_gid: whose members may look over the control socket, -1 = only root. */
-struct e_sockets { uint8_t have[PRIV_SOCKETS_N]; uint16_t port, port_nat_t; int64_t control_gid; };
+enum { PRIV_LISTEN_MAX = 32 };
+struct e_sockets {
+	uint8_t have[PRIV_SOCKETS_N];
+	uint16_t port, port_nat_t;
+	int64_t control_gid;
+	uint8_t restarted;       /* this is not the first ike */
+	uint8_t n_listen;        /* the host's addresses at this moment, for status */
+	struct addr listen[PRIV_LISTEN_MAX];
+};
 struct e_kernel { struct kernel_event event; };
 /* The run's ticket; tail: one line of the script, escaped. */
 struct e_hook_line { char tunnel[PRIV_NAME]; uint8_t up; };

@@ -94,7 +94,8 @@ static const struct priv_field f_log[] = {I8(m_log, level, -1, 4)};
 static const struct priv_field f_conf[] = {BOOL(e_conf, reloaded)};
 static const struct priv_field f_sockets[] = {
 	BOOL(e_sockets, have[0]), BOOL(e_sockets, have[1]), BOOL(e_sockets, have[2]),
-	BOOL(e_sockets, have[3]), BOOL(e_sockets, have[4]),
+	BOOL(e_sockets, have[3]), BOOL(e_sockets, have[4]), BOOL(e_sockets, restarted),
+	U8(e_sockets, n_listen, 0, PRIV_LISTEN_MAX),
 };
 static const struct priv_field f_kernel[] = {
 	U8(e_kernel, event.type, KERNEL_EXPIRE, KERNEL_OVERRUN),
