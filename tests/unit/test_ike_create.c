@@ -412,7 +412,7 @@ static void critical_and_broken_payloads(void **state)
 		{P_SK, 4, {0, 0, 0, 4}, N_INVALID_SYNTAX},
 		{P_EAP, 4, {0, 0, 0, 4}, N_INVALID_SYNTAX},
 		{P_V, 8, {0, 0, 0, 8, 1, 2, 3, 4}, 0},
-		{P_N, 8, {0, 0, 0, 8, 0, 0, 0, N_AUTHENTICATION_FAILED}, 0},
+		{P_N, 8, {0, 0, 0, 8, 0, 0, 0, N_NO_PROPOSAL_CHOSEN}, 0}, /* says nothing here */
 	};
 	struct pair p = pair_run(8, KEYS, KEYS_B, DUR_S(5));
 	struct ike_sa *sa = hand_sa(p.a, ST_ESTABLISHED);
@@ -428,6 +428,9 @@ static void critical_and_broken_payloads(void **state)
 			                 (odd[i].notify == N_INVALID_SYNTAX ? n.data.n == 0 : n.data.n == 1 && n.data.p[0] == 200));
 		AGREE(p);
 	}
+	/* RFC 7296 2.21.2: an initiator that does not believe our AUTH says so; the SA was never one for it. */
+	struct hand ask = {.h = hand_request(sa, INFORMATIONAL), .first = P_N, .n = 8, .plain = {0, 0, 0, 8, 0, 0, 0, 24}}, answer;
+	CHECK(p, hand_ask(p.a, sa, &ask, &answer) && answer.n == 0 && ike_idle(p.b->ike) && p.b->n_sas == 0);
 	pair_free(&p);
 }
 

@@ -1,5 +1,6 @@
 /* Two engines on virtual time: bad networks, both ends beginning at once, restarts, silence, the end of SAs and their
  * replacement before it. tests/sim/sim.h says what the words mean. */
+#include "../sim/hand.h"
 #include "../sim/pair.h"
 
 #include <errno.h>
@@ -125,6 +126,93 @@ static void both_begin_at_once(void **state)
 		pair_free(&p);
 	}
 	assert_true(one_try > BOTH_SEEDS / 8 && one_try < BOTH_SEEDS); /* both ways were taken */
+}
+
+/* RFC 7296 2.8.1: of four nonces the lowest decides; the initiator of its SA deletes it, or the other end does later. */
+static bool mute;
+
+static bool no_deletes_of(struct sim *s, struct sim_packet *p)
+{
+	return !(mute && p->from == s->arg && p->exchange == INFORMATIONAL && !p->response);
+}
+
+static void the_lowest_nonce_loses(void **state)
+{
+	(void)state;
+	unsigned a_lost = 0, b_lost = 0;
+	for (uint64_t seed = 0; seed < 16; seed++) {
+		struct pair p = pair_run(seed, "auto=start", "auto=start", DUR_MS(500));
+		CHECK(p, sim_ikes(p.a, IKE_S_ESTABLISHED) == 2 && sim_ikes(p.b, IKE_S_ESTABLISHED) == 2);
+		const struct ike_sa *ours = NULL, *theirs = NULL;
+		LIST_EACH(it, tmp, &p.a->ike->sas) {
+			const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+			*(sa->initiator ? &ours : &theirs) = sa;
+		}
+		bool a_loses = memcmp(ours->lowest_nonce, theirs->lowest_nonce, NONCE_KEEP) < 0;
+		uint64_t stays = (a_loses ? theirs : ours)->spi_i;
+		*(a_loses ? &a_lost : &b_lost) += 1;
+		mute = seed % 2;
+		p.s->tap = no_deletes_of;
+		p.s->arg = a_loses ? p.a : p.b;
+		sim_run(p.s, mute ? DUR_MS(4500) : DUR_MS(1000));
+		struct sim_node *loser = a_loses ? p.a : p.b, *other = a_loses ? p.b : p.a;
+		CHECK(p, sim_sent(loser, INFORMATIONAL, false) >= 1 && sim_sent(other, INFORMATIONAL, false) == 0);
+		CHECK(p, sim_ikes(loser, IKE_S_ESTABLISHED) == 1 && sim_ikes(other, IKE_S_ESTABLISHED) == 1u + mute);
+		CHECK(p, hand_sa(loser, ST_ESTABLISHED)->spi_i == stays && sim_common(p.a, p.b) >= 1);
+		sim_run(p.s, DUR_S(1));
+		CHECK(p, sim_ikes(other, IKE_S_ESTABLISHED) == 1 && hand_sa(p.b, ST_ESTABLISHED)->spi_i == stays);
+		mute = false;
+		sim_run(p.s, DUR_S(60));
+		AGREE(p);
+		CHECK(p, hand_sa(p.a, ST_ESTABLISHED)->spi_i == stays);
+		pair_free(&p);
+	}
+	assert_true(a_lost > 2 && b_lost > 2);
+}
+
+static void conf_unique(struct sim_node *n, struct sim_node *peer, const char *uniqueids, const char *keys)
+{
+	char text[1024], right[ADDR_TEXT];
+	struct sbuf b = SB(text);
+	sb_printf(&b, "config setup\n\tuniqueids=%s\nconn t\n\tright=%s\n\tleftprotoport=47\n\trightprotoport=47\n"
+	          "\tike=aes128gcm16-prfsha256-x25519!\n\tesp=aes128gcm16!\n\tauthby=secret\n\ttype=transport\n"
+	          "\tkeyexchange=ikev2\n\tdpdaction=none\n\t%s\n", uniqueids, addr_str(&peer->addr, right), keys);
+	assert_true(sim_conf_text(n, text, NULL, NULL));
+}
+
+/* A comes back from a restart: what B does with what it had. */
+static void uniqueids(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *a, *b;
+		unsigned ikes, at_once; /* what B has at the end, and soon after A has come back */
+		bool told, first;       /* INITIAL_CONTACT was heeded; the first one is the one that stays */
+	} cases[] = {
+		{"yes", "yes", 1, 2, true, false}, {"never", "yes", 1, 2, false, false}, {"yes", "no", 1, 2, true, false},
+		{"yes", "never", 1, 2, false, false}, {"never", "no", 2, 2, false, true}, {"never", "keep", 1, 1, false, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pair p = pair_new(30);
+		conf_unique(p.a, p.b, cases[i].a, "auto=start");
+		conf_unique(p.b, p.a, cases[i].b, "auto=add");
+		pair_start(&p);
+		sim_run(p.s, DUR_S(5));
+		AGREE(p);
+		uint64_t first = hand_sa(p.b, ST_ESTABLISHED)->spi_i;
+		assert_true(sim_start(p.a));
+		sim_run(p.s, DUR_S(1));
+		CHECK(p, sim_ikes(p.b, IKE_S_ESTABLISHED) == cases[i].at_once);
+		CHECK(p, sim_noted(p.b, "received INITIAL_CONTACT") == cases[i].told);
+		sim_stop(p.a); /* so that it does not begin once more where it is refused */
+		sim_run(p.s, DUR_S(60));
+		CHECK(p, sim_ikes(p.b, IKE_S_ESTABLISHED) == cases[i].ikes);
+		bool stays = false;
+		LIST_EACH(it, tmp, &p.b->ike->sas)
+			stays |= LIST_ENTRY(it, struct ike_sa, link)->spi_i == first;
+		CHECK(p, stays == cases[i].first);
+		pair_free(&p);
+	}
 }
 
 /* Once the tunnel is up by the peer's attempt, a failed attempt of our own is no reason for another. */
@@ -477,6 +565,7 @@ static void orphans_are_replaced(void **state)
 	sim_run(p.s, DUR_S(50)); /* B's old IKE SA asks in vain for half a minute */
 	AGREE(p);
 	CHECK(p, p.a->ups == 1 && p.b->ups == 2 && !sim_noted(p.b, "INITIAL_CONTACT"));
+	CHECK(p, sim_noted(p.b, "received DELETE for ESP CHILD_SA with SPI"));
 	CHECK(p, p.a->sa[0].sa.in.spi != left.sa.in.spi);
 	pair_free(&p);
 }
@@ -489,6 +578,8 @@ int main(void)
 		cmocka_unit_test(a_fifth_is_lost),
 		cmocka_unit_test(half_is_lost),
 		cmocka_unit_test(both_begin_at_once),
+		cmocka_unit_test(the_lowest_nonce_loses),
+		cmocka_unit_test(uniqueids),
 		cmocka_unit_test(a_failed_attempt_beside_an_established_one),
 		cmocka_unit_test(peer_restarts),
 		cmocka_unit_test(passive_peer_restarts),

@@ -212,6 +212,9 @@ static void check_the_choice(void **state)
 	x = chosen;
 	x.p[0].t[x.p[0].n++] = (struct transform){T_ESN, ESN_YES, 0}; /* something on top */
 	assert_false(negotiate_check(&offer, &x, NEG_DH, &s, &spi));
+	x = chosen;
+	x.p[0].t[x.p[0].n++] = (struct transform){6, 1, 0}; /* of a type that there is not */
+	assert_false(negotiate_check(&offer, &x, NEG_DH, &s, &spi));
 	/* ESP in IKE_AUTH: a group in the answer is ignored, ours was none. */
 	mine = parse("aes256-sha256-modp2048!", PROTO_ESP);
 	proposals_prepare(&mine, PROTO_ESP, 5, 4, false, &offer);
@@ -241,6 +244,14 @@ static void preparation(void **state)
 	assert_int_equal(proposals_first_group(&out), DH_MODP_2048);
 	assert_true(proposals_has_group(&out, DH_CURVE25519) && proposals_has_group(&out, DH_MODP_2048));
 	assert_false(proposals_has_group(&out, DH_MODP_1024));
+	static const struct transform no_esn[] = {{T_ENCR, ENCR_AES_GCM_16, 256}};
+	conf.n = 1;
+	conf.p[0] = one(PROTO_ESP, no_esn, 1);
+	proposals_prepare(&conf, PROTO_ESP, 1, 4, true, &out);
+	assert_true(out.p[0].n == 2 && out.p[0].t[1].type == T_ESN && out.p[0].t[1].id == ESN_NO);
+	conf.p[0] = one(PROTO_IKE, no_esn, 1);
+	proposals_prepare(&conf, PROTO_IKE, 0, 0, true, &out);
+	assert_int_equal(out.p[0].n, 1);
 	proposals_prepare(NULL, PROTO_ESP, 1, 4, true, &out);
 	assert_true(out.n == 0 && proposals_first_group(&out) == DH_NONE);
 	struct suite gcm = {.encr = ENCR_AES_GCM_16, .encr_bits = 128, .prf = PRF_HMAC_SHA2_256, .dh = DH_CURVE25519};

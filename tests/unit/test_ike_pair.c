@@ -1,5 +1,6 @@
 /* Two engines and the network between them, on virtual time: the set-up of a tunnel, what NATs make of it, and how it fails.
  * tests/sim/sim.h says what the words mean. */
+#include "../sim/hand.h"
 #include "../sim/pair.h"
 
 #include <errno.h>
@@ -194,7 +195,45 @@ static void nat_changes_its_mapping(void **state)
 	};
 	sim_report(p.b, &f);
 	CHECK(p, p.b->sa[0].sa.encap_dport == 40000 && p.b->moves == 2);
+	f.remote.addr = p.b->addr; /* another address is not a mapping of this NAT's */
+	sim_report(p.b, &f);
+	f.spi ^= 1; /* an SPI of nobody */
+	sim_report(p.b, &f);
+	CHECK(p, p.b->sa[0].sa.encap_dport == 40000 && p.b->moves == 2);
+	/* From now on IKE's mapping says nothing about that of ESP. */
+	sim_nat_forget(nat);
+	sim_run(p.s, DUR_S(60));
+	CHECK(p, hand_sa(p.b, ST_ESTABLISHED)->remote.port == 30004 && p.b->sa[0].sa.encap_dport == 40000 && p.b->moves == 2);
 	pair_free(&p);
+}
+
+/* An authentic request from elsewhere moves nobody but a peer behind a NAT, and that one only to another port. */
+static void who_is_followed(void **state)
+{
+	(void)state;
+	static const struct {
+		bool nat, other_addr, follows;
+	} cases[] = {{false, false, false}, {false, true, false}, {true, true, false}, {true, false, true}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct pair p = pair_new(6);
+		if (cases[i].nat)
+			sim_behind(p.a, PUBLIC_A, false);
+		pair_conf(&p, "auto=start\nleftid=@a\nrightid=@b", "leftid=@b\nrightid=@a");
+		pair_start(&p);
+		sim_run(p.s, DUR_S(5));
+		AGREE(p);
+		struct ike_sa *at_a = hand_sa(p.a, ST_ESTABLISHED), *at_b = hand_sa(p.b, ST_ESTABLISHED);
+		struct endpoint was = at_b->remote, from = was;
+		struct sk_keys tx = at_a->tx, rx = at_a->rx;
+		struct hand ask = {.h = hand_request(at_a, INFORMATIONAL)}, answer;
+		from.port++;
+		if (cases[i].other_addr)
+			assert_true(addr_parse("203.0.113.99", &from.addr));
+		CHECK(p, hand_ask_with(p.a, &from, &at_a->remote, &tx, &rx, &ask, &answer));
+		CHECK(p, endpoint_eq(&at_b->remote, cases[i].follows ? &from : &was));
+		CHECK(p, p.b->moves == cases[i].follows && endpoint_eq(&p.b->sent[p.b->n_sent - 1].dst, &at_b->remote));
+		pair_free(&p);
+	}
 }
 
 /* --- how it fails, and what is said --- */
@@ -480,6 +519,7 @@ int main(void)
 		cmocka_unit_test(nat_responder_without_leftid),
 		cmocka_unit_test(forceencaps),
 		cmocka_unit_test(nat_changes_its_mapping),
+		cmocka_unit_test(who_is_followed),
 		cmocka_unit_test(failures_have_their_texts),
 		cmocka_unit_test(local_failures),
 		cmocka_unit_test(cookies),
