@@ -317,6 +317,8 @@ static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_
 	struct tun_fact t = {.type = TUN_FACT_LINK, .link = &link};
 	switch (e->type) {
 	case KERNEL_EXPIRE:
+		if (e->hard)
+			orphan_expired(r, e->spi);
 		f = (struct ike_fact){.type = IKE_FACT_EXPIRE, .spi = e->spi, .hard = e->hard};
 		break;
 	case KERNEL_MAPPING:

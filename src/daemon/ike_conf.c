@@ -86,6 +86,15 @@ void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct ad
 	}
 }
 
+void orphan_expired(struct ike_role *r, uint32_t spi_in)
+{
+	LIST_EACH(it, tmp, &r->orphans) {
+		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
+		if (o->sa.in.spi == spi_in && priv_child_remove(r->priv, 0, spi_in) == 0)
+			orphan_free(r, o);
+	}
+}
+
 static void hand_over_orphans(struct ike_role *r, const struct tun_name *n, mono_t now)
 {
 	const struct tunnel_conf *t = name_conf(r, n);

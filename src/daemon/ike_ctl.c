@@ -86,9 +86,9 @@ static void request_up(struct ike_role *r, uint64_t client, const struct control
 	w->tunnel = n->id;
 	w->limit = mono_add(now, DUR_S(UP_LIMIT_S));
 	hold(r, n, false);
-	command(r, IKE_CMD_UP, n->id, 0, now);
 	struct tun_fact f = {.type = TUN_FACT_WANT_DONE, .tunnel = n->id};
-	act_tunnel(r, &f, now);
+	act_tunnel(r, &f, now); /* first, so that a failure that is told at once finds somebody waiting */
+	command(r, IKE_CMD_UP, n->id, 0, now);
 }
 
 void ctl_done(struct ike_role *r, uint32_t tunnel, bool ok, const char *text)
@@ -341,6 +341,18 @@ static mono_t ctl_when(void *ctx)
 	return due;
 }
 
+/* The SAs are in: from here on the script's own limit counts. */
+static bool script_runs(struct ike_role *r, struct waiter *w, mono_t now)
+{
+	struct tun_view v;
+	if (w->late || !tunnels_view(r->tunnels, w->tunnel, &v) || v.state == TUN_DOWN || v.state == TUN_GOING_DOWN)
+		return false;
+	w->late = true;
+	w->limit = mono_add(now, r->conf->setup.hook_timeout + DUR_S(15));
+	control_line(r->ctl->server, w->client, "the SAs are in, the script still runs");
+	return true;
+}
+
 static void ctl_is_due(void *ctx, mono_t now)
 {
 	struct ike_role *r = ctx;
@@ -353,6 +365,8 @@ static void ctl_is_due(void *ctx, mono_t now)
 		const char *name = w->tunnel ? name_by_id(r, w->tunnel)->name : "";
 		switch (w->kind) {
 		case W_UP:
+			if (script_runs(r, w, now))
+				break;
 			snprintf(text, sizeof text, "connection '%s' not established after %d s: %s; it is tried on", name,
 			         UP_LIMIT_S, *why ? why : "the handshake is under way");
 			waiter_end(r, w, CONTROL_FAILED, text);

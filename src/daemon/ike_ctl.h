@@ -16,6 +16,7 @@ struct waiter {
 	uint32_t tunnel;           /* UP, DOWN by name; 0 = not by name */
 	uint32_t ike_id, child_id; /* DOWN of one SA */
 	mono_t limit;
+	bool late;                 /* UP: the SAs are in, a slow script is waited for */
 	uint32_t ticket;           /* RELOAD */
 	uint32_t pending;          /* STATUS: counters that are still to come */
 	char name[CONF_NAME_MAX + 1]; /* STATUS: "" = all */

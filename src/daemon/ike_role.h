@@ -99,6 +99,7 @@ const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_n
 void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now);
 void conf_let_go(struct ike_role *r); /* unmaps what nobody names any more */
 void orphan_add(struct ike_role *r, const struct priv_msg *m);
+void orphan_expired(struct ike_role *r, uint32_t spi_in);
 void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct addr *remote); /* a child to remote is up */
 
 /* --- ike_ctl.c --- */

@@ -43,7 +43,7 @@ void child_fill(struct step *s, struct child *c, const struct suite *suite, cons
 		.remote = sa->remote.addr,
 		.sel = *sel,
 		.suite = *suite,
-		.encap = natd_float_needed(sa),
+		.encap = natd_float_needed(sa) && sa->natt_port, /* a peer without NAT detection stays on port 500 */
 		.replay_window = t->replay_window,
 		.mark_in = t->mark_in,
 		.mark_in_mask = t->mark_in_mask,
@@ -215,7 +215,7 @@ void child_on_timer(struct step *s, struct child *c)
 	}
 	if (s->now >= c->soft) {
 		c->soft = MONO_NEVER;
-		if (c->state == CH_UP && !c->sa->replaced && !ike_tun_busy(c->tun)) {
+		if (c->state == CH_UP && !c->sa->replaced && !c->tun->many && !ike_tun_busy(c->tun)) {
 			note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is due, setting up its successor", ike_tun_name(c->tun), c->id);
 			ike_tun_renew(s, c->tun);
 		}

@@ -84,8 +84,18 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 		tell_tunnel(s, t, IKE_EV_IKE_DOWN, sa, NULL, false, sa->why);
 	if (!t->wanted && !ike_tun_has_sa(t, NULL))
 		t->renew = false;
-	if (sa->replaced || t->removed)
+	if (t->removed)
 		return;
+	if (!sa->initiator && !sa->had_child && sa->why[0] && !ike_tun_has_sa(t, NULL)) {
+		struct sbuf why = SB(t->why); /* as responder: the exact cause, for status */
+		sb_put(&why, sa->why);
+	}
+	if (sa->replaced) {
+		/* Its successor may have ended before it did. */
+		if (t->wanted && sa->established)
+			ike_tun_lost(s, t, DUR_S(2));
+		return;
+	}
 	if (!sa->had_child && (sa->initiator || sa->established)) {
 		if (sa->initiator)
 			ike_tun_failed(s, t, sa->why);
@@ -419,7 +429,11 @@ static void report_address(struct step *s)
 		if (!addr_eq(&sa->local.addr, &s->fact->local.addr))
 			continue;
 		sa->restart = true;
-		sa_delete(s, sa, "our own address is gone");
+		/* No DELETE can leave from an address that is gone; INITIAL_CONTACT tells the peer. */
+		if (sa->state >= ST_ESTABLISHED && s->acts->n < IKE_ACTS_MAX - 64)
+			sa_drop(s, sa, "our own address is gone");
+		else
+			sa_delete_soon(s, sa, "our own address is gone");
 	}
 }
 
@@ -472,8 +486,17 @@ static void command_up(struct step *s, struct tun *t)
 		            "right is %any: this tunnel waits for its peers, it cannot begin");
 		return;
 	}
-	if (!ike_tun_has_sa(t, NULL))
-		ike_tun_start(s, t);
+	if (ike_tun_has_sa(t, NULL))
+		return;
+	/* An attempt that waits for its next retransmission begins anew: somebody is looking. */
+	LIST_EACH(it, tmp, &t->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa->initiator && sa->state == ST_I_INIT && sa->req.tries > 0) {
+			sa->replaced = true;
+			sa_delete(s, sa, "begun anew");
+		}
+	}
+	ike_tun_start(s, t);
 }
 
 static void command_down_id(struct step *s, const struct ike_cmd *cmd)
@@ -499,6 +522,7 @@ static void command_orphan(struct tun *t, uint32_t spi)
 {
 	if (t->n_orphans < ARRAY_LEN(t->orphan))
 		t->orphan[t->n_orphans++] = spi;
+	t->renew = !t->held; /* what forwards on gets a successor, wanted or not */
 }
 
 static void command_stop(struct step *s)
@@ -507,7 +531,7 @@ static void command_stop(struct step *s)
 	LIST_EACH(it, tmp, &s->e->sas) {
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
 		sa->replaced = true;
-		sa_delete(s, sa, "gretel is stopping");
+		sa_delete_soon(s, sa, "gretel is stopping");
 	}
 }
 

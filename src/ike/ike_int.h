@@ -312,6 +312,8 @@ struct ident ike_tun_my_id(const struct tun *t, const struct addr *local);
 /* Candidates of a responder. by address: best first by specificity; iterate with *state = 0. */
 struct tun *ike_tun_match_init(struct ike *e, const struct addr *local, const struct addr *remote,
                            const struct proposals *offered, struct suite *suite, uint8_t *number);
+/* A stranger's failure that may be this tunnel's: status of those that have this peer address and are not up says why. */
+void ike_tun_blame(struct ike *e, const struct addr *remote, const char *why);
 struct tun *ike_tun_match_auth(struct ike *e, const struct ike_sa *sa, const struct ident *idi, const struct ident *idr,
                            char *why, size_t why_len);
 
@@ -413,6 +415,8 @@ void child_on_timer(struct step *s, struct child *c);
 /* --- liveness.c, collide.c, engine.c --- */
 void sa_established(struct step *s);        /* timers, notes, index */
 void sa_delete(struct step *s, struct ike_sa *sa, const char *why); /* politely: DELETE, then gone */
+/* The same among many at once: when the actions near their limit, the clock does the rest. */
+void sa_delete_soon(struct step *s, struct ike_sa *sa, const char *why);
 void sa_drop(struct step *s, struct ike_sa *sa, const char *why);   /* at once; children go; sa is dead */
 void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the window */
 void sa_on_timer(struct step *s);

@@ -61,6 +61,18 @@ static void run_other(struct step *s, struct ike_sa *sa, uint8_t event, const ch
 
 void sa_delete(struct step *s, struct ike_sa *sa, const char *why) { run_other(s, sa, EV_DELETE, why); }
 
+void sa_delete_soon(struct step *s, struct ike_sa *sa, const char *why)
+{
+	enum { ROOM = 64 };
+	if (s->acts->n < IKE_ACTS_MAX - ROOM && s->acts->used < IKE_ARENA / 2) {
+		sa_delete(s, sa, why);
+		return;
+	}
+	struct step sub = step_sub(s, sa);
+	because(&sub, "%s", why);
+	sa_due(s->e, sa, T_EXPIRE, s->now);
+}
+
 void sa_drop(struct step *s, struct ike_sa *sa, const char *why) { run_other(s, sa, EV_DROP, why); }
 
 enum verdict x_drop(struct step *s)
@@ -203,8 +215,12 @@ static void check_liveness(struct step *s)
 		return;
 	}
 	sa_due(s->e, sa, T_LIVENESS, mono_add(s->now, sa->tun->t->dpd_delay / 2));
-	if (!window_free(sa))
+	if (!window_free(sa)) {
+		/* Another request is as good a question, and its silence as good an answer. */
+		if (!sa->req.is_liveness && sa->req.tries > 0 && s->now >= mono_add(sa->last_in, sa->tun->t->dpd_delay))
+			step_run(s, EV_GIVE_UP);
 		return;
+	}
 	note(s, sa->tun, NOTE_MORE, "sending DPD request");
 	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
 	if (out_request(s, &o)) {
@@ -217,7 +233,10 @@ static void keep_alive(struct step *s)
 {
 	static const uint8_t octet = 0xff;
 	struct ike_sa *sa = s->sa;
-	sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
+	bool on = s->e->setup.keep_alive > 0; /* a reload may have turned them off */
+	sa_due(s->e, sa, T_KEEPALIVE, on ? mono_add(s->now, s->e->setup.keep_alive) : MONO_NEVER);
+	if (!on)
+		return;
 	const void *copy = act_copy(s, &octet, 1);
 	if (!copy)
 		return;
@@ -275,7 +294,7 @@ void sa_on_timer(struct step *s)
 	/* Each may end the SA; what is left is looked at by the next call. */
 	if (s->now >= sa->due[T_EXPIRE]) {
 		sa_due(s->e, sa, T_EXPIRE, MONO_NEVER);
-		if (sa->state == ST_ESTABLISHED)
+		if (sa->state == ST_ESTABLISHED && !sa->why[0])
 			because(s, "its lifetime ended");
 		step_run(s, EV_EXPIRED);
 	}
@@ -289,9 +308,9 @@ void sa_on_timer(struct step *s)
 		check_liveness(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_KEEPALIVE])
 		keep_alive(s);
-	if (sa->state == ST_ESTABLISHED && s->now >= sa->due[T_REAUTH]) {
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_REAUTH]) {
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
-		if (!sa->replaced && !ike_tun_busy(sa->tun)) {
+		if (sa->state == ST_ESTABLISHED && !sa->tun->many && !sa->replaced && !ike_tun_busy(sa->tun)) {
 			note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is due, setting up its successor", ike_tun_name(sa->tun), sa->id);
 			ike_tun_renew(s, sa->tun);
 		}

@@ -89,7 +89,7 @@ const struct rule ike_rules[] = {
 	{ST_I_SPI, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},
 	{ST_I_SIGN, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},
 	{ST_I_AUTH, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},
-	{ST_I_VERIFY, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},
+	{ST_I_VERIFY, EV_DELETE, 0, 0, ST_DELETING, x_delete, "RFC 7296 1.4.1", true}, /* the peer takes it for established */
 	{ST_R_INIT, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},
 	{ST_R_VERIFY, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},
 	{ST_R_SPI, EV_DELETE, 0, 0, ST_DEAD, x_drop, "RFC 7296 1.4.1", true},

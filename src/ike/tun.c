@@ -150,8 +150,10 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
 	struct ike *e = s->e;
 	struct tun *t = ike_tun_find(e, cmd->tunnel);
 	bool fresh = !t;
-	if (cmd->t->kind != TUNNEL_TRANSPORT)
+	if (cmd->t->kind != TUNNEL_TRANSPORT) {
+		ike_tun_command_del(s, cmd->tunnel); /* it became a shunt */
 		return;
+	}
 	if (!t && !(t = ike_tun_new(e, cmd->tunnel)))
 		return;
 	t->conf = cmd->conf;
@@ -238,6 +240,12 @@ static bool needs_attempt(const struct step *s, const struct tun *t)
 	return t->renew || (t->wanted && !ike_tun_has_sa(t, NULL));
 }
 
+/* Nobody may want it now; its guard and a responder still need to know where the peer is. */
+static bool unknown_peer(const struct tun *t)
+{
+	return !t->many && !t->removed && t->remote.family == AF_NONE;
+}
+
 /* The supervisor: 2, 4, 8, ... 60 s, each with a fifth of jitter, for ever. */
 static void retry_later(struct step *s, struct tun *t)
 {
@@ -260,7 +268,7 @@ void ike_tun_failed(struct step *s, struct tun *t, const char *reason)
 {
 	bool again = needs_attempt(s, t);
 	set_why(t, reason);
-	if (again)
+	if (again || unknown_peer(t))
 		retry_later(s, t);
 	tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, again, reason);
 }
@@ -316,7 +324,7 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 
 void ike_tun_on_timer(struct step *s, struct tun *t)
 {
-	if (needs_attempt(s, t))
+	if (needs_attempt(s, t) || unknown_peer(t))
 		ike_tun_start(s, t);
 }
 
@@ -326,7 +334,7 @@ void ike_tun_down(struct step *s, struct tun *t, const char *why)
 	wait_end(s->e, &t->wait);
 	heap_clear(&s->e->timers, &t->timer);
 	LIST_EACH(it, tmp, &t->sas)
-		sa_delete(s, LIST_ENTRY(it, struct ike_sa, of_tun), why);
+		sa_delete_soon(s, LIST_ENTRY(it, struct ike_sa, of_tun), why);
 	set_why(t, why);
 }
 
@@ -392,6 +400,16 @@ struct tun *ike_tun_match_init(struct ike *e, const struct addr *local, const st
 		}
 	}
 	return NULL;
+}
+
+void ike_tun_blame(struct ike *e, const struct addr *remote, const char *why)
+{
+	struct hnode *n = hmap_first(&e->tuns_by_addr, hash_addr(e, remote));
+	for (; n; n = hmap_next(n)) {
+		struct tun *t = CONTAINER_OF(n, struct tun, by_addr);
+		if (addr_eq(&t->remote, remote) && !ike_tun_has_sa(t, NULL))
+			set_why(t, why);
+	}
 }
 
 /* Candidates of IKE_AUTH compete by the grade of the peer's identity, then by how exact their address is. */

@@ -58,7 +58,7 @@ void window_send(struct step *s, const struct blob *msg)
 	a->send.natt_port = sa->natt_port;
 	a->send.data = SPAN(copy, msg->n);
 	sa->last_out = s->now;
-	if (sa->due[T_KEEPALIVE] != MONO_NEVER)
+	if (sa->due[T_KEEPALIVE] != MONO_NEVER && s->e->setup.keep_alive > 0)
 		sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
 	s->e->n.packets_out++;
 }

@@ -260,8 +260,10 @@ enum verdict x_auth_r(struct step *s)
 	if (p && (ike_id_decode(p->body, &v) != WIRE_OK || !ident_set(&idr, v.type, v.data.p, v.data.n)))
 		return fail(s, N_AUTHENTICATION_FAILED, "the identity that the peer asks for is malformed");
 	struct tun *t = ike_tun_match_auth(s->e, sa, &sa->peer_id, &idr, why, sizeof why);
-	if (!t)
+	if (!t) {
+		ike_tun_blame(s->e, &sa->remote.addr, why);
 		return fail(s, N_AUTHENTICATION_FAILED, "%s", why);
+	}
 	sa_set_tun(sa, t);
 	sa->my_id = ike_tun_my_id(t, &sa->local.addr);
 	/* Behind a NAT and without leftid we are who the peer dialled. */

@@ -36,6 +36,8 @@ static uint32_t delete_child(struct step *s, uint32_t spi_out)
 		/* A wanted tunnel gets a new child by a new IKE SA; this one has no further use. */
 		sa->restart = true;
 		sa->want_delete = true;
+		if (sa != s->sa)
+			sa_pump(s, sa);
 	}
 	return spi_in;
 }

@@ -99,6 +99,9 @@ enum verdict x_rekey_ike_r(struct step *s)
 	inherit(s, sa, old);
 	struct step sub = step_sub(s, sa);
 	step_run(&sub, EV_INHERITED);
+	/* The successor has its own. */
+	for (enum sa_timer i = T_LIVENESS; i <= T_REAUTH; i++)
+		sa_due(s->e, old, i, MONO_NEVER);
 	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] rekeyed, now [%u]", ike_tun_name(sa->tun), old->id, sa->id);
 	sa_due(s->e, old, T_EXPIRE, mono_add(s->now, DUR_S(165)));
 	return V_DONE;

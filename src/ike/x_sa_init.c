@@ -264,7 +264,12 @@ enum verdict x_sa_init_r(struct step *s)
 	addr_str(&s->d->remote.addr, addr);
 	struct tun *t = ike_tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
 	if (!t) {
-		note_limited(s, "no tunnel for %s with a proposal of the peer, answering NO_PROPOSAL_CHOSEN", addr);
+		char why[200];
+		struct sbuf w = SB(why);
+		sb_printf(&w, "no proposal in common with %s: it offers ", addr);
+		sb_proposals(&w, &b.sa);
+		note_limited(s, "%s", why);
+		ike_tun_blame(s->e, &s->d->remote.addr, why);
 		respond_clear(s, N_NO_PROPOSAL_CHOSEN, SPAN(NULL, 0));
 		return V_WAIT;
 	}

@@ -257,7 +257,7 @@ static const struct failure failures[] = {
 	 "192.0.2.1 asks for identity 'x', ours is 'y' (leftid)"},
 	{"ike=aes256-sha256-modp2048!", "", NULL, NULL,
 	 "no proposal in common: we offered IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048",
-	 "no tunnel for 192.0.2.1 with a proposal of the peer, answering NO_PROPOSAL_CHOSEN"},
+	 "no proposal in common with 192.0.2.1: it offers IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048"},
 	{"esp=aes256-sha256!", "", NULL, NULL,
 	 "no ESP proposal in common: we offered ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ",
 	 "no ESP proposal in common: the peer offers ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ"},
