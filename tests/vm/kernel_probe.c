@@ -33,7 +33,7 @@ static int result(int rc)
 
 static struct addr address(const char *s)
 {
-	struct addr a;
+	struct addr a = {0};
 	if (!s || !addr_parse(s, &a))
 		usage("an address is expected");
 	return a;
@@ -41,7 +41,7 @@ static struct addr address(const char *s)
 
 static struct prefix prefix(const char *s)
 {
-	struct prefix p;
+	struct prefix p = {0};
 	if (!s || !prefix_parse(s, &p))
 		usage("a prefix is expected");
 	return p;

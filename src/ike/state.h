@@ -1,0 +1,182 @@
+/* Inside of ike/: what the engine remembers: tunnels (tun), IKE SAs (ike_sa), child SAs (child), and the engine itself. Everything
+ * that waits for a fact embeds a `wait`, so that an owner that dies takes its ticket with it and a late fact finds nobody. */
+#ifndef IKE_STATE_H
+#define IKE_STATE_H
+
+#include "ike/ike.h"
+
+enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
+       INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
+       TICKET_S = 165 /* how long a set-up waits for facts */ };
+/* Which owner a struct timer is embedded in. */
+enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
+
+enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD };
+struct wait {
+	struct hnode node;
+	uint32_t ticket; /* 0 = not waiting */
+	uint8_t kind;    /* enum wait_kind: what it is embedded in */
+	uint8_t fact;    /* enum ike_fact_type that ends it */
+};
+
+/* A run of octets on the heap, exact size. */
+struct blob {
+	uint8_t *p;
+	size_t n;
+};
+
+struct nonce {
+	uint16_t n;
+	uint8_t b[256];
+};
+
+/* --- Tunnels --- */
+struct tun {
+	struct hnode by_id;
+	struct hnode by_addr;    /* under its one remote address, when it has just one */
+	struct hnode by_peer_id; /* under its exact remote identity */
+	struct list wild_addr;   /* in ike.wild_addr when the remote address is a pattern */
+	struct list wild_id;     /* in ike.wild_id when the remote identity is a pattern */
+	struct list sas;         /* struct ike_sa.of_tun */
+	struct timer timer;      /* the next attempt */
+	struct wait wait;        /* for a path */
+	uint32_t id;
+	const struct conf *conf;
+	const struct tunnel_conf *t;
+	bool in_by_addr, in_by_id;
+	bool many;               /* right=%any or a range: more than one peer */
+	bool wanted;             /* auto=start or `up`: kept up for ever */
+	bool held;               /* `down` was asked for */
+	bool removed;            /* left the configuration; goes with its last SA */
+	bool renew;              /* what is up nears its end: a successor is to be set up, wanted or not */
+	struct addr remote;      /* last address of the peer, AF_NONE before the first */
+	uint32_t attempt;        /* since the last success */
+	char why[200];           /* why it is not up */
+	uint32_t orphan[CHILDREN_MAX]; /* inbound SPIs of an earlier life, to be deleted */
+	uint8_t n_orphans;
+};
+
+/* --- Child SAs --- */
+enum child_state { CH_NEW, CH_SPI, CH_INSTALL, CH_UP, CH_REKEYED, CH_DELETING };
+enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_R_CREATE };
+struct child {
+	struct hnode by_spi;     /* inbound SPI */
+	struct list link;        /* in sa->children */
+	struct ike_sa *sa;
+	struct tun *tun;
+	struct wait wait;
+	struct timer timer;
+	mono_t soft, hard, since, gone_at;
+	uint32_t id;
+	uint8_t state, origin;
+	bool announced;          /* CHILD_UP was told */
+	bool early;              /* its inbound SA was put in place before the answer */
+	struct child_sa p;
+	/* While its exchange runs: */
+	struct nonce *ni, *nr;
+	struct blob shared, public; /* g^ir of a PFS exchange, our public value */
+	uint8_t proposal_number;
+	uint32_t replaces;       /* outbound SPI of the peer's old SA (REKEY_SA), 0 none */
+};
+
+/* --- IKE SAs --- */
+enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_N };
+
+/* The request of ours that is under way. */
+struct request {
+	struct blob msg;
+	uint32_t tries;
+	mono_t first;
+	uint8_t exchange;
+	bool is_delete, is_liveness; /* what it is, where that matters */
+};
+
+/* What only the set-up of an SA needs. */
+struct handshake {
+	struct dh_private dh;
+	uint8_t dh_public[DH_PUBLIC_MAX];
+	struct nonce ni, nr;
+	struct blob init_req, init_rsp;   /* as sent and received, for AUTH */
+	struct blob cookie;
+	uint8_t cookies, invalid_kes;
+	uint16_t group;                   /* of our KE */
+	uint8_t id_peer[4 + IDENT_MAX], id_mine[4 + IDENT_MAX];
+	size_t id_peer_len, id_mine_len;
+	struct blob auth;                 /* the peer's AUTH value */
+	uint8_t my_auth[64];
+	size_t my_auth_len;
+	struct child *child;
+	uint32_t key;                     /* handle of the PSK that verified the peer */
+	bool peer_initial_contact;
+	uint16_t child_error;             /* responder: why there is no child, to be answered; initiator: what came */
+	char hint[160];                   /* unauthenticated errors, ICMP: why it may fail */
+};
+
+struct ike_sa {
+	struct hnode by_spi;     /* our SPI */
+	struct hnode by_init;    /* responder: the peer's SPI and endpoint, while half open */
+	struct hnode by_peer;    /* tunnel and peer identity, once authenticated */
+	struct list link;        /* ike.sas */
+	struct list of_tun;
+	struct timer timer;
+	mono_t due[T_N];
+	struct wait wait;
+	struct tun *tun;         /* NULL until known */
+	uint32_t id;
+	uint8_t state;           /* enum sa_state; written by step() only */
+	bool initiator;
+	bool in_by_init, in_by_peer;
+	bool natt_port, nat_here, nat_there, force_encap;
+	uint64_t spi_i, spi_r;
+	struct endpoint local, remote;
+	struct suite suite;
+	struct sk_keys tx, rx;
+	bool keyed;
+	struct secret sk_d, sk_pi, sk_pr;
+	uint8_t lowest_nonce[NONCE_KEEP]; /* the lower of its two nonces, for the tie rule */
+	struct ident my_id, peer_id;
+	mono_t created, established, last_in, last_out;
+	bool peer_told_gone;     /* the peer deleted it or lost it: no DELETE of ours */
+	bool want_delete;        /* DELETE as soon as the window is free */
+	bool restart;            /* its end is a reason to begin anew, also when not `wanted` */
+	bool replaced;           /* a successor is up: no re-initiation when it goes */
+	bool half_open;          /* counted in ike.half_open */
+	bool had_child;          /* a child SA was up in it */
+	char why[160];           /* the reason of its end, in a sentence */
+	/* Window, RFC 7296 2.2, 2.3: size 1 each way. */
+	uint32_t tx_id, rx_id;   /* next request of ours, next expected of theirs */
+	struct request req;
+	struct blob response;    /* to request rx_id - 1 */
+	uint64_t response_to;    /* hash of that request */
+	bool rx_busy;            /* request rx_id is being worked on */
+	uint64_t rx_hash;
+	uint8_t rx_exchange;
+	struct list children;
+	uint32_t n_children;
+	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
+	uint8_t n_del;
+	struct handshake *hs;
+};
+
+struct ike {
+	struct mem *mem;
+	struct crypto *crypto;
+	struct rng *rng;
+	struct conf_setup setup;
+	struct hmap sas_by_spi, sas_by_init, sas_by_peer, children, tuns, tuns_by_addr, tuns_by_id, waits;
+	struct list sas, dead, wild_addr, wild_id;
+	struct heap timers;
+	uint32_t n_sas, n_children, n_tuns, n_removed, half_open;
+	uint32_t next_ticket, next_ike_id, next_child_id;
+	uint8_t cookie_secret[2][32];
+	uint8_t cookie_version;
+	mono_t cookie_since;
+	bool stopping;
+	struct ike_counters n;
+	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
+	uint32_t notes_left, clears_left;
+	uint8_t buf[MSG_BUF];    /* the message under construction */
+	uint8_t open[MSG_BUF * 4 + 8]; /* the message being opened */
+};
+
+#endif
