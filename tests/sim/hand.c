@@ -7,7 +7,7 @@
 struct ike_sa *hand_sa(struct sim_node *n, uint8_t state)
 {
 	struct ike_sa *found = NULL;
-	LIST_EACH(it, tmp, &n->ike->sas) {
+	LIST_EACH (it, tmp, &n->ike->sas) {
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
 		if (sa->state == state)
 			found = sa;
@@ -17,7 +17,7 @@ struct ike_sa *hand_sa(struct sim_node *n, uint8_t state)
 
 struct ike_sa *hand_sa_by_spi(struct sim_node *n, uint64_t spi_i)
 {
-	LIST_EACH(it, tmp, &n->ike->sas) {
+	LIST_EACH (it, tmp, &n->ike->sas) {
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
 		if (sa->spi_i == spi_i)
 			return sa;
@@ -28,8 +28,8 @@ struct ike_sa *hand_sa_by_spi(struct sim_node *n, uint64_t spi_i)
 struct child *hand_child(struct sim_node *n, uint8_t state)
 {
 	struct child *found = NULL;
-	LIST_EACH(it, tmp, &n->ike->sas) {
-		LIST_EACH(jt, tmp2, &LIST_ENTRY(it, struct ike_sa, link)->children) {
+	LIST_EACH (it, tmp, &n->ike->sas) {
+		LIST_EACH (jt, tmp2, &LIST_ENTRY(it, struct ike_sa, link)->children) {
 			struct child *c = LIST_ENTRY(jt, struct child, link);
 			if (c->state == state && (!found || c->id > found->id))
 				found = c;
@@ -166,7 +166,8 @@ static bool listen(struct sim *s, struct sim_packet *p)
 {
 	struct wanted *w = s->arg;
 	struct hand got;
-	if (!p->response || p->exchange != w->h.exchange || p->msg_id != w->h.msg_id || !hand_open(s, w->rx, p->p, p->n, &got))
+	if (!p->response || p->exchange != w->h.exchange || p->msg_id != w->h.msg_id ||
+	    !hand_open(s, w->rx, p->p, p->n, &got))
 		return true;
 	*w->answer = got;
 	w->got = true;
@@ -181,7 +182,7 @@ bool hand_ask_with(struct sim_node *n, const struct endpoint *src, const struct 
 	struct wanted w = {.s = s, .rx = rx, .h = h->h, .answer = answer};
 	struct endpoint inner;
 	struct sim_node *to = sim_route(s, dst, &inner);
-	bool (*tap)(struct sim *s, struct sim_packet *p) = s->tap;
+	bool (*tap)(struct sim * s, struct sim_packet * p) = s->tap;
 	void *arg = s->arg;
 	size_t len = hand_seal(s, tx, h, out);
 	s->tap = listen;

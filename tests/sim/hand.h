@@ -11,8 +11,8 @@ enum { HAND_MAX = 8192 };
 
 struct hand {
 	struct ike_hdr h;
-	uint8_t first;        /* type of the first payload inside */
-	size_t n;             /* of plain */
+	uint8_t first;           /* type of the first payload inside */
+	size_t n;                /* of plain */
 	uint8_t plain[HAND_MAX]; /* the payloads inside SK, without padding */
 };
 

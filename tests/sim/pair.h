@@ -67,20 +67,20 @@ static inline void pair_free(struct pair *p)
 
 /* Fails with the whole story. */
 #define CHECK(p, cond)                                                                                                 \
-	do {                                                                                                               \
-		if (!(cond)) {                                                                                                 \
-			sim_dump((p).s);                                                                                           \
-			fail_msg("not so: %s", #cond);                                                                             \
-		}                                                                                                              \
+	do {                                                                                                           \
+		if (!(cond)) {                                                                                         \
+			sim_dump((p).s);                                                                               \
+			fail_msg("not so: %s", #cond);                                                                 \
+		}                                                                                                      \
 	} while (0)
 #define AGREE(p) CHECK(p, sim_agree((p).a, (p).b))
 /* Exact texts. */
 #define TEXT(p, is, want)                                                                                              \
-	do {                                                                                                               \
-		if (strcmp(is, want) != 0) {                                                                                   \
-			sim_dump((p).s);                                                                                           \
-			fail_msg("'%s'\n  should be '%s'", is, want);                                                              \
-		}                                                                                                              \
+	do {                                                                                                           \
+		if (strcmp(is, want) != 0) {                                                                           \
+			sim_dump((p).s);                                                                               \
+			fail_msg("'%s'\n  should be '%s'", is, want);                                                  \
+		}                                                                                                      \
 	} while (0)
 
 #endif

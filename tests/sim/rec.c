@@ -13,9 +13,20 @@
 #include <string.h>
 
 const char *const rec_names[] = {
-	"aes128-sha1-modp1536", "aes128gcm16-ecp256", "aes256-sha384-modp2048", "aes256-sha512-modp4096",
-	"aes256ctr-modp2048", "chacha20poly1305-x25519", "cookie", "invalid-ke", "ipv6", "pfs-rekey",
-	"seed-establish", "seed-life-responder", "seed-life", NULL,
+	"aes128-sha1-modp1536",
+	"aes128gcm16-ecp256",
+	"aes256-sha384-modp2048",
+	"aes256-sha512-modp4096",
+	"aes256ctr-modp2048",
+	"chacha20poly1305-x25519",
+	"cookie",
+	"invalid-ke",
+	"ipv6",
+	"pfs-rekey",
+	"seed-establish",
+	"seed-life-responder",
+	"seed-life",
+	NULL,
 };
 
 static struct span unhex(const char *s)

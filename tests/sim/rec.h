@@ -8,14 +8,17 @@
 enum { REC_KEYS = 80, REC_PACKETS = 40 };
 
 struct rec_packet {
-	char from;            /* 'I' or 'R' */
+	char from; /* 'I' or 'R' */
 	uint16_t port;
-	struct span data;     /* exact size, on the heap */
-	char name[200];       /* what the initiator's log calls it */
+	struct span data; /* exact size, on the heap */
+	char name[200];   /* what the initiator's log calls it */
 };
 
 struct rec {
-	struct { char name[32]; struct span v; } key[REC_KEYS];
+	struct {
+		char name[32];
+		struct span v;
+	} key[REC_KEYS];
 	size_t n_keys;
 	struct rec_packet packet[REC_PACKETS];
 	size_t n_packets;

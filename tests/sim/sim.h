@@ -18,7 +18,15 @@
 #include "config/config.h"
 #include "ike/ike.h"
 
-enum { SIM_NODES = 4, SIM_SAS = 64, SIM_SPIS = 256, SIM_TOLD = 512, SIM_SENT = 4096, SIM_LOG = 1 << 17, SIM_PORTS = 64 };
+enum {
+	SIM_NODES = 4,
+	SIM_SAS = 256,
+	SIM_SPIS = 256,
+	SIM_TOLD = 512,
+	SIM_SENT = 4096,
+	SIM_LOG = 1 << 17,
+	SIM_PORTS = 64
+};
 
 struct sim;
 struct sim_node;
@@ -30,9 +38,9 @@ struct sim_rng {
 };
 struct sim_mem {
 	struct mem mem;
-	size_t blocks;   /* handed out now */
-	uint64_t asked;  /* requests so far */
-	uint64_t fail_at; /* this request yields NULL; 0 = none */
+	size_t blocks;      /* handed out now */
+	uint64_t asked;     /* requests so far */
+	uint64_t fail_at;   /* this request yields NULL; 0 = none */
 	uint64_t fail_from; /* and so does every one from this on; 0 = none */
 };
 
@@ -42,7 +50,10 @@ struct sim_mem {
 struct sim_nat {
 	struct addr public;
 	bool ports;
-	struct { uint32_t host; uint16_t inner, outer; } map[SIM_PORTS];
+	struct {
+		uint32_t host;
+		uint16_t inner, outer;
+	} map[SIM_PORTS];
 	uint32_t n;
 	uint16_t next;
 };
@@ -53,7 +64,7 @@ struct sim_packet {
 	bool marker;              /* the non-ESP marker stood in front */
 	uint8_t *p;               /* exact size, on the heap */
 	size_t n;
-	uint8_t exchange;         /* 0 for a keep-alive */
+	uint8_t exchange; /* 0 for a keep-alive */
 	bool response;
 	uint32_t msg_id;
 };
@@ -71,7 +82,7 @@ struct sim_sent {
 /* --- What the engine told tunnel/ --- */
 struct sim_told {
 	mono_t at;
-	uint8_t event;            /* enum ike_event */
+	uint8_t event; /* enum ike_event */
 	uint32_t tunnel, child_id;
 	bool retry;
 	char reason[256];
@@ -80,7 +91,7 @@ struct sim_told {
 /* --- The make-believe kernel --- */
 struct sim_sa {
 	uint32_t child_id;
-	struct child_sa sa;       /* with keys */
+	struct child_sa sa; /* with keys */
 	mono_t since;
 };
 
@@ -90,9 +101,9 @@ struct sim_node {
 	const char *name;
 	struct addr addr;
 	struct sim_nat *nat;
-	bool cut;                 /* nothing goes out, nothing comes in */
+	bool cut; /* nothing goes out, nothing comes in */
 	struct ike *ike;
-	uint32_t n_lives;         /* how often it was started */
+	uint32_t n_lives; /* how often it was started */
 	struct ike_acts *acts;
 	struct sim_mem mem;
 	struct sim_rng rng;
@@ -101,28 +112,28 @@ struct sim_node {
 	/* The kernel. */
 	struct sim_sa sa[SIM_SAS];
 	uint32_t n_sas;
-	uint32_t spi[SIM_SPIS];   /* given out, not installed yet */
+	uint32_t spi[SIM_SPIS]; /* given out, not installed yet */
 	uint32_t n_spis, next_spi;
 	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
 	uint32_t n_early;
 	int fail_path, fail_spi, fail_sign, fail_verify, fail_install; /* -errno to answer with, 0 */
-	uint32_t moves;           /* CHILD_MOVE actions */
-	unsigned faults;          /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
+	uint32_t moves;                                                /* CHILD_MOVE actions */
+	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */
 	struct sim_told told[SIM_TOLD];
 	uint32_t n_told;
 	struct sim_sent sent[SIM_SENT];
 	uint32_t n_sent;
-	uint32_t ups, downs;      /* CHILD_UP, CHILD_DOWN */
-	char log[SIM_LOG];        /* notes of every level, one per line */
+	uint32_t ups, downs; /* CHILD_UP, CHILD_DOWN */
+	char log[SIM_LOG];   /* notes of every level, one per line */
 	struct sbuf log_b;
 };
 
 struct sim {
 	mono_t now;
 	struct crypto *crypto;
-	struct sim_rng rng;       /* the network's */
-	struct sim_mem plain;     /* for what is not the engine's */
+	struct sim_rng rng;   /* the network's */
+	struct sim_mem plain; /* for what is not the engine's */
 	struct sim_node *node[SIM_NODES];
 	uint32_t n_nodes;
 	struct sim_nat nats[SIM_NODES];
@@ -134,11 +145,11 @@ struct sim {
 	bool (*tap)(struct sim *s, struct sim_packet *p);
 	/* Called after each event. NULL: none. */
 	void (*watch)(struct sim *s);
-	void *arg;                /* for both */
+	void *arg; /* for both */
 	struct sim_event *events;
 	uint64_t seq;
 	uint64_t steps;
-	bool stuck;               /* too many events at one time: the engines run in a circle */
+	bool stuck; /* too many events at one time: the engines run in a circle */
 };
 
 /* --- sim.c --- */
@@ -168,7 +179,7 @@ void sim_run(struct sim *s, dur_t d);
 bool sim_until(struct sim *s, dur_t d, bool (*cond)(struct sim *s));
 /* At a time from now. */
 void sim_at(struct sim *s, dur_t in, void (*fn)(struct sim_node *n), struct sim_node *n);
-void sim_after(struct sim_node *n);       /* carries the actions in n->acts out; after own calls into n->ike */
+void sim_after(struct sim_node *n); /* carries the actions in n->acts out; after own calls into n->ike */
 void sim_report(struct sim_node *n, const struct ike_fact *f); /* a fact, now */
 /* Puts a datagram on the wire (copied), or straight into a host. */
 void sim_inject(struct sim_node *to, const struct endpoint *src, const struct endpoint *dst, bool marker, const void *p,
@@ -194,9 +205,9 @@ unsigned sim_common(const struct sim_node *a, const struct sim_node *b);
 /* IKE SAs in a state; children installed. */
 unsigned sim_ikes(const struct sim_node *n, uint8_t state);
 unsigned sim_children(const struct sim_node *n);
-unsigned sim_all_ikes(const struct sim_node *n); /* of every state */
+unsigned sim_all_ikes(const struct sim_node *n);                              /* of every state */
 unsigned sim_sent(const struct sim_node *n, uint8_t exchange, bool response); /* exchange 0: keep-alives */
-unsigned sim_sent_all(const struct sim_node *n); /* without keep-alives */
+unsigned sim_sent_all(const struct sim_node *n);                              /* without keep-alives */
 unsigned sim_told_n(const struct sim_node *n, uint8_t event);
 const struct sim_told *sim_told_last(const struct sim_node *n, uint8_t event); /* NULL: never */
 bool sim_noted(const struct sim_node *n, const char *text);

@@ -12,7 +12,8 @@ static bool same_key(const struct secret *a, const struct secret *b)
 /* Whether what leaves by `out` at one host comes in by `in` at the other. */
 static bool fits(const struct esp_sa *out, const struct esp_sa *in)
 {
-	return out->spi == in->spi && out->encr.len && same_key(&out->encr, &in->encr) && same_key(&out->integ, &in->integ);
+	return out->spi == in->spi && out->encr.len && same_key(&out->encr, &in->encr) &&
+	       same_key(&out->integ, &in->integ);
 }
 
 static bool same_suite(const struct suite *a, const struct suite *b)
@@ -21,7 +22,8 @@ static bool same_suite(const struct suite *a, const struct suite *b)
 }
 
 /* Whether b, as it sends its ESP, arrives from where a expects it. */
-static bool same_way(const struct sim_node *a, const struct child_sa *x, const struct sim_node *b, const struct child_sa *y)
+static bool same_way(const struct sim_node *a, const struct child_sa *x, const struct sim_node *b,
+                     const struct child_sa *y)
 {
 	struct addr pa = sim_public(a), pb = sim_public(b);
 	if (!addr_eq(&x->remote, &pb) || !addr_eq(&y->remote, &pa) || !addr_eq(&x->local, &a->addr) ||
@@ -109,10 +111,11 @@ const char *sim_why(struct sim_node *n) { return ike_why(n->ike, 1); }
 
 bool sim_agree(const struct sim_node *a, const struct sim_node *b)
 {
-	return sim_common(a, b) == 1 && a->n_sas == 1 && b->n_sas == 1 && sim_all_ikes(a) == 1 && sim_all_ikes(b) == 1 &&
-	       sim_ikes(a, IKE_S_ESTABLISHED) == 1 && sim_ikes(b, IKE_S_ESTABLISHED) == 1 && sim_children(a) == 1 &&
-	       sim_children(b) == 1 && a->ups == a->downs + 1 && b->ups == b->downs + 1 && a->faults == 0 && b->faults == 0 &&
-	       a->n_spis + b->n_spis + a->n_early + b->n_early == 0 && !a->sim->stuck;
+	return sim_common(a, b) == 1 && a->n_sas == 1 && b->n_sas == 1 && sim_all_ikes(a) == 1 &&
+	       sim_all_ikes(b) == 1 && sim_ikes(a, IKE_S_ESTABLISHED) == 1 && sim_ikes(b, IKE_S_ESTABLISHED) == 1 &&
+	       sim_children(a) == 1 && sim_children(b) == 1 && a->ups == a->downs + 1 && b->ups == b->downs + 1 &&
+	       a->faults == 0 && b->faults == 0 && a->n_spis + b->n_spis + a->n_early + b->n_early == 0 &&
+	       !a->sim->stuck;
 }
 
 enum { LOG_SHOWN = 3000, SENT_SHOWN = 24 };
@@ -121,18 +124,21 @@ void sim_dump(const struct sim *s)
 {
 	for (uint32_t i = 0; i < s->n_nodes; i++) {
 		const struct sim_node *n = s->node[i];
-		fprintf(stderr, "--- %s: %u IKE SAs, %u SAs in the kernel, %u SPIs, %u faults, up %u, down %u\n%.*s", n->name,
-		        sim_all_ikes(n), n->n_sas, n->n_spis, n->faults, n->ups, n->downs, (int)LOG_SHOWN, n->log);
+		fprintf(stderr, "--- %s: %u IKE SAs, %u SAs in the kernel, %u SPIs, %u faults, up %u, down %u\n%.*s",
+		        n->name, sim_all_ikes(n), n->n_sas, n->n_spis, n->faults, n->ups, n->downs, (int)LOG_SHOWN,
+		        n->log);
 		if (n->log_b.len > LOG_SHOWN)
-			fprintf(stderr, "\n[...]\n%s", n->log + (n->log_b.len > 2 * LOG_SHOWN ? n->log_b.len - LOG_SHOWN : LOG_SHOWN));
+			fprintf(stderr, "\n[...]\n%s",
+			        n->log + (n->log_b.len > 2 * LOG_SHOWN ? n->log_b.len - LOG_SHOWN : LOG_SHOWN));
 		for (uint32_t j = 0; j < n->n_sent && j < SENT_SHOWN; j++) {
 			char src[ENDPOINT_TEXT], dst[ENDPOINT_TEXT];
 			struct sbuf x = SB(src), y = SB(dst);
 			sb_endpoint(&x, &n->sent[j].src);
 			sb_endpoint(&y, &n->sent[j].dst);
 			const char *name = n->sent[j].exchange ? ike_exchange_name(n->sent[j].exchange) : "keep-alive";
-			fprintf(stderr, "%9.3f %s > %s %s %s %u (%zu)\n", (double)n->sent[j].at / 1e9, src, dst, name ? name : "?",
-			        n->sent[j].response ? "response" : "request", n->sent[j].msg_id, n->sent[j].n);
+			fprintf(stderr, "%9.3f %s > %s %s %s %u (%zu)\n", (double)n->sent[j].at / 1e9, src, dst,
+			        name ? name : "?", n->sent[j].response ? "response" : "request", n->sent[j].msg_id,
+			        n->sent[j].n);
 		}
 	}
 }

@@ -10,12 +10,12 @@ struct sim_event {
 	struct sim_event *next;
 	mono_t at;
 	uint64_t seq;
-	uint8_t kind;            /* enum sim_event_kind */
+	uint8_t kind; /* enum sim_event_kind */
 	struct sim_node *node;
 	struct sim_packet packet;
 	struct ike_fact fact;
-	uint8_t *octets;         /* of the fact */
-	uint32_t life;           /* a fact for an engine that is gone reaches nobody */
+	uint8_t *octets; /* of the fact */
+	uint32_t life;   /* a fact for an engine that is gone reaches nobody */
 	void (*fn)(struct sim_node *n);
 };
 

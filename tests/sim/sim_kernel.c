@@ -81,7 +81,8 @@ static void act_verify(struct sim_node *n, const struct ike_act *a)
 	f.n_tried = (uint32_t)c;
 	for (size_t i = 0; i < c && !f.key; i++) {
 		if (auth_value(n, a->verify.prf, &n->psks.v[v[i]], a->verify.octets, want) == 0 &&
-		    a->verify.auth.n == prf_len(a->verify.prf) && crypto_equal(want, a->verify.auth.p, a->verify.auth.n))
+		    a->verify.auth.n == prf_len(a->verify.prf) &&
+		    crypto_equal(want, a->verify.auth.p, a->verify.auth.n))
 			f.key = (uint32_t)v[i] + 1;
 	}
 	if (!f.status && !f.key)
@@ -166,7 +167,8 @@ static void act_install(struct sim_node *n, const struct ike_act *a)
 		return;
 	}
 	const struct esp_sa *e = early_find(n, sa->in.spi);
-	if (e && (memcmp(e->encr.b, sa->in.encr.b, e->encr.len) != 0 || memcmp(e->integ.b, sa->in.integ.b, e->integ.len) != 0))
+	if (e && (memcmp(e->encr.b, sa->in.encr.b, e->encr.len) != 0 ||
+	          memcmp(e->integ.b, sa->in.integ.b, e->integ.len) != 0))
 		fault(n, "installs other keys than early:", sa->in.spi);
 	if (!f.status)
 		(void)early_take(n, sa->in.spi);
@@ -206,12 +208,13 @@ static void act_move(struct sim_node *n, const struct ike_act *a)
 
 static void told(struct sim_node *n, const struct ike_act *a)
 {
-	static const char *const names[] = {"PEER_KNOWN", "CHILD_UP", "CHILD_DOWN", "CHILD_MOVED", "FAILED", "IKE_UP", "IKE_DOWN"};
+	static const char *const names[] = {"PEER_KNOWN", "CHILD_UP", "CHILD_DOWN", "CHILD_MOVED",
+	                                    "FAILED",     "IKE_UP",   "IKE_DOWN"};
 	uint8_t event = a->tunnel_event.event;
 	n->ups += event == IKE_EV_CHILD_UP;
 	n->downs += event == IKE_EV_CHILD_DOWN;
-	sim_log(n, "<%s> ike %u child %u %s%s", names[event], a->tunnel_event.info.ike_id, a->tunnel_event.info.child_id,
-	        a->tunnel_event.reason, a->tunnel_event.retry ? " (again)" : "");
+	sim_log(n, "<%s> ike %u child %u %s%s", names[event], a->tunnel_event.info.ike_id,
+	        a->tunnel_event.info.child_id, a->tunnel_event.reason, a->tunnel_event.retry ? " (again)" : "");
 	if (n->n_told == SIM_TOLD)
 		return;
 	struct sim_told *t = &n->told[n->n_told++];

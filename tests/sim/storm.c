@@ -14,7 +14,7 @@ struct taped {
 	struct endpoint src, dst; /* inner */
 	uint8_t p[2048];
 	size_t n;
-	struct hand plain;        /* n == 0 and first == 0: could not be opened */
+	struct hand plain; /* n == 0 and first == 0: could not be opened */
 	bool open;
 };
 
@@ -60,7 +60,9 @@ static void edit(struct rd *rd, uint8_t *p, size_t n)
 	for (unsigned i = 0; i < edits && n; i++) {
 		size_t at = rd_u16(rd) % n;
 		uint8_t how = rd_u8(rd), v = rd_u8(rd);
-		p[at] = how % 3 == 0 ? v : how % 3 == 1 ? (uint8_t)(p[at] ^ 1u << v % 8) : (uint8_t)(p[at] + (v % 16) - 8);
+		p[at] = how % 3 == 0   ? v
+		        : how % 3 == 1 ? (uint8_t)(p[at] ^ 1u << v % 8)
+		                       : (uint8_t)(p[at] + (v % 16) - 8);
 	}
 }
 
@@ -193,7 +195,8 @@ static void fact(struct storm *m)
 {
 	struct sim_node *n = rd_u8(&m->rd) % 2 ? m->a : m->b;
 	struct child *c = hand_child(n, CH_UP);
-	struct ike_fact f = {.type = rd_u8(&m->rd) % (IKE_FACT_ADDRESS + 1), .status = (int8_t)rd_u8(&m->rd) % 2, .text = "x"};
+	struct ike_fact f = {
+		.type = rd_u8(&m->rd) % (IKE_FACT_ADDRESS + 1), .status = (int8_t)rd_u8(&m->rd) % 2, .text = "x"};
 	/* Tickets that are not ours to answer; none of those that wait. */
 	f.ticket = 0xf0000000u + rd_u8(&m->rd);
 	f.spi = c && rd_u8(&m->rd) % 2 ? c->p.in.spi : rd_u32(&m->rd);
@@ -207,7 +210,8 @@ static void fact(struct storm *m)
 
 static void command(struct storm *m)
 {
-	static const uint8_t types[] = {IKE_CMD_UP, IKE_CMD_UP, IKE_CMD_DOWN, IKE_CMD_DOWN_IKE, IKE_CMD_DOWN_CHILD, IKE_CMD_UP};
+	static const uint8_t types[] = {IKE_CMD_UP,       IKE_CMD_UP,         IKE_CMD_DOWN,
+	                                IKE_CMD_DOWN_IKE, IKE_CMD_DOWN_CHILD, IKE_CMD_UP};
 	struct sim_node *n = rd_u8(&m->rd) % 2 ? m->a : m->b;
 	uint8_t t = types[rd_u8(&m->rd) % ARRAY_LEN(types)];
 	sim_cmd(n, t, rd_u8(&m->rd));
@@ -242,7 +246,8 @@ static void settle(struct storm *m)
 		broken(m, "something lives on");
 	sim_run(m->s, DUR_S(1));
 	check_books(m);
-	if (m->a->n_sas || m->b->n_sas || m->a->ups != m->a->downs || m->b->ups != m->b->downs || m->a->n_spis || m->b->n_spis)
+	if (m->a->n_sas || m->b->n_sas || m->a->ups != m->a->downs || m->b->ups != m->b->downs || m->a->n_spis ||
+	    m->b->n_spis)
 		broken(m, "something is left in the kernel");
 	sim_cmd(m->b, IKE_CMD_UP, 0);
 	sim_cmd(m->a, IKE_CMD_UP, 0);

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 struct storm_count {
-	unsigned clear, inner;  /* mutated messages thrown */
-	unsigned answered;      /* sealed requests that got an answer */
-	unsigned requests;      /* sealed requests */
+	unsigned clear, inner; /* mutated messages thrown */
+	unsigned answered;     /* sealed requests that got an answer */
+	unsigned requests;     /* sealed requests */
 	unsigned sessions;
 };
 

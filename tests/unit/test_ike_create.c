@@ -12,7 +12,7 @@
 /* A request of a kind, with what the tests want to be odd about it. */
 struct want {
 	bool no_transport, no_rekey, other_ts, other_proposal, no_sa_spi;
-	uint16_t dh, ke;     /* group in the proposal and of the KE payload; 0 none */
+	uint16_t dh, ke; /* group in the proposal and of the KE payload; 0 none */
 	uint32_t rekey_spi;
 	uint8_t rekey_proto;
 };
@@ -91,7 +91,8 @@ static void check_keymat(struct pair *p, const struct secret *sk_d, struct made 
 		assert_int_equal(dh_shared(p->s->crypto, &m->dh, ke.data, shared, &shared_n), 0);
 	}
 	struct span seed[] = {SPAN(shared, shared_n), SPAN(m->ni.b, m->ni.n), SPAN(m->nr.b, m->nr.n)};
-	assert_int_equal(prf_plus(p->s->crypto, PRF_HMAC_SHA2_256, SPAN(sk_d->b, sk_d->len), seed, 3, key, sizeof key), 0);
+	assert_int_equal(prf_plus(p->s->crypto, PRF_HMAC_SHA2_256, SPAN(sk_d->b, sk_d->len), seed, 3, key, sizeof key),
+	                 0);
 	CHECK(*p, sa->out.spi == m->spi && sa->in.encr.len == 16 && sa->in.integ.len == 32);
 	/* We began this exchange: our direction comes first, and it is B's inbound. */
 	assert_memory_equal(sa->in.encr.b, key, 16);
@@ -146,7 +147,8 @@ static void child_rekey(void **state)
 		CHECK(p, p.b->sa[1].sa.reqid == p.b->sa[0].sa.reqid && sim_noted(p.b, "is rekeyed by"));
 		struct ike_child_view v;
 		uint32_t at = 0;
-		CHECK(p, ike_next_child(p.b->ike, &at, &v) && v.rekeyed && ike_next_child(p.b->ike, &at, &v) && !v.rekeyed);
+		CHECK(p, ike_next_child(p.b->ike, &at, &v) && v.rekeyed && ike_next_child(p.b->ike, &at, &v) &&
+		                 !v.rekeyed);
 		/* RFC 7296 2.8: we delete the old one; what is still on its way finds it for five seconds. */
 		CHECK(p, ask_delete(&p, sa, old_out, &answer) && deleted_spi(&answer) == old_in);
 		CHECK(p, p.b->n_sas == 2 && p.b->downs == 0);
@@ -193,15 +195,26 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
-	{{.no_transport = true}, N_NO_PROPOSAL_CHOSEN, 0, "the peer wants tunnel mode, this tunnel is for transport mode"},
-	{{.other_proposal = true}, N_NO_PROPOSAL_CHOSEN, 0, "no ESP proposal in common (is PFS the same on both sides?)"},
+	{{.no_transport = true},
+         N_NO_PROPOSAL_CHOSEN,
+         0,
+         "the peer wants tunnel mode, this tunnel is for transport mode"},
+	{{.other_proposal = true},
+         N_NO_PROPOSAL_CHOSEN,
+         0,
+         "no ESP proposal in common (is PFS the same on both sides?)"},
 	{{.no_sa_spi = true}, N_NO_PROPOSAL_CHOSEN, 0, "no ESP proposal in common"},
 	{{.other_ts = true}, N_TS_UNACCEPTABLE, 0, "the traffic selectors do not cover this tunnel"},
-	{{.rekey_spi = 0x11111111, .rekey_proto = PROTO_ESP}, N_CHILD_SA_NOT_FOUND, 0, "the child SA to be rekeyed is not here"},
+	{{.rekey_spi = 0x11111111, .rekey_proto = PROTO_ESP},
+         N_CHILD_SA_NOT_FOUND,
+         0,
+         "the child SA to be rekeyed is not here"},
 	{{.rekey_proto = PROTO_AH, .rekey_spi = 1}, N_INVALID_SYNTAX, 0, "malformed"},
 	{{.rekey_proto = PROTO_NONE}, N_INVALID_SYNTAX, 0, "malformed"},
-	{{.no_rekey = true, .dh = DH_CURVE25519, .ke = DH_ECP_256}, N_INVALID_KE_PAYLOAD, DH_CURVE25519,
-	 "the peer's KE payload does not fit"},
+	{{.no_rekey = true, .dh = DH_CURVE25519, .ke = DH_ECP_256},
+         N_INVALID_KE_PAYLOAD,
+         DH_CURVE25519,
+         "the peer's KE payload does not fit"},
 	{{.no_rekey = true, .dh = DH_ECP_256}, N_INVALID_KE_PAYLOAD, DH_ECP_256, "the peer's KE payload does not fit"},
 };
 
@@ -258,12 +271,13 @@ static void child_local_failures(void **state)
 /* --- the IKE SA itself --- */
 
 struct new_ike {
-	struct ike_sa sa;     /* only the keys, SPIs and IDs, as the initiator has them */
+	struct ike_sa sa; /* only the keys, SPIs and IDs, as the initiator has them */
 	struct hand answer;
 	bool answered;
 };
 
-static void derive(struct pair *p, struct ike_sa *old, struct new_ike *n, const struct dh_private *dh, const struct nonce *ni)
+static void derive(struct pair *p, struct ike_sa *old, struct new_ike *n, const struct dh_private *dh,
+                   const struct nonce *ni)
 {
 	struct ike_payloads pl;
 	struct ike_ke ke;
@@ -319,8 +333,8 @@ static struct new_ike *ask_ike(struct pair *p, struct ike_sa *old, uint16_t dh_o
 	struct ike_sa was = *old;
 	n->answered = hand_ask(p->a, old, &ask, &n->answer);
 	struct ike_notify x;
-	if (n->answered && !hand_notify(&n->answer, N_NO_PROPOSAL_CHOSEN, &x) && !hand_notify(&n->answer, N_INVALID_KE_PAYLOAD, &x) &&
-	    !hand_notify(&n->answer, N_TEMPORARY_FAILURE, &x))
+	if (n->answered && !hand_notify(&n->answer, N_NO_PROPOSAL_CHOSEN, &x) &&
+	    !hand_notify(&n->answer, N_INVALID_KE_PAYLOAD, &x) && !hand_notify(&n->answer, N_TEMPORARY_FAILURE, &x))
 		derive(p, &was, n, &dh, &ni);
 	return n;
 }
@@ -369,7 +383,8 @@ static void ike_rekey_refusals(void **state)
 	CHECK(p, n->answered && hand_notify(&n->answer, N_NO_PROPOSAL_CHOSEN, &x));
 	free(n);
 	n = ask_ike(&p, sa, DH_CURVE25519, DH_ECP_256);
-	CHECK(p, n->answered && hand_notify(&n->answer, N_INVALID_KE_PAYLOAD, &x) && x.data.n == 2 && x.data.p[1] == DH_CURVE25519);
+	CHECK(p, n->answered && hand_notify(&n->answer, N_INVALID_KE_PAYLOAD, &x) && x.data.n == 2 &&
+	                 x.data.p[1] == DH_CURVE25519);
 	free(n);
 	p.b->mem.fail_from = p.b->mem.asked + 1;
 	n = ask_ike(&p, sa, DH_CURVE25519, DH_CURVE25519);
@@ -393,6 +408,21 @@ static void ike_rekey_without_delete(void **state)
 	pair_free(&p);
 }
 
+/* The old one has no renewal of its own any more. */
+static void ike_rekey_near_the_end(void **state)
+{
+	(void)state;
+	struct pair p = pair_run(7, KEYS "\nrekey=no", KEYS_B "\nikelifetime=60s\nmargintime=10s\nrekeyfuzz=0%",
+	                         DUR_S(5));
+	struct new_ike *n = ask_ike(&p, hand_sa(p.a, ST_ESTABLISHED), DH_CURVE25519, DH_CURVE25519);
+	CHECK(p, n->answered && sim_all_ikes(p.b) == 2);
+	uint64_t steps = p.s->steps;
+	sim_run(p.s, DUR_S(48));
+	CHECK(p, !p.s->stuck && p.s->steps - steps < 50);
+	free(n);
+	pair_free(&p);
+}
+
 /* --- what is odd inside --- */
 
 static void critical_and_broken_payloads(void **state)
@@ -403,12 +433,12 @@ static void critical_and_broken_payloads(void **state)
 		uint16_t notify;
 	} odd[] = {
 		{200, 4, {0, 0x80, 0, 4}, N_UNSUPPORTED_CRITICAL_PAYLOAD},
-		{200, 4, {0, 0, 0, 4}, 0},                       /* unknown, not critical: skipped */
-		{P_D, 4, {0, 0, 0, 200}, N_INVALID_SYNTAX},      /* the length lies */
+		{200, 4, {0, 0, 0, 4}, 0},                  /* unknown, not critical: skipped */
+		{P_D, 4, {0, 0, 0, 200}, N_INVALID_SYNTAX}, /* the length lies */
 		{P_D, 3, {0, 0, 0}, N_INVALID_SYNTAX},
 		{P_D, 8, {0, 0, 0, 8, 1, 4, 0, 0}, N_INVALID_SYNTAX}, /* an IKE SA with an SPI size */
 		{P_D, 8, {0, 0, 0, 8, 3, 4, 0, 9}, N_INVALID_SYNTAX}, /* nine SPIs, none there */
-		{P_SA, 4, {0, 0, 0, 4}, N_INVALID_SYNTAX},       /* has no place in INFORMATIONAL */
+		{P_SA, 4, {0, 0, 0, 4}, N_INVALID_SYNTAX},            /* has no place in INFORMATIONAL */
 		{P_SK, 4, {0, 0, 0, 4}, N_INVALID_SYNTAX},
 		{P_EAP, 4, {0, 0, 0, 4}, N_INVALID_SYNTAX},
 		{P_V, 8, {0, 0, 0, 8, 1, 2, 3, 4}, 0},
@@ -425,11 +455,16 @@ static void critical_and_broken_payloads(void **state)
 			CHECK(p, answer.n == 0);
 		else
 			CHECK(p, hand_notify(&answer, odd[i].notify, &n) &&
-			                 (odd[i].notify == N_INVALID_SYNTAX ? n.data.n == 0 : n.data.n == 1 && n.data.p[0] == 200));
+			                 (odd[i].notify == N_INVALID_SYNTAX ? n.data.n == 0
+			                                                    : n.data.n == 1 && n.data.p[0] == 200));
 		AGREE(p);
 	}
 	/* RFC 7296 2.21.2: an initiator that does not believe our AUTH says so; the SA was never one for it. */
-	struct hand ask = {.h = hand_request(sa, INFORMATIONAL), .first = P_N, .n = 8, .plain = {0, 0, 0, 8, 0, 0, 0, 24}}, answer;
+	struct hand ask = {.h = hand_request(sa, INFORMATIONAL),
+	                   .first = P_N,
+	                   .n = 8,
+	                   .plain = {0, 0, 0, 8, 0, 0, 0, 24}},
+		    answer;
 	CHECK(p, hand_ask(p.a, sa, &ask, &answer) && answer.n == 0 && ike_idle(p.b->ike) && p.b->n_sas == 0);
 	pair_free(&p);
 }
@@ -519,7 +554,8 @@ static void tunnel_mode_is_refused(void **state)
 		pair_start(&p);
 		sim_run(p.s, DUR_S(1));
 		if (who == 0) {
-			TEXT(p, sim_why(p.a), "no ESP proposal in common: we offered ESP:AES_CBC_128/HMAC_SHA2_256_128/NO_EXT_SEQ");
+			TEXT(p, sim_why(p.a),
+			     "no ESP proposal in common: we offered ESP:AES_CBC_128/HMAC_SHA2_256_128/NO_EXT_SEQ");
 			CHECK(p, sim_noted(p.b, "the peer wants tunnel mode, this tunnel is for transport mode"));
 		} else {
 			TEXT(p, sim_why(p.a),
@@ -543,6 +579,7 @@ int main(void)
 		cmocka_unit_test(ike_rekey),
 		cmocka_unit_test(ike_rekey_refusals),
 		cmocka_unit_test(ike_rekey_without_delete),
+		cmocka_unit_test(ike_rekey_near_the_end),
 		cmocka_unit_test(critical_and_broken_payloads),
 		cmocka_unit_test(message_ids),
 		cmocka_unit_test(tunnel_mode_is_refused),

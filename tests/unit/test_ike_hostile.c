@@ -15,11 +15,11 @@ enum { BIT_STEP = 1 };
 /* --- every bit of every message --- */
 
 struct flip {
-	unsigned who;        /* index of the host that sends it */
+	unsigned who; /* index of the host that sends it */
 	uint8_t exchange;
 	bool response;
 	size_t bit;
-	size_t bits;         /* out: how many it has */
+	size_t bits; /* out: how many it has */
 	unsigned seen;
 };
 
@@ -112,7 +112,10 @@ static void flipped_protected_messages(void **state)
 {
 	(void)state;
 	static const struct barrage kinds[] = {
-		{IKE_AUTH, false, 0}, {IKE_AUTH, true, 0}, {INFORMATIONAL, false, 0}, {INFORMATIONAL, true, 0},
+		{IKE_AUTH, false, 0},
+		{IKE_AUTH, true, 0},
+		{INFORMATIONAL, false, 0},
+		{INFORMATIONAL, true, 0},
 	};
 	static const char *const ike[] = {"", "ike=aes128-sha256-x25519!\nesp=aes128-sha256!\n"};
 	for (size_t i = 0; i < ARRAY_LEN(kinds) * ARRAY_LEN(ike); i++) {
@@ -217,13 +220,18 @@ static void spoofed_messages(void **state)
 	(void)state;
 	struct pair p = pair_run(4, "auto=start", "", DUR_S(5));
 	struct ike_sa *sa = hand_sa(p.a, ST_ESTABLISHED);
-	static const uint16_t notify[] = {0, N_INVALID_IKE_SPI, N_INVALID_SPI, N_AUTHENTICATION_FAILED, N_INITIAL_CONTACT,
-	                                  N_COOKIE, N_NO_PROPOSAL_CHOSEN};
+	static const uint16_t notify[] = {
+		0,        N_INVALID_IKE_SPI,   N_INVALID_SPI, N_AUTHENTICATION_FAILED, N_INITIAL_CONTACT,
+		N_COOKIE, N_NO_PROPOSAL_CHOSEN};
 	for (size_t i = 0; i < ARRAY_LEN(notify); i++) {
 		for (unsigned x = IKE_SA_INIT; x <= INFORMATIONAL; x++) {
 			for (unsigned flags = 0; flags < 256; flags += 8) {
-				struct ike_hdr h = {.spi_i = sa->spi_i, .spi_r = sa->spi_r, .major = 2, .exchange = (uint8_t)x,
-				                    .flags = (uint8_t)flags, .msg_id = (uint32_t)(flags & 16 ? 2 : 0)};
+				struct ike_hdr h = {.spi_i = sa->spi_i,
+				                    .spi_r = sa->spi_r,
+				                    .major = 2,
+				                    .exchange = (uint8_t)x,
+				                    .flags = (uint8_t)flags,
+				                    .msg_id = (uint32_t)(flags & 16 ? 2 : 0)};
 				clear(&p, p.a, &h, notify[i]);
 				clear(&p, p.b, &h, notify[i]);
 				h.spi_r = 0;
@@ -246,8 +254,12 @@ static void versions(void **state)
 	uint32_t sent = p.b->n_sent;
 	for (unsigned major = 0; major < 16; major++) {
 		for (unsigned flags = 0; flags < 256; flags += 8) {
-			struct ike_hdr h = {.spi_i = sa->spi_i, .spi_r = sa->spi_r, .major = (uint8_t)major, .exchange = INFORMATIONAL,
-			                    .flags = (uint8_t)flags, .msg_id = 2};
+			struct ike_hdr h = {.spi_i = sa->spi_i,
+			                    .spi_r = sa->spi_r,
+			                    .major = (uint8_t)major,
+			                    .exchange = INFORMATIONAL,
+			                    .flags = (uint8_t)flags,
+			                    .msg_id = 2};
 			clear(&p, p.b, &h, N_INVALID_SYNTAX);
 			sim_run(p.s, DUR_S(1));
 			CHECK(p, p.b->n_sent - sent == (major > 2 && !(flags & IKE_F_RESPONSE)));
@@ -281,7 +293,8 @@ static void spoofed_init_answers(void **state)
 		if (i % 2) {
 			data[0] = (uint8_t)(groups[i / 2 % 4] >> 8);
 			data[1] = (uint8_t)groups[i / 2 % 4];
-			ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), N_INVALID_KE_PAYLOAD, SPAN(data, i % 16 == 1 ? 3 : 2));
+			ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), N_INVALID_KE_PAYLOAD,
+			               SPAN(data, i % 16 == 1 ? 3 : 2));
 		} else {
 			ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), N_COOKIE, SPAN(data, i % 4 ? 65 : i ? 64 : 0));
 		}
@@ -316,7 +329,8 @@ static bool catch_cookie(struct sim *s, struct sim_packet *p)
 	    ike_payloads_decode(h.next, SPAN(p->p + IKE_HDR_LEN, p->n - IKE_HDR_LEN), &pl) != WIRE_OK)
 		return false;
 	c->answers++;
-	c->got = pl.v[0].type == P_N && ike_notify_decode(pl.v[0].body, &n) == WIRE_OK && n.type == N_COOKIE && n.data.n == 33;
+	c->got = pl.v[0].type == P_N && ike_notify_decode(pl.v[0].body, &n) == WIRE_OK && n.type == N_COOKIE &&
+	         n.data.n == 33;
 	if (c->got)
 		memcpy(c->p, n.data.p, 33);
 	return false;
@@ -372,7 +386,8 @@ static void cookies_are_bound(void **state)
 		bad[i < 5 ? 32 : 0] ^= (uint8_t)(i == 5 ? 0x80 : i == 6 ? 1 : 0);
 		c.got = false;
 		ask_init(&p, i == 0 ? &addr : i == 1 ? &port : &src, i == 2 ? 78 : 77, i == 3 ? 2 : 1, bad, i != 4);
-		CHECK(p, c.got && sim_all_ikes(p.b) == 0 && p.b->mem.mem.in_use == use); /* a new cookie, and no memory spent */
+		CHECK(p, c.got && sim_all_ikes(p.b) == 0 &&
+		                 p.b->mem.mem.in_use == use); /* a new cookie, and no memory spent */
 	}
 	ask_init(&p, &src, 77, 1, first.p, true);
 	CHECK(p, !c.got && sim_all_ikes(p.b) == 1);
@@ -424,10 +439,7 @@ static void refused_inits_leave_nothing(void **state)
 
 /* --- an allocator that fails --- */
 
-static void life(struct pair *p)
-{
-	sim_run(p->s, DUR_S(200));
-}
+static void life(struct pair *p) { sim_run(p->s, DUR_S(200)); }
 
 /* Fails the n-th request of one host, for every n there is: no crash, no leak, and all comes right in the end. */
 static void fails_at(bool of_b, const char *keys_a, const char *keys_b)
@@ -475,7 +487,8 @@ static void memory_is_gone_for_a_while(void **state)
 	(void)state;
 	for (uint64_t n = 12; n < 80; n++) {
 		struct pair p = pair_new(9);
-		pair_conf(&p, "auto=start\ndpdaction=restart\ndpddelay=30", "auto=start\ndpdaction=restart\ndpddelay=30");
+		pair_conf(&p, "auto=start\ndpdaction=restart\ndpddelay=30",
+		          "auto=start\ndpdaction=restart\ndpddelay=30");
 		p.b->mem.fail_from = p.a->mem.fail_from = n;
 		if (!sim_start(p.a) || !sim_start(p.b)) {
 			p.a->mem.fail_from = p.b->mem.fail_from = 0;

@@ -42,7 +42,8 @@ static void derive(struct ike_sa *sa, const struct rec *r, const char *prefix, c
 	sa->spi_i = rec_u64(rec_key2(r, prefix, "spi_i"));
 	sa->spi_r = rec_u64(rec_key2(r, prefix, "spi_r"));
 	assert_int_equal(keymat_ike(e, sa, &ni, &nr, rec_key2(r, prefix, "g_ir"), old ? &old->sk_d : NULL,
-	                            old ? old->suite.prf : 0), 0);
+	                            old ? old->suite.prf : 0),
+	                 0);
 	assert_true(sa->keyed);
 	const struct sk_keys *i = sa->initiator ? &sa->tx : &sa->rx, *rr = sa->initiator ? &sa->rx : &sa->tx;
 	same(&sa->sk_d, rec_key2(r, prefix, "sk_d"));
@@ -104,7 +105,8 @@ static void check_auth(const struct ike_sa *sa, const struct rec *r, bool of_ini
 {
 	uint8_t octets[8192], padded[64], auth[64];
 	size_t len = auth_octets(e, sa, of_initiator, octets, sizeof octets), mac = prf_len(sa->suite.prf);
-	struct span pad = SPAN("Key Pad for IKEv2", 17), v = SPAN(octets, len), want = rec_key(r, of_initiator ? "auth_i" : "auth_r");
+	struct span pad = SPAN("Key Pad for IKEv2", 17), v = SPAN(octets, len),
+		    want = rec_key(r, of_initiator ? "auth_i" : "auth_r");
 	assert_true(len > 0 && want.n == mac);
 	assert_int_equal(prf(s->crypto, sa->suite.prf, rec_key(r, "psk"), &pad, 1, padded), 0);
 	assert_int_equal(prf(s->crypto, sa->suite.prf, SPAN(padded, mac), &v, 1, auth), 0);
@@ -160,7 +162,9 @@ static void as_strongswan_derives(void **state)
 static void lowest_nonce(void **state)
 {
 	(void)state;
-	struct ike_sa sa = {.suite = {.encr = ENCR_AES_CBC, .encr_bits = 128, .integ = AUTH_HMAC_SHA2_256_128,
+	struct ike_sa sa = {.suite = {.encr = ENCR_AES_CBC,
+	                              .encr_bits = 128,
+	                              .integ = AUTH_HMAC_SHA2_256_128,
 	                              .prf = PRF_HMAC_SHA2_256}};
 	struct nonce a = {.n = 32}, b = {.n = 32};
 	a.b[31] = 1;

@@ -30,8 +30,8 @@ static void mutations(void **state)
 	}
 	for (uint64_t seed = 1; count.clear < each || count.inner < each; seed++)
 		run(seed, &count);
-	print_message("%u sessions, %u in the clear, %u inside, %u of %u requests answered\n", count.sessions, count.clear,
-	              count.inner, count.answered, count.requests);
+	print_message("%u sessions, %u in the clear, %u inside, %u of %u requests answered\n", count.sessions,
+	              count.clear, count.inner, count.answered, count.requests);
 	/* What is sealed is looked at: most requests get an answer, be it an error. */
 	assert_true(count.requests > count.inner / 2 && count.answered > count.requests / 20 * 19);
 }

@@ -20,8 +20,8 @@ static struct proposals parse(const char *text, uint8_t proto)
 struct choice {
 	const char *mine, *theirs;
 	bool prefer_mine;
-	const char *want;        /* sb_suite, NULL: none */
-	uint8_t number;          /* of theirs */
+	const char *want; /* sb_suite, NULL: none */
+	uint8_t number;   /* of theirs */
 };
 
 static void check(const struct choice *c, uint8_t proto, unsigned flags)
@@ -36,7 +36,8 @@ static void check(const struct choice *c, uint8_t proto, unsigned flags)
 	if (ok)
 		sb_suite(&b, &s, proto);
 	if (ok != (c->want != NULL) || (ok && strcmp(text, c->want) != 0))
-		fail_msg("%s | %s: '%s', should be '%s'", c->mine, c->theirs, ok ? text : "none", c->want ? c->want : "none");
+		fail_msg("%s | %s: '%s', should be '%s'", c->mine, c->theirs, ok ? text : "none",
+		         c->want ? c->want : "none");
 	assert_true(!ok || (number == c->number && spi == 0x1000u + c->number - 1));
 }
 
@@ -44,17 +45,18 @@ static void ike_suites(void **state)
 {
 	(void)state;
 	static const struct choice cases[] = {
-		{"aes256-sha256-modp2048!", "aes256-sha256-modp2048!", true, "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 1},
+		{"aes256-sha256-modp2048!", "aes256-sha256-modp2048!", true,
+	         "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 1},
 		/* Alternatives inside a proposal: the order of the one that is preferred. */
 		{"aes256-aes128-sha256-modp2048-modp3072!", "aes128-aes256-sha256-modp3072-modp2048!", true,
-		 "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 1},
+	         "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 1},
 		{"aes256-aes128-sha256-modp2048-modp3072!", "aes128-aes256-sha256-modp3072-modp2048!", false,
-		 "AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_3072", 1},
+	         "AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_3072", 1},
 		/* Whole proposals: the same. */
-		{"aes256-sha256-modp2048,aes128-sha256-modp2048!", "aes128-sha256-modp2048,aes256-sha256-modp2048!", true,
-		 "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 2},
-		{"aes256-sha256-modp2048,aes128-sha256-modp2048!", "aes128-sha256-modp2048,aes256-sha256-modp2048!", false,
-		 "AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 1},
+		{"aes256-sha256-modp2048,aes128-sha256-modp2048!", "aes128-sha256-modp2048,aes256-sha256-modp2048!",
+	         true, "AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 2},
+		{"aes256-sha256-modp2048,aes128-sha256-modp2048!", "aes128-sha256-modp2048,aes256-sha256-modp2048!",
+	         false, "AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048", 1},
 		/* A proposal is taken whole: not the cipher of one and the hash of another. */
 		{"aes256-sha256-modp2048!", "aes256-sha512-modp2048,aes128-sha256-modp2048!", true, NULL, 0},
 		/* The key length is part of the algorithm. */
@@ -62,7 +64,8 @@ static void ike_suites(void **state)
 		{"aes256-sha256-modp2048!", "aes256-sha256-modp3072!", true, NULL, 0},
 		{"aes256-sha256-prfsha512-modp2048!", "aes256-sha256-modp2048!", true, NULL, 0},
 		/* AEAD has no integrity algorithm, and does not mix with one. */
-		{"aes256gcm16-prfsha256-x25519!", "aes256gcm16-prfsha256-x25519!", true, "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE_25519", 1},
+		{"aes256gcm16-prfsha256-x25519!", "aes256gcm16-prfsha256-x25519!", true,
+	         "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE_25519", 1},
 		{"aes256gcm16-prfsha256-x25519!", "aes256-sha256-x25519!", true, NULL, 0},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -85,7 +88,8 @@ static void esp_suites(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(auth); i++)
 		check(&auth[i], PROTO_ESP, 0);
 	static const struct choice pfs[] = {
-		{"aes256-sha256-modp2048!", "aes256-sha256-modp2048!", true, "AES_CBC_256/HMAC_SHA2_256_128/MODP_2048", 1},
+		{"aes256-sha256-modp2048!", "aes256-sha256-modp2048!", true, "AES_CBC_256/HMAC_SHA2_256_128/MODP_2048",
+	         1},
 		{"aes256-sha256-modp2048!", "aes256-sha256!", true, NULL, 0},
 		{"aes256-sha256-modp2048!", "aes256-sha256-modp3072!", true, NULL, 0},
 	};
@@ -93,7 +97,8 @@ static void esp_suites(void **state)
 		check(&pfs[i], PROTO_ESP, NEG_DH);
 		check(&pfs[i], PROTO_ESP, NEG_DH | NEG_ACCEPT_PFS);
 	}
-	static const struct choice insists = {"aes256-sha256!", "aes256-sha256-modp3072!", true, "AES_CBC_256/HMAC_SHA2_256_128/MODP_3072", 1};
+	static const struct choice insists = {"aes256-sha256!", "aes256-sha256-modp3072!", true,
+	                                      "AES_CBC_256/HMAC_SHA2_256_128/MODP_3072", 1};
 	check(&insists, PROTO_ESP, NEG_DH | NEG_ACCEPT_PFS);
 	static const struct choice refused = {"aes256-sha256!", "aes256-sha256-modp3072!", true, NULL, 0};
 	check(&refused, PROTO_ESP, NEG_DH);
@@ -112,7 +117,10 @@ static void odd_proposals(void **state)
 	(void)state;
 	struct proposals mine = parse("aes256-sha256-modp2048!", PROTO_IKE), theirs = {.n = 1};
 	static const struct transform full[] = {
-		{T_ENCR, ENCR_AES_CBC, 256}, {T_INTEG, AUTH_HMAC_SHA2_256_128, 0}, {T_PRF, PRF_HMAC_SHA2_256, 0}, {T_DH, DH_MODP_2048, 0},
+		{T_ENCR, ENCR_AES_CBC, 256},
+		{T_INTEG, AUTH_HMAC_SHA2_256_128, 0},
+		{T_PRF, PRF_HMAC_SHA2_256, 0},
+		{T_DH, DH_MODP_2048, 0},
 	};
 	struct suite s;
 	uint8_t number;
@@ -143,7 +151,10 @@ static void odd_proposals(void **state)
 	assert_false(negotiate(&mine, &theirs, true, NEG_DH, &s, &number, &spi));
 	/* An AEAD with an integrity algorithm beside it, on both sides: RFC 5282 8. A cipher without one, on both sides. */
 	static const struct transform mixed[] = {
-		{T_ENCR, ENCR_AES_GCM_16, 256}, {T_INTEG, AUTH_HMAC_SHA2_256_128, 0}, {T_PRF, PRF_HMAC_SHA2_256, 0}, {T_DH, DH_MODP_2048, 0},
+		{T_ENCR, ENCR_AES_GCM_16, 256},
+		{T_INTEG, AUTH_HMAC_SHA2_256_128, 0},
+		{T_PRF, PRF_HMAC_SHA2_256, 0},
+		{T_DH, DH_MODP_2048, 0},
 	};
 	mine.n = theirs.n = 1;
 	mine.p[0] = theirs.p[0] = one(PROTO_IKE, mixed, 4);
@@ -167,15 +178,20 @@ static void odd_proposals(void **state)
 static void check_the_choice(void **state)
 {
 	(void)state;
-	struct proposals offer, mine = parse("aes256-aes128-sha256-modp2048,aes256gcm16-prfsha256-modp2048!", PROTO_IKE), chosen;
+	struct proposals offer,
+		mine = parse("aes256-aes128-sha256-modp2048,aes256gcm16-prfsha256-modp2048!", PROTO_IKE), chosen;
 	struct suite s;
 	uint64_t spi;
 	proposals_prepare(&mine, PROTO_IKE, 0, 0, true, &offer);
-	const struct suite good = {.encr = ENCR_AES_CBC, .encr_bits = 128, .integ = AUTH_HMAC_SHA2_256_128,
-	                           .prf = PRF_HMAC_SHA2_256, .dh = DH_MODP_2048};
+	const struct suite good = {.encr = ENCR_AES_CBC,
+	                           .encr_bits = 128,
+	                           .integ = AUTH_HMAC_SHA2_256_128,
+	                           .prf = PRF_HMAC_SHA2_256,
+	                           .dh = DH_MODP_2048};
 	suite_to_proposal(&good, PROTO_IKE, 1, 77, 8, true, &chosen);
 	assert_true(negotiate_check(&offer, &chosen, NEG_DH, &s, &spi));
-	assert_true(s.encr == good.encr && s.encr_bits == 128 && s.integ == good.integ && s.prf == good.prf && s.dh == good.dh);
+	assert_true(s.encr == good.encr && s.encr_bits == 128 && s.integ == good.integ && s.prf == good.prf &&
+	            s.dh == good.dh);
 	assert_int_equal(spi, 77);
 	struct proposals x = chosen;
 	x.p[0].number = 2; /* of another proposal than its number says */
@@ -196,7 +212,9 @@ static void check_the_choice(void **state)
 		x.p[0].t[x.p[0].n++] = x.p[0].t[i];
 		assert_false(negotiate_check(&offer, &x, NEG_DH, &s, &spi));
 		x = chosen; /* one that was not offered */
-		x.p[0].t[i].id = x.p[0].t[i].type == T_ENCR ? ENCR_AES_CTR : x.p[0].t[i].type == T_DH ? DH_MODP_3072 : PRF_HMAC_SHA1;
+		x.p[0].t[i].id = x.p[0].t[i].type == T_ENCR ? ENCR_AES_CTR
+		                 : x.p[0].t[i].type == T_DH ? DH_MODP_3072
+		                                            : PRF_HMAC_SHA1;
 		assert_false(negotiate_check(&offer, &x, NEG_DH, &s, &spi));
 		x = chosen; /* none where one must be */
 		x.p[0].t[i].id = 0;
@@ -218,7 +236,8 @@ static void check_the_choice(void **state)
 	/* ESP in IKE_AUTH: a group in the answer is ignored, ours was none. */
 	mine = parse("aes256-sha256-modp2048!", PROTO_ESP);
 	proposals_prepare(&mine, PROTO_ESP, 5, 4, false, &offer);
-	const struct suite esp = {.encr = ENCR_AES_CBC, .encr_bits = 256, .integ = AUTH_HMAC_SHA2_256_128, .dh = DH_MODP_2048};
+	const struct suite esp = {
+		.encr = ENCR_AES_CBC, .encr_bits = 256, .integ = AUTH_HMAC_SHA2_256_128, .dh = DH_MODP_2048};
 	suite_to_proposal(&esp, PROTO_ESP, 1, 9, 4, true, &chosen);
 	assert_true(negotiate_check(&offer, &chosen, 0, &s, &spi) && s.dh == DH_NONE && spi == 9);
 	chosen.p[0].t[chosen.p[0].n - 1].id = ESN_YES;
@@ -232,7 +251,8 @@ static void preparation(void **state)
 	proposals_prepare(&conf, PROTO_ESP, 0xabcd, 4, false, &out);
 	assert_int_equal(out.n, 2);
 	for (uint8_t i = 0; i < 2; i++) {
-		assert_true(out.p[i].number == i + 1 && out.p[i].spi == 0xabcd && out.p[i].spi_len == 4 && out.p[i].proto == PROTO_ESP);
+		assert_true(out.p[i].number == i + 1 && out.p[i].spi == 0xabcd && out.p[i].spi_len == 4 &&
+		            out.p[i].proto == PROTO_ESP);
 		unsigned esn = 0, dh = 0;
 		for (uint8_t k = 0; k < out.p[i].n; k++) {
 			esn += out.p[i].t[k].type == T_ESN;
@@ -256,7 +276,8 @@ static void preparation(void **state)
 	assert_true(out.n == 0 && proposals_first_group(&out) == DH_NONE);
 	struct suite gcm = {.encr = ENCR_AES_GCM_16, .encr_bits = 128, .prf = PRF_HMAC_SHA2_256, .dh = DH_CURVE25519};
 	suite_to_proposal(&gcm, PROTO_IKE, 3, 8, 8, true, &out);
-	assert_true(out.n == 1 && out.p[0].n == 3 && out.p[0].number == 3 && out.p[0].spi_len == 8 && out.p[0].spi == 8);
+	assert_true(out.n == 1 && out.p[0].n == 3 && out.p[0].number == 3 && out.p[0].spi_len == 8 &&
+	            out.p[0].spi == 8);
 	suite_to_proposal(&gcm, PROTO_ESP, 1, 8, 4, false, &out);
 	assert_true(out.p[0].n == 2 && out.p[0].t[0].type == T_ENCR && out.p[0].t[1].type == T_ESN);
 }
@@ -264,11 +285,8 @@ static void preparation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ike_suites),
-		cmocka_unit_test(esp_suites),
-		cmocka_unit_test(odd_proposals),
-		cmocka_unit_test(check_the_choice),
-		cmocka_unit_test(preparation),
+		cmocka_unit_test(ike_suites),       cmocka_unit_test(esp_suites),  cmocka_unit_test(odd_proposals),
+		cmocka_unit_test(check_the_choice), cmocka_unit_test(preparation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,8 @@ static void establishes_in_four_packets(void **state)
 	TEXT(p, sim_why(p.b), "");
 	struct ike_counters n;
 	ike_counters(p.b->ike, &n);
-	CHECK(p, n.packets_in == 2 && n.packets_out == 2 && n.established == 1 && n.half_open == 0 && n.dropped_auth == 0);
+	CHECK(p,
+	      n.packets_in == 2 && n.packets_out == 2 && n.established == 1 && n.half_open == 0 && n.dropped_auth == 0);
 	/* 20 ms each way, 1 ms for each question to priv: four flights, path, SPI and signature; verdict, SPI,
 	 * installation and signature; verdict and installation. */
 	CHECK(p, sim_told_last(p.a, IKE_EV_CHILD_UP)->at == DUR_S(1000) + DUR_MS(4 * 20 + 3 + 4 + 2));
@@ -102,7 +103,7 @@ static void up_and_down_by_command(void **state)
 /* --- NAT --- */
 
 struct nat_case {
-	const char *a, *b;      /* public addresses, NULL = none */
+	const char *a, *b; /* public addresses, NULL = none */
 	bool ports_a, ports_b;
 };
 
@@ -119,7 +120,8 @@ static void nat_run(const struct nat_case *c)
 	AGREE(p);
 	/* RFC 7296 2.23: everything after IKE_SA_INIT goes over port 4500, and who is behind the NAT keeps it open. */
 	CHECK(p, p.a->sa[0].sa.encap && sim_sent_all(p.a) == 2 && sim_sent_all(p.b) == 2);
-	CHECK(p, p.a->sent[1].dst.port == 4500 && p.a->sa[0].sa.encap_sport == 4500 && p.a->sa[0].sa.encap_dport == 4500);
+	CHECK(p,
+	      p.a->sent[1].dst.port == 4500 && p.a->sa[0].sa.encap_sport == 4500 && p.a->sa[0].sa.encap_dport == 4500);
 	CHECK(p, p.b->sa[0].sa.encap_dport == (c->ports_a ? 30002 : 4500));
 	CHECK(p, sim_sent(p.a, 0, false) == (c->a ? 2 : 0) && sim_sent(p.b, 0, false) == (c->b ? 2 : 0));
 	struct ike_sa_view v;
@@ -134,7 +136,7 @@ static void nat_at_either_end_and_both(void **state)
 {
 	(void)state;
 	static const struct nat_case cases[] = {
-		{PUBLIC_A, NULL, false, false}, {PUBLIC_A, NULL, true, false}, {NULL, PUBLIC_B, false, false},
+		{PUBLIC_A, NULL, false, false},     {PUBLIC_A, NULL, true, false},     {NULL, PUBLIC_B, false, false},
 		{PUBLIC_A, PUBLIC_B, false, false}, {PUBLIC_A, PUBLIC_B, true, false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -165,7 +167,8 @@ static void forceencaps(void **state)
 {
 	(void)state;
 	for (int who = 0; who < 2; who++) {
-		struct pair p = pair_run(5, who ? "auto=start" : "auto=start\nforceencaps=yes", who ? "forceencaps=yes" : "", DUR_S(30));
+		struct pair p = pair_run(5, who ? "auto=start" : "auto=start\nforceencaps=yes",
+		                         who ? "forceencaps=yes" : "", DUR_S(30));
 		AGREE(p);
 		CHECK(p, p.a->sa[0].sa.encap && p.b->sa[0].sa.encap && p.a->sent[1].dst.port == 4500);
 		pair_free(&p);
@@ -203,7 +206,8 @@ static void nat_changes_its_mapping(void **state)
 	/* From now on IKE's mapping says nothing about that of ESP. */
 	sim_nat_forget(nat);
 	sim_run(p.s, DUR_S(60));
-	CHECK(p, hand_sa(p.b, ST_ESTABLISHED)->remote.port == 30004 && p.b->sa[0].sa.encap_dport == 40000 && p.b->moves == 2);
+	CHECK(p, hand_sa(p.b, ST_ESTABLISHED)->remote.port == 30004 && p.b->sa[0].sa.encap_dport == 40000 &&
+	                 p.b->moves == 2);
 	pair_free(&p);
 }
 
@@ -239,31 +243,32 @@ static void who_is_followed(void **state)
 /* --- how it fails, and what is said --- */
 
 struct failure {
-	const char *a, *b;           /* keywords */
+	const char *a, *b; /* keywords */
 	const char *secret_a, *secret_b;
-	const char *why_a, *why_b;   /* why_b: a line of its log */
+	const char *why_a, *why_b; /* why_b: a line of its log */
 };
 
 static const struct failure failures[] = {
 	{"", "", NULL, ": PSK \"other\"", "the peer refused identity 192.0.2.1 with our PSK: one of the two differs",
-	 "the PSK of '198.51.100.1' - '192.0.2.1' differs: its MAC does not fit any of ours"},
+         "the PSK of '198.51.100.1' - '192.0.2.1' differs: its MAC does not fit any of ours"},
 	{"", "", NULL, "@nobody @else : PSK \"secret\"",
-	 "the peer refused identity 192.0.2.1 with our PSK: one of the two differs",
-	 "no shared key found for '198.51.100.1' - '192.0.2.1'"},
+         "the peer refused identity 192.0.2.1 with our PSK: one of the two differs",
+         "no shared key found for '198.51.100.1' - '192.0.2.1'"},
 	{"", "", "@nobody @else : PSK \"secret\"", NULL, "no pre-shared key for '192.0.2.1' and '198.51.100.1'", NULL},
 	{"leftid=@a", "", NULL, NULL, "the peer refused identity a with our PSK: one of the two differs",
-	 "no tunnel is configured for identity 'a' from 192.0.2.1 (rightid)"},
-	{"rightid=@x", "leftid=@y", NULL, NULL, "the peer refused identity 192.0.2.1 with our PSK: one of the two differs",
-	 "192.0.2.1 asks for identity 'x', ours is 'y' (leftid)"},
+         "no tunnel is configured for identity 'a' from 192.0.2.1 (rightid)"},
+	{"rightid=@x", "leftid=@y", NULL, NULL,
+         "the peer refused identity 192.0.2.1 with our PSK: one of the two differs",
+         "192.0.2.1 asks for identity 'x', ours is 'y' (leftid)"},
 	{"ike=aes256-sha256-modp2048!", "", NULL, NULL,
-	 "no proposal in common: we offered IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048",
-	 "no proposal in common with 192.0.2.1: it offers IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048"},
+         "no proposal in common: we offered IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048",
+         "no proposal in common with 192.0.2.1: it offers IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048"},
 	{"esp=aes256-sha256!", "", NULL, NULL,
-	 "no ESP proposal in common: we offered ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ",
-	 "no ESP proposal in common: the peer offers ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ"},
+         "no ESP proposal in common: we offered ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ",
+         "no ESP proposal in common: the peer offers ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ"},
 	{"", "leftprotoport=17\nrightprotoport=17", NULL, NULL,
-	 "the peer accepts us, but refuses the child SA with TS_UNACCEPTABLE",
-	 "the peer's traffic selectors do not cover this tunnel"},
+         "the peer accepts us, but refuses the child SA with TS_UNACCEPTABLE",
+         "the peer's traffic selectors do not cover this tunnel"},
 	{"rightid=%@x", "leftid=@y", NULL, NULL, "the peer is 'y', we expect 'x'", NULL},
 };
 
@@ -346,7 +351,8 @@ static void cookies(void **state)
 	pair_start(&p);
 	sim_run(p.s, DUR_S(5));
 	AGREE(p);
-	CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) == 2 && sim_sent(p.b, IKE_SA_INIT, true) == 2 && sim_sent_all(p.a) == 3);
+	CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) == 2 && sim_sent(p.b, IKE_SA_INIT, true) == 2 &&
+	                 sim_sent_all(p.a) == 3);
 	CHECK(p, sim_noted(p.a, "received COOKIE notify, sending it back"));
 	CHECK(p, p.a->sent[1].n == p.a->sent[0].n + 8 + 33 && p.b->sent[0].n == 28 + 8 + 33);
 	pair_free(&p);
@@ -358,7 +364,8 @@ static void invalid_ke(void **state)
 	for (int cookie = 0; cookie < 2; cookie++) {
 		struct pair p = pair_new(10);
 		assert_true(sim_conf(p.a, p.b, "auto=start\nike=aes128gcm16-prfsha256-x25519-ecp256!", NULL));
-		assert_true(sim_conf_charon(p.b, p.a, "ike=aes128gcm16-prfsha256-ecp256!", NULL, cookie ? "cookie_threshold = 0" : ""));
+		assert_true(sim_conf_charon(p.b, p.a, "ike=aes128gcm16-prfsha256-ecp256!", NULL,
+		                            cookie ? "cookie_threshold = 0" : ""));
 		pair_start(&p);
 		sim_run(p.s, DUR_S(5));
 		AGREE(p);
@@ -418,9 +425,14 @@ static const struct patience patience[] = {
 	/* 1 s, times 1.8 each, seven times. */
 	{NULL, {0, 1000, 2800, 6040, 11872, 22369, 41265, 75277}, 136499, 8},
 	/* strongSwan's own: 4 s, five times. */
-	{"retransmit_timeout = 4.0\nretransmit_base = 1.8\nretransmit_tries = 5", {0, 4000, 11200, 24160, 47488, 89478}, 165061, 6},
-	{"retransmit_timeout = 2.0\nretransmit_base = 2.0\nretransmit_tries = 3\nretransmit_limit = 5", {0, 2000, 6000, 11000},
-	 16000, 4},
+	{"retransmit_timeout = 4.0\nretransmit_base = 1.8\nretransmit_tries = 5",
+         {0, 4000, 11200, 24160, 47488, 89478},
+         165061,
+         6},
+	{"retransmit_timeout = 2.0\nretransmit_base = 2.0\nretransmit_tries = 3\nretransmit_limit = 5",
+         {0, 2000, 6000, 11000},
+         16000,
+         4},
 };
 
 static void check_times(struct pair *p, uint8_t exchange, const struct patience *want)
@@ -449,7 +461,8 @@ static void retransmits_into_the_void(void **state)
 		assert_true(sim_start(p.a));
 		sim_run(p.s, DUR_S(9));
 		TEXT(p, sim_why(p.a), "no answer from 198.51.100.1:500, filtered or down");
-		CHECK(p, sim_told_n(p.a, IKE_EV_FAILED) == 1 && sim_told_last(p.a, IKE_EV_FAILED)->at == DUR_S(1008) + DUR_MS(1));
+		CHECK(p, sim_told_n(p.a, IKE_EV_FAILED) == 1 &&
+		                 sim_told_last(p.a, IKE_EV_FAILED)->at == DUR_S(1008) + DUR_MS(1));
 		sim_run(p.s, DUR_MS(want->end - 8900));
 		check_times(&p, IKE_SA_INIT, want);
 		CHECK(p, sim_told_n(p.a, IKE_EV_FAILED) == 2 && sim_all_ikes(p.a) == 0);
@@ -496,7 +509,8 @@ static void icmp_is_a_hint(void **state)
 	pair_conf(&p, "auto=start", "");
 	pair_start(&p);
 	sim_run(p.s, DUR_S(1));
-	struct ike_fact f = {.type = IKE_FACT_ICMP, .remote = {.addr = p.b->addr, .port = 500}, .text = "port unreachable"};
+	struct ike_fact f = {
+		.type = IKE_FACT_ICMP, .remote = {.addr = p.b->addr, .port = 500}, .text = "port unreachable"};
 	sim_report(p.a, &f);
 	sim_run(p.s, DUR_MS(2100));
 	TEXT(p, sim_why(p.a), "no answer from 198.51.100.1:500: port unreachable");

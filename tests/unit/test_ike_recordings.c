@@ -22,7 +22,7 @@ static bool keys_of(const struct rec *r, const struct suite *suite, const struct
 		if (!spi.p || rec_u64(spi) != h->spi_i)
 			continue;
 		struct span e = rec_key2(r, prefix[i], from_initiator ? "sk_ei" : "sk_er"),
-		            a = rec_key2(r, prefix[i], from_initiator ? "sk_ai" : "sk_ar");
+			    a = rec_key2(r, prefix[i], from_initiator ? "sk_ai" : "sk_ar");
 		*out = (struct sk_keys){.encr = suite->encr, .encr_bits = suite->encr_bits, .integ = suite->integ};
 		return secret_set(&out->e, e.p, e.n) && secret_set(&out->a, a.p, a.n);
 	}
@@ -89,7 +89,8 @@ static void recordings_open_and_print(void **state)
 		struct ike_payloads pl;
 		struct sbuf b = SB(is);
 		assert_int_equal(ike_hdr_decode(rsp, &h), WIRE_OK);
-		assert_int_equal(ike_payloads_decode(h.next, SPAN(rsp.p + IKE_HDR_LEN, rsp.n - IKE_HDR_LEN), &pl), WIRE_OK);
+		assert_int_equal(ike_payloads_decode(h.next, SPAN(rsp.p + IKE_HDR_LEN, rsp.n - IKE_HDR_LEN), &pl),
+		                 WIRE_OK);
 		const struct ike_payload *sa = ike_payload_find(&pl, P_SA);
 		if (!sa) {
 			print_message("%s has no SA payload in its last answer\n", rec_names[i]);

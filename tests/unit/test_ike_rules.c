@@ -129,9 +129,12 @@ static void rows_cite_a_section(void **state)
 
 static void print_bits(struct sbuf *b, uint32_t bits)
 {
-	static const struct { uint8_t type; const char *name; } names[] = {
-		{P_SA, "SA"}, {P_KE, "KE"}, {P_IDI, "IDi"}, {P_IDR, "IDr"}, {P_AUTH, "AUTH"}, {P_NONCE, "No"},
-		{P_N, "N"}, {P_D, "D"}, {P_TSI, "TSi"}, {P_TSR, "TSr"},
+	static const struct {
+		uint8_t type;
+		const char *name;
+	} names[] = {
+		{P_SA, "SA"},    {P_KE, "KE"}, {P_IDI, "IDi"}, {P_IDR, "IDr"}, {P_AUTH, "AUTH"},
+		{P_NONCE, "No"}, {P_N, "N"},   {P_D, "D"},     {P_TSI, "TSi"}, {P_TSR, "TSr"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (bits & PB(names[i].type)) {
@@ -195,12 +198,9 @@ static void matrix(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_unique_and_found),
-		cmocka_unit_test(payloads_of_rows),
-		cmocka_unit_test(states_are_reachable_and_end),
-		cmocka_unit_test(nothing_waits_for_ever),
-		cmocka_unit_test(rows_cite_a_section),
-		cmocka_unit_test(matrix),
+		cmocka_unit_test(rows_are_unique_and_found),    cmocka_unit_test(payloads_of_rows),
+		cmocka_unit_test(states_are_reachable_and_end), cmocka_unit_test(nothing_waits_for_ever),
+		cmocka_unit_test(rows_cite_a_section),          cmocka_unit_test(matrix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

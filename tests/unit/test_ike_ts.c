@@ -19,44 +19,72 @@ static struct ike_ts ts(uint8_t proto, uint16_t lo, uint16_t hi, const char *fro
 #define NAT "203.0.113.1"
 
 struct narrow_case {
-	struct { uint8_t proto; uint16_t lo, hi; const char *from, *to; } i, r; /* as the peer, who begins, sends them */
+	struct {
+		uint8_t proto;
+		uint16_t lo, hi;
+		const char *from, *to;
+	} i, r; /* as the peer, who begins, sends them */
 	bool nat_here, nat_there;
 	uint8_t proto;
-	uint16_t port;      /* of both ends of ours */
+	uint16_t port; /* of both ends of ours */
 	bool ok;
 };
 
 static const struct narrow_case narrow[] = {
 	{{47, 0, 65535, A, A}, {47, 0, 65535, B, B}, false, false, 47, 0, true},
-	{{0, 0, 65535, A, A}, {0, 0, 65535, B, B}, false, false, 47, 0, true},                       /* wider: narrowed */
-	{{0, 0, 65535, "0.0.0.0", "255.255.255.255"}, {0, 0, 65535, "0.0.0.0", "255.255.255.255"}, false, false, 47, 0, true},
+	{{0, 0, 65535, A, A}, {0, 0, 65535, B, B}, false, false, 47, 0, true}, /* wider: narrowed */
+	{{0, 0, 65535, "0.0.0.0", "255.255.255.255"},
+         {0, 0, 65535, "0.0.0.0", "255.255.255.255"},
+         false,
+         false,
+         47,
+         0,
+         true},
 	{{47, 0, 65535, "192.0.2.0", "192.0.2.255"}, {47, 0, 65535, B, B}, false, false, 47, 0, true},
 	{{47, 0, 65535, "192.0.2.2", "192.0.2.255"}, {47, 0, 65535, B, B}, false, false, 47, 0, false}, /* without A */
 	{{47, 0, 65535, "192.0.1.0", "192.0.2.0"}, {47, 0, 65535, B, B}, false, false, 47, 0, false},
 	{{47, 0, 65535, A, A}, {47, 0, 65535, A, A}, false, false, 47, 0, false},
-	{{47, 0, 65535, B, B}, {47, 0, 65535, A, A}, false, false, 47, 0, false},                    /* the wrong way round */
+	{{47, 0, 65535, B, B}, {47, 0, 65535, A, A}, false, false, 47, 0, false}, /* the wrong way round */
 	{{17, 0, 65535, A, A}, {47, 0, 65535, B, B}, false, false, 47, 0, false},
 	{{47, 0, 65535, A, A}, {17, 0, 65535, B, B}, false, false, 47, 0, false},
-	{{47, 0, 65535, A, A}, {47, 0, 65535, B, B}, false, false, 0, 0, false},                     /* ours is all, theirs GRE: never wider */
+	{{47, 0, 65535, A, A},
+         {47, 0, 65535, B, B},
+         false,
+         false,
+         0,
+         0,
+         false}, /* ours is all, theirs GRE: never wider */
 	{{0, 0, 65535, A, A}, {0, 0, 65535, B, B}, false, false, 0, 0, true},
-	{{47, 5, 5, A, A}, {47, 0, 65535, B, B}, false, false, 47, 0, false},                        /* ports narrower than ours */
+	{{47, 5, 5, A, A}, {47, 0, 65535, B, B}, false, false, 47, 0, false}, /* ports narrower than ours */
 	{{47, 0, 65534, A, A}, {47, 0, 65535, B, B}, false, false, 47, 0, false},
 	{{47, 1, 65535, A, A}, {47, 0, 65535, B, B}, false, false, 47, 0, false},
 	{{17, 1701, 1701, A, A}, {17, 1701, 1701, B, B}, false, false, 17, 1701, true},
 	{{17, 0, 65535, A, A}, {17, 1000, 1701, B, B}, false, false, 17, 1701, true},
 	{{17, 1702, 65535, A, A}, {17, 0, 65535, B, B}, false, false, 17, 1701, false},
 	{{17, 0, 65535, A, A}, {17, 0, 1700, B, B}, false, false, 17, 1701, false},
-	{{47, 65535, 0, A, A}, {47, 65535, 0, B, B}, false, false, 47, 0, false},                    /* OPAQUE */
+	{{47, 65535, 0, A, A}, {47, 65535, 0, B, B}, false, false, 47, 0, false}, /* OPAQUE */
 	/* 2.23.1: A is behind a NAT and knows itself as 10.0.0.1; B dialled as NAT and known to itself as B. */
 	{{47, 0, 65535, "10.0.0.1", "10.0.0.1"}, {47, 0, 65535, B, B}, false, true, 47, 0, true},
 	{{47, 0, 65535, "10.0.0.1", "10.0.0.1"}, {47, 0, 65535, B, B}, false, false, 47, 0, false},
 	{{47, 0, 65535, A, A}, {47, 0, 65535, NAT, NAT}, true, false, 47, 0, true},
-	{{47, 0, 65535, A, A}, {47, 0, 65535, NAT, NAT}, false, true, 47, 0, false},                 /* the NAT is at the other end */
+	{{47, 0, 65535, A, A}, {47, 0, 65535, NAT, NAT}, false, true, 47, 0, false}, /* the NAT is at the other end */
 	{{47, 0, 65535, "10.0.0.1", "10.0.0.1"}, {47, 0, 65535, NAT, NAT}, true, true, 47, 0, true},
-	{{47, 0, 65535, "10.0.0.1", "10.0.0.9"}, {47, 0, 65535, B, B}, false, true, 47, 0, false},   /* not one host */
+	{{47, 0, 65535, "10.0.0.1", "10.0.0.9"}, {47, 0, 65535, B, B}, false, true, 47, 0, false}, /* not one host */
 	{{17, 0, 65535, "10.0.0.1", "10.0.0.1"}, {17, 0, 65535, B, B}, false, true, 47, 0, false},
-	{{47, 0, 65535, "2001:db8::1", "2001:db8::1"}, {47, 0, 65535, B, B}, false, true, 47, 0, false}, /* another family */
-	{{47, 0, 65535, "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}, {47, 0, 65535, B, B}, false, false, 47, 0, false},
+	{{47, 0, 65535, "2001:db8::1", "2001:db8::1"},
+         {47, 0, 65535, B, B},
+         false,
+         true,
+         47,
+         0,
+         false}, /* another family */
+	{{47, 0, 65535, "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+         {47, 0, 65535, B, B},
+         false,
+         false,
+         47,
+         0,
+         false},
 };
 
 static void narrowing(void **state)
@@ -65,7 +93,8 @@ static void narrowing(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(narrow); i++) {
 		const struct narrow_case *c = &narrow[i];
 		struct ike_sa sa = {.nat_here = c->nat_here, .nat_there = c->nat_there};
-		struct tunnel_conf t = {.local = {.proto = c->proto, .port = c->port}, .remote = {.proto = c->proto, .port = c->port}};
+		struct tunnel_conf t = {.local = {.proto = c->proto, .port = c->port},
+		                        .remote = {.proto = c->proto, .port = c->port}};
 		struct ike_ts_list tsi = {.n = 1, .v = {ts(c->i.proto, c->i.lo, c->i.hi, c->i.from, c->i.to)}};
 		struct ike_ts_list tsr = {.n = 1, .v = {ts(c->r.proto, c->r.lo, c->r.hi, c->r.from, c->r.to)}};
 		struct selector sel;
@@ -142,8 +171,10 @@ static void replying(void **state)
 	sa.local.addr = addr(B);
 	sa.remote.addr = addr(A);
 	ts_reply(&sa, &sel, true, &tsi, &tsr);
-	assert_true(tsi.n == 1 && addr_eq(&tsi.v[0].lo, &sa.remote.addr) && tsi.v[0].port_lo == 2 && tsi.v[0].port_hi == 2);
-	assert_true(tsr.n == 1 && addr_eq(&tsr.v[0].hi, &sa.local.addr) && tsr.v[0].port_lo == 1 && tsr.v[0].proto == 17);
+	assert_true(tsi.n == 1 && addr_eq(&tsi.v[0].lo, &sa.remote.addr) && tsi.v[0].port_lo == 2 &&
+	            tsi.v[0].port_hi == 2);
+	assert_true(tsr.n == 1 && addr_eq(&tsr.v[0].hi, &sa.local.addr) && tsr.v[0].port_lo == 1 &&
+	            tsr.v[0].proto == 17);
 	ts_reply(&sa, &sel, false, &tsi, &tsr);
 	assert_true(addr_eq(&tsi.v[0].lo, &sa.local.addr) && addr_eq(&tsr.v[0].lo, &sa.remote.addr));
 }

@@ -80,7 +80,8 @@ static void one_request_at_a_time(void **state)
 	window_retransmit(&b->step);
 	assert_int_equal(sends(b), 2);
 	const struct ike_act *a = &b->acts->v[b->acts->n - 1];
-	assert_true(a->type == IKE_ACT_SEND && a->send.data.n == first.n && memcmp(a->send.data.p, first.p, first.n) == 0);
+	assert_true(a->type == IKE_ACT_SEND && a->send.data.n == first.n &&
+	            memcmp(a->send.data.p, first.p, first.n) == 0);
 	assert_int_equal(b->sa->due[T_RETRANSMIT], b->step.now + DUR_MS(1800));
 	window_answered(&b->step);
 	assert_true(window_free(b->sa) && b->sa->tx_id == id + 1 && b->sa->due[T_RETRANSMIT] == MONO_NEVER);
@@ -107,7 +108,8 @@ static void responses_are_kept(void **state)
 	b->sa->rx_busy = true;
 	out_begin(&b->step, &o, INFORMATIONAL, true, id);
 	assert_true(out_response(&b->step, &o));
-	assert_true(b->sa->rx_id == id + 1 && !b->sa->rx_busy && b->sa->response_to == 0x1234 && b->sa->response.n > IKE_HDR_LEN);
+	assert_true(b->sa->rx_id == id + 1 && !b->sa->rx_busy && b->sa->response_to == 0x1234 &&
+	            b->sa->response.n > IKE_HDR_LEN);
 	struct ike_hdr h;
 	assert_int_equal(ike_hdr_decode(SPAN(b->sa->response.p, b->sa->response.n), &h), WIRE_OK);
 	assert_true(h.msg_id == id && h.flags == (IKE_F_INITIATOR | IKE_F_RESPONSE) && h.exchange == INFORMATIONAL);
@@ -146,7 +148,29 @@ static void keep_alives_wait_for_silence(void **state)
 	AGREE(p);
 	CHECK(p, sim_sent(p.a, 0, false) == 10);
 	for (uint32_t i = 0; i < p.a->n_sent; i++)
-		CHECK(p, p.a->sent[i].exchange || (p.a->sent[i].src.port == 4500 && p.a->sent[i].dst.port == 4500 && p.a->sent[i].n == 1));
+		CHECK(p, p.a->sent[i].exchange || (p.a->sent[i].src.port == 4500 && p.a->sent[i].dst.port == 4500 &&
+		                                   p.a->sent[i].n == 1));
+	pair_free(&p);
+}
+
+/* Turned off by a reload while they run. */
+static void keep_alives_off_by_reload(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(2);
+	sim_behind(p.a, PUBLIC_A, false);
+	pair_conf(&p, "auto=start\nleftid=@a", "rightid=@a");
+	pair_start(&p);
+	sim_run(p.s, DUR_S(30));
+	CHECK(p, sim_sent(p.a, 0, false) == 1);
+	struct conf *old = p.a->conf;
+	p.a->conf = NULL;
+	assert_true(sim_conf_charon(p.a, p.b, "auto=start\nleftid=@a", NULL, "keep_alive = 0"));
+	sim_reload(p.a, false);
+	config_free(old);
+	sim_run(p.s, DUR_S(100));
+	AGREE(p);
+	CHECK(p, sim_sent(p.a, 0, false) == 1);
 	pair_free(&p);
 }
 
@@ -176,6 +200,7 @@ int main(void)
 		cmocka_unit_test(one_request_at_a_time),
 		cmocka_unit_test(responses_are_kept),
 		cmocka_unit_test(keep_alives_wait_for_silence),
+		cmocka_unit_test(keep_alives_off_by_reload),
 		cmocka_unit_test(natd_hashes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
