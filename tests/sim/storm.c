@@ -60,9 +60,8 @@ static void edit(struct rd *rd, uint8_t *p, size_t n)
 	for (unsigned i = 0; i < edits && n; i++) {
 		size_t at = rd_u16(rd) % n;
 		uint8_t how = rd_u8(rd), v = rd_u8(rd);
-		p[at] = how % 3 == 0   ? v
-		        : how % 3 == 1 ? (uint8_t)(p[at] ^ 1u << v % 8)
-		                       : (uint8_t)(p[at] + (v % 16) - 8);
+		unsigned now = p[at];
+		p[at] = (uint8_t)(how % 3 == 0 ? v : how % 3 == 1 ? now ^ 1u << v % 8 : now + v % 16u - 8u);
 	}
 }
 

@@ -198,7 +198,7 @@ static void nat_changes_its_mapping(void **state)
 	};
 	sim_report(p.b, &f);
 	CHECK(p, p.b->sa[0].sa.encap_dport == 40000 && p.b->moves == 2);
-	f.remote.addr = p.b->addr; /* another address is not a mapping of this NAT's */
+	f.remote = (struct endpoint){.addr = p.b->addr, .port = 41000}; /* another address: no mapping of this NAT's */
 	sim_report(p.b, &f);
 	f.spi ^= 1; /* an SPI of nobody */
 	sim_report(p.b, &f);
