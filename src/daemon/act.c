@@ -350,6 +350,7 @@ void act_event(struct ike_role *r, const struct priv_msg *m, mono_t now)
 		struct tun_name *n = name_find(r, e->tunnel);
 		char text[PRIV_TEXT_MAX];
 		snprintf(text, sizeof text, "updown: %s", priv_msg_text(m));
-		role_log(r, n ? n->id : 0, NOTE_CONTROL, true, text);
+		if (n) /* priv has logged it */
+			ctl_progress(r, n->id, text);
 	}
 }

@@ -204,7 +204,7 @@ static json_t *child_object(struct doc *d, const struct ike_child_view *v)
 /* A tunnel while its SAs are being found. */
 struct slot {
 	uint32_t id; /* 0 = not asked for */
-	json_t *ike_sas, *child_sas, *weak_used;
+	json_t *tunnel, *ike_sas, *child_sas, *weak_used;
 };
 
 static json_t *gre_object(struct doc *d, const struct tun_link *l)
@@ -258,6 +258,7 @@ static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool al
 	const char *name = conf_str(s->conf, t->name);
 	json_t *o = json_object();
 	*slot = (struct slot){.id = s->id_of ? s->id_of(s->ctx, name) : 0,
+	                      .tunnel = o,
 	                      .ike_sas = json_array(),
 	                      .child_sas = json_array(),
 	                      .weak_used = json_array()};
@@ -312,6 +313,15 @@ struct sa_count {
 	unsigned up, connecting;
 };
 
+/* A probe that came too early is not the last word: what the SA has counted was authenticated. */
+static void add_child(struct doc *d, struct slot *slot, json_t *children, const struct ike_child_view *v)
+{
+	json_t *o = child_object(d, v);
+	if (slot && json_integer_value(json_object_get(o, "packets_in")) > 0)
+		doc_put(d, slot->tunnel, "received", json_true());
+	doc_add(d, children, o);
+}
+
 static void place_sas(struct doc *d, struct slot *slots, size_t n, json_t *others, struct sa_count *count)
 {
 	struct ike_sa_view sa;
@@ -334,8 +344,7 @@ static void place_sas(struct doc *d, struct slot *slots, size_t n, json_t *other
 		if (slot)
 			weak_of_suite(d, slot->weak_used, &child.sa->suite);
 		if (slot || other)
-			doc_add(d, slot ? slot->child_sas : json_object_get(other, "child_sas"),
-			        child_object(d, &child));
+			add_child(d, slot, slot ? slot->child_sas : json_object_get(other, "child_sas"), &child);
 	}
 }
 
