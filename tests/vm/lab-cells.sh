@@ -59,7 +59,11 @@ end_stop() { if [ "${prog[$1]}" = gretel ]; then gretel_stop "$1"; else swan_sto
 end_kill9() { if [ "${prog[$1]}" = gretel ]; then gretel_kill9 "$1"; else swan_kill9 "$1"; fi; }
 end_up() { if [ "${prog[$1]}" = gretel ]; then gretel "$1" status tunnel | grep -q INSTALLED; else swan_up "$1"; fi; }
 
-spis() { on "$1" ip xfrm state | sed -n 's/.*proto esp spi 0x\([0-9a-f]*\) .*/\1/p' | grep -v '^0*$' | sort; }
+# An SPI that is allocated and no SA yet has no algorithms.
+spis() {
+	on "$1" ip xfrm state | awk '/proto esp spi/ { split($4, v, "[x(]"); spi = v[2] }
+		/^\t(enc|aead) / { print spi }' | sort
+}
 
 one_pair() {
 	local cn us
@@ -71,7 +75,7 @@ settles() {
 	wait_for "$1" one_pair && return
 	for h in cn us; do
 		echo "$h:" $(spis $h)
-		[ "${prog[$h]}" != gretel ] || tail -n 6 "$(gretel_log $h)"
+		if [ "${prog[$h]}" = gretel ]; then tail -n 12 "$(gretel_log $h)"; else tail -n 12 "$(swan_log $h)"; fi
 	done
 	return 1
 }
