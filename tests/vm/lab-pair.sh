@@ -71,7 +71,7 @@ no_sas() {
 }
 pinging() { on "$1" ping -n -q -c 1 -W 1 "$2" >/dev/null; }
 pings_start() {
-	on "$2" ping -n -c $(($4 * 5)) -i 0.2 -W 2 "$3" >"/lab/$1.ping" 2>&1 &
+	on "$2" ping -n -D -c $(($4 * 5)) -i 0.2 -W 2 "$3" >"/lab/$1.ping" 2>&1 &
 	disown # so that a plain `wait` is not for it
 }
 pings_lost() {

@@ -203,7 +203,7 @@ script() { # script TEXT: what cn's conn runs on up and down, after the seed's s
 }
 
 hooks() {
-	local began took up
+	local began took up code
 	base
 	on cn ip link del gre1 2>/dev/null
 	script 'case $PLUTO_VERB in up-*) sleep 60 ;; esac'
@@ -221,7 +221,9 @@ hooks() {
 	check "a script that sleeps: another tunnel comes up" gretel cn up home
 	check "a script that sleeps: with its interface" wait_for 5 pinging cn 10.0.7.2
 	wait $up
-	check "a script that sleeps: up has waited for its end (status $?)" test $? = 0
+	code=$?
+	check "a script that sleeps: up says so" grep -q 'the script still runs' /lab/up.txt
+	check "a script that sleeps: up has waited for its end (status $code)" test $code = 0
 	began=$(now_ms)
 	gretel cn down tunnel >/lab/down.txt 2>&1
 	took=$(($(now_ms) - began))
@@ -250,6 +252,14 @@ hooks() {
 # Counts what the log of us says since a mark.
 swan_count() { tail -n "+$((swan_mark + 1))" "$(swan_log us)" | grep -c "$1"; }
 
+# unbroken LOST NEW WANTED: nothing was lost, and there was a reason for it to be; else what the kernels dropped and why.
+unbroken() {
+	[ "$1" = 0 ] && [ "$2" -ge "$3" ] && return
+	on cn awk '$2 { print "cn", $0 }' /proc/net/xfrm_stat
+	on us awk '$2 { print "us", $0 }' /proc/net/xfrm_stat
+	return 1
+}
+
 lifetimes() {
 	local lost n
 	base lifetime=40s margintime=10s rekeyfuzz=0%
@@ -258,8 +268,8 @@ lifetimes() {
 	pings_start life cn 10.0.0.1 $minute
 	lost=$(pings_lost life)
 	n=$(swan_count 'CHILD_SA tunnel.*established')
-	check "short lifetimes, gretel and strongSwan: no ping of $((minute * 5)) is lost, $n new child SAs" \
-		test "$lost" = 0 -a "$n" -ge $((minute / 45))
+	check "short lifetimes, gretel and strongSwan: $lost pings of $((minute * 5)) are lost, $n new child SAs" \
+		unbroken "$lost" "$n" $((minute / 45))
 	check "short lifetimes: at most two pairs of SAs at a time" test "$(sa_count cn)" -le 6
 	# Only strongSwan's run out: it rekeys, we answer.
 	gretel cn down tunnel >/dev/null 2>&1
@@ -269,7 +279,7 @@ lifetimes() {
 	pings_start life cn 10.0.0.1 $((minute * 2 / 3))
 	lost=$(pings_lost life)
 	n=$(swan_count 'CHILD_SA tunnel.*established')
-	check "strongSwan rekeys: no ping of $((minute * 10 / 3)) is lost, $n new child SAs" test "$lost" = 0 -a "$n" -ge 1
+	check "strongSwan rekeys: $lost pings of $((minute * 10 / 3)) are lost, $n new child SAs" unbroken "$lost" "$n" 1
 	check "strongSwan rekeys: in the IKE SA that was there" test "$(swan_count 'IKE_SA tunnel.*established')" = 0
 }
 
@@ -282,7 +292,7 @@ ike_lifetimes() {
 	pings_start life cn 10.0.0.1 50
 	lost=$(pings_lost life)
 	n=$(swan_count 'IKE_SA tunnel.*rekeyed between')
-	check "IKE rekey by strongSwan: no ping of 250 is lost, $n new IKE SAs" test "$lost" = 0 -a "$n" -ge 2
+	check "IKE rekey by strongSwan: $lost pings of 250 are lost, $n new IKE SAs" unbroken "$lost" "$n" 2
 	check "IKE rekey by strongSwan: the child SA was inherited" test "$(swan_count 'CHILD_SA tunnel.*established')" = 0
 	check "IKE rekey by strongSwan: one IKE SA is there" says 1 sh -c "nsenter -t ${LAB_PID[cn]} -n -m -u -p -- gretel status tunnel | grep -c ESTABLISHED"
 	# strongSwan breaks before it makes: what is lost is its doing, but it must come back.
@@ -450,8 +460,8 @@ pair() {
 	local lost n
 	lost=$(pings_lost pair)
 	n=$(grep -c 'CHILD_SA pair.*established with' "$(gretel_log p1)")
-	check "short lifetimes, gretel and gretel: no ping of $((minute * 5)) is lost, $n child SAs" \
-		test "$lost" = 0 -a "$n" -gt $((minute / 45))
+	check "short lifetimes, gretel and gretel: $lost pings of $((minute * 5)) are lost, $n child SAs" \
+		unbroken "$lost" "$n" $((minute / 45 + 1))
 }
 
 home_up() {
