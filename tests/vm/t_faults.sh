@@ -250,11 +250,16 @@ hooks() {
 # ---- lifetimes
 
 # Counts what the log of us says since a mark.
+us_own=0
 swan_count() { tail -n "+$((swan_mark + 1))" "$(swan_log us)" | grep -c "$1"; }
 
 # unbroken LOST NEW WANTED: nothing was lost, and there was a reason for it to be; else what the kernels dropped and why.
+# What us could not send because strongSwan takes an SA away before the policy that names it (its child_sa_t.destroy) is
+# not counted: two strongSwans lose it as well.
 unbroken() {
-	[ "$1" = 0 ] && [ "$2" -ge "$3" ] && return
+	local own
+	own=$(on us awk '$1 ~ /XfrmAcquireError|XfrmOutNoStates/ { n += $2 } END { print n + 0 }' /proc/net/xfrm_stat)
+	[ "$1" -le $((own - us_own)) ] && [ "$2" -ge "$3" ] && { us_own=$own; return; }
 	on cn awk '$2 { print "cn", $0 }' /proc/net/xfrm_stat
 	on us awk '$2 { print "us", $0 }' /proc/net/xfrm_stat
 	return 1
@@ -262,7 +267,7 @@ unbroken() {
 
 lifetimes() {
 	local lost n
-	base lifetime=40s margintime=10s rekeyfuzz=0%
+	base lifetime=40s margintime=10s
 	check "short lifetimes: up" gretel cn up tunnel
 	swan_mark=$(wc -l <"$(swan_log us)")
 	pings_start life cn 10.0.0.1 $minute
