@@ -203,9 +203,8 @@ static void remember(struct bgp_step *s, bool notified)
 	se->last_code = s->rcvd ? s->rcvd->code : s->error.code;
 	se->last_sub = s->rcvd ? s->rcvd->sub : s->error.sub;
 	if (se->last_rcvd || notified) {
-		sb_printf(&w, "BGP Notification %s: %s", s->rcvd ? "received" : "sent", bgp_code_name(se->last_code));
-		if (bgp_sub_name(se->last_code, se->last_sub)[0])
-			sb_printf(&w, "/%s", bgp_sub_name(se->last_code, se->last_sub));
+		sb_printf(&w, "BGP Notification %s: %s%s", s->rcvd ? "received" : "sent", bgp_code_name(se->last_code),
+		          bgp_sub_name(se->last_code, se->last_sub));
 	}
 	if (s->why)
 		sb_printf(&w, "%s%s", w.len ? ": " : "", s->why);

@@ -274,6 +274,7 @@ void hand_open(struct hand *h, uint32_t conn, const struct bgp_open *o)
 	uint8_t buf[4096];
 	struct wr w = wr_init(buf, sizeof buf);
 	bgp_open_encode(&w, o);
+	wr_put_u8(&w, BGP_HDR_LEN, o->version);
 	assert_true(wr_ok(&w));
 	hand_octets(h, conn, buf, w.len);
 }
