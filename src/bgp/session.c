@@ -180,11 +180,9 @@ static void again(struct bgp *b, struct bgp_fsm *f)
 	struct bgp_session *s = p->session;
 	if (twin(f)->state != BGP_IDLE || s->gone)
 		return;
-	if (p->dynamic && !s->kept) {
+	if (p->dynamic && !s->kept)
 		peer_gone(b, p);
-		return;
-	}
-	if (s->hindrance != HINDER_NONE)
+	if (p->dynamic || s->hindrance != HINDER_NONE)
 		return;
 	uint32_t n = s->tries < 10 ? s->tries : 10;
 	dur_t d = IDLE_FIRST << n;

@@ -124,6 +124,8 @@ void session_poke(struct bgp *b, struct bgp_peer *p)
 		return;
 	struct bgp_fsm *f = &s->fsm[0];
 	s->connect_fails = 0;
+	if (f->conn && f->conn->open_asked)
+		return; /* this very call has begun it */
 	if (f->state == BGP_IDLE)
 		(void)fsm_event(b, f, EV_START);
 	else if (f->state <= BGP_ACTIVE && !(f->conn && f->conn->connected))
