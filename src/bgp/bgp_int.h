@@ -88,6 +88,7 @@ const struct route *nht_exact(const struct bgp *b, const struct prefix *p);
 /* The kernel's routes one by one, the best of each prefix; *cursor begins at 0; NULL: no more. A walk that is interrupted by changes
  * may miss those, which are reported by local_kernel_route() anyway. */
 const struct route *nht_walk(const struct bgp *b, uint64_t *cursor);
+const struct bgp_nh *nht_next(const struct bgp *b, uint64_t *cursor); /* the tracked next hops one by one, for show; NULL: no more */
 const struct route_link *nht_link_at(const struct bgp *b, uint32_t ifindex);
 const struct route_link *nht_link_by_name(const struct bgp *b, const char *name);
 bool nht_is_local(const struct bgp *b, const struct addr *a);
