@@ -273,6 +273,7 @@ struct bgp {
 	const struct conf *conf;
 	const struct conf_bgp *cb;
 	uint32_t router_id, cluster_id;
+	uint32_t router_id_chosen;       /* without one in the configuration */
 	struct bgp_acts *acts;           /* of the call that is under way */
 	mono_t now;
 	bool synced, stopping;
