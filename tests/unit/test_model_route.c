@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "test_model_util.h"
+#include "model/model.h"
 
 static struct addr ip(const char *s)
 {
