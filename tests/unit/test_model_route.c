@@ -43,7 +43,7 @@ static void test_text(void **state)
 	r = plain();
 	r.n_hops = 2;
 	r.hop[1] = (struct route_hop){.gateway = ip("fe80::1"), .ifindex = 8, .weight = 3};
-	says(&r, "10.0.9.0/30 nexthop via 10.0.0.2 dev 7 weight 1 nexthop via fe80::1 dev 8 weight 3 metric 20");
+	says(&r, "10.0.9.0/30 metric 20 nexthop via 10.0.0.2 dev 7 weight 1 nexthop via fe80::1 dev 8 weight 3");
 	r = plain();
 	r.kind = ROUTE_BLACKHOLE;
 	r.n_hops = 0;
