@@ -139,6 +139,18 @@ bool kernel_forwarding(uint8_t family);
 /* A UDP socket for IKE: bound (dual stack off), IP_PKTINFO, IP_RECVERR, IPsec bypass policies in and out, UDP_ENCAP_ESPINUDP
  * when natt, non-blocking. fd or -errno. */
 int kernel_udp_open(uint8_t family, uint16_t port, bool natt);
+/* TCP for BGP, unconnected: bound to local (AF_NONE: not) and ifindex (0: not), TTL as given (0: the system's), packets below min_ttl
+ * dropped (GTSM; 0: none), signed with the key (RFC 2385; key_len 0: not). fd or -errno. */
+struct kernel_tcp { struct addr remote, local; uint32_t ifindex; uint8_t ttl, min_ttl; const void *key; size_t key_len; };
+int kernel_tcp_open(const struct kernel_tcp *t);
+/* A listener; ttl_max: answers with TTL 255, for peers with GTSM. fd or -errno. */
+int kernel_tcp_listen(const struct addr *at, uint16_t port, bool ttl_max);
+/* The key that a listener, or one connection, has for a peer or a prefix of peers; n = 0: none any more. */
+int kernel_tcp_md5(int fd, const struct prefix *peer, const void *key, size_t n) MUST_USE;
+enum { KERNEL_BFD_PORT = 3784, KERNEL_BFD_MULTIHOP = 4784 };
+int kernel_bfd_listen(uint8_t family, bool multihop); /* tells address, interface and TTL of each datagram; fd or -errno */
+/* UDP connected to a BFD peer, TTL 255, from a port of RFC 5881 5 (hint: where the search begins). fd or -errno. */
+int kernel_bfd_open(const struct addr *remote, const struct addr *local, uint32_t ifindex, bool multihop, uint16_t hint);
 /* Who holds a UDP port, as "charon (pid 123)"; false when it cannot be told. */
 bool kernel_port_holder(uint16_t port, struct sbuf *out);
 /* One ICMP/ICMPv6 echo request to dst out of ifindex; returns a raw socket that becomes readable, or -errno. */
