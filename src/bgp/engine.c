@@ -327,6 +327,7 @@ static void on_route(struct bgp *b, const struct bgp_fact *f)
 	if (BUG(!f->route))
 		return;
 	nht_route(b, f->route, f->gone);
+	b->peers->look |= f->route->source == ROUTE_CONNECTED;
 	if (b->conf)
 		local_kernel_route(b, &f->route->dst, b->now);
 }
