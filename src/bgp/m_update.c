@@ -78,6 +78,7 @@ static struct bgp_attr *intern(struct bgp *b, struct bgp_peer *p, const struct b
 	struct wr w = wr_init(b->peers->canon, BGP_CANON_MAX);
 	bgp_attrs_canon(&w, u);
 	struct bgp_attr *a = NULL;
+	b->session_ifindex = p->ifindex;
 	if (wr_ok(&w))
 		a = attr_get(b, SPAN(w.base, w.len), &u->attrs.next_hop, &u->attrs.next_hop_ll, 0, 0, true);
 	if (!a)
