@@ -133,7 +133,7 @@ static void finish(struct bgp *b)
 		if (!gr_deferring(b))
 			more |= fib_work(b, b->now, b->acts);
 	}
-	ps->more = more;
+	ps->more = more || (b->conf && ps->look);
 	b->acts = NULL;
 }
 

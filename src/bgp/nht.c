@@ -392,3 +392,15 @@ void nht_unref(struct bgp *b, struct bgp_nh *nh)
 	b->nht->watch_stale = true;
 	mem_put(b->env.mem, e, sizeof *e);
 }
+
+const struct bgp_nh *nht_next(const struct bgp *b, uint64_t *cursor)
+{
+	uint64_t at = 0;
+	LIST_EACH(it, tmp, &b->nht->all_nhs) {
+		if (at++ == *cursor) {
+			++*cursor;
+			return &LIST_ENTRY(it, struct nh_entry, link)->nh;
+		}
+	}
+	return NULL;
+}

@@ -164,6 +164,7 @@ struct conf_routing {
 	conf_ref options;        /* a JSON object in text, for modules of others: the group `options` */
 	conf_ref refused;        /* why an frr.conf could not be used: there is no bgp then, or (kept) that which ran before */
 	bool kept;
+	bool accept_default;     /* default routes of a module go into the kernel; as FRR, for an frr.conf */
 	dur_t grace;             /* how long routes outlive a module that died */
 	conf_ref bgp;            /* struct conf_bgp; 0 = none */
 	struct conf_array statics; /* struct conf_static_route */

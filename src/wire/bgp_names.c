@@ -1,8 +1,6 @@
 /* Names of BGP's numbers, and the text of AS paths and communities, as FRR prints them. */
 #include "wire/bgp_int.h"
 
-#include "model/conf_routing.h"
-
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #define WIRE_WIRE_H
 
 #include "model/model.h"
+#include "wire/bfd.h"
 #include "wire/bgp.h"
 #include "wire/bgp_update.h"
 
