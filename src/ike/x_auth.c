@@ -80,7 +80,8 @@ enum verdict x_auth_i_spi(struct step *s)
 		return fail(s, 0, "the kernel gives no SPI: %s", strerror(-s->fact->status));
 	child_got_spi(s, s->child);
 	sa->my_id = ike_tun_my_id(sa->tun, &sa->local.addr);
-	sa->peer_id = ike_tun_peer_id(sa->tun);
+	if (sa->peer_id.type == ID_ANY) /* else it renews an SA with just this peer */
+		sa->peer_id = ike_tun_peer_id(sa->tun);
 	auth_id_octets(&sa->my_id, sa->hs->id_mine, &sa->hs->id_mine_len);
 	note(s, sa->tun, NOTE_CONTROL, "authentication of '%s' (myself) with pre-shared key",
 	     id_str(&sa->my_id, text, sizeof text));
@@ -197,7 +198,7 @@ static enum verdict reject(struct step *s)
 enum verdict x_auth_i(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
-	struct ident id, want = ike_tun_peer_id(sa->tun);
+	struct ident id, want = sa->peer_id;
 	char got[80], exp[80];
 	window_answered(s);
 	if (!take_identity(s, P_IDR, &id)) {
@@ -329,6 +330,9 @@ enum verdict x_auth_r_verified(struct step *s)
 		return V_FAIL;
 	}
 	sa->hs->key = s->fact->key;
+	/* The peer of %any, or one that has moved: guarded before its SAs are in. */
+	if (sa->tun->many || !addr_eq(&sa->tun->remote, &sa->remote.addr))
+		tell_peer_known(s, sa->tun, &sa->local.addr, &sa->remote.addr);
 	sa_peer_index(s->e, sa);
 	if (sa->hs->peer_initial_contact)
 		collide_contact(s);
