@@ -167,6 +167,11 @@ static void note_child_answer(struct step *s)
 			hint = SB(hs->hint);
 			sb_put(&hint, "no ESP proposal in common: we offered ");
 			sb_proposals(&hint, conf_proposals(sa->tun->conf, sa->tun->t->esp));
+		} else if (n.type == N_TS_UNACCEPTABLE) { /* strongSwan's answer from a conn in tunnel mode */
+			char here[ADDR_TEXT], there[ADDR_TEXT];
+			hint = SB(hs->hint);
+			sb_printf(&hint, "the peer refuses the selectors %s, %s (TS_UNACCEPTABLE): has it type=transport, and gre?",
+			          addr_str(&sa->local.addr, here), addr_str(&sa->remote.addr, there));
 		}
 	} else if (!decode_child(s, &b)) {
 		sb_put(&hint, "the peer's answer about the child SA is malformed");

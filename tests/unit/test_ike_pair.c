@@ -267,7 +267,7 @@ static const struct failure failures[] = {
          "no ESP proposal in common: we offered ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ",
          "no ESP proposal in common: the peer offers ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ"},
 	{"", "leftprotoport=17\nrightprotoport=17", NULL, NULL,
-         "the peer accepts us, but refuses the child SA with TS_UNACCEPTABLE",
+         "the peer refuses the selectors 192.0.2.1, 198.51.100.1 (TS_UNACCEPTABLE): has it type=transport, and gre?",
          "the peer's traffic selectors do not cover this tunnel"},
 	{"rightid=%@x", "leftid=@y", NULL, NULL, "the peer is 'y', we expect 'x'", NULL},
 };
