@@ -442,18 +442,27 @@ asks() {
 	check "INVALID_KE_PAYLOAD: up" gretel cn up tunnel
 	check "INVALID_KE_PAYLOAD: it was asked for" logged cn "peer didn't accept DH group, it requested MODP_1024"
 	gretel cn down tunnel >/dev/null 2>&1
-	# And we ask.
+	# And we ask, while home's request leads to nothing.
 	gretel_stop cn
+	more[cn]=$(conn home right=$HOME4 leftid=$CN auto=add)
 	conf cn
+	more[cn]=
 	conf us ike=aes256-sha2_256-modp2048-modp1024!
-	printf 'charon {\n cookie_threshold = 0\n}\n' | on cn sh -c 'cat >/etc/strongswan.d/zz-cookie.conf'
+	printf 'charon {\n cookie_threshold = 1\n}\n' | on cn sh -c 'cat >/etc/strongswan.d/zz-cookie.conf'
+	on wan nft 'add table inet cut; add chain inet cut f { type filter hook forward priority 0; }; add rule inet cut f ip saddr '$HOME4' ip daddr '$CN' udp dport 4500 drop'
 	gretel_start cn
+	log_mark cn
+	gretel home up cn >/dev/null 2>&1 &
+	check "a half-open IKE SA at cn" wait_for 10 logged cn "$HOME4 is initiating an IKE_SA"
 	swan_reload us
 	swan_mark=$(wc -l <"$(swan_log us)")
 	on us ipsec up tunnel >/dev/null 2>&1
 	check "we ask strongSwan for a COOKIE and another group: up" up_within 10 cn
 	check "we ask strongSwan for another group: it heard" test "$(swan_count 'requested MODP_1024')" -ge 1
 	check "we ask strongSwan for a COOKIE: it heard" test "$(swan_count 'N(COOKIE)')" -ge 1
+	wait $!
+	on wan nft delete table inet cut
+	gretel home down cn >/dev/null 2>&1
 	on cn rm /etc/strongswan.d/zz-cookie.conf
 	gretel_reload cn >/dev/null
 }

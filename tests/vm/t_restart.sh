@@ -153,7 +153,7 @@ ends() { # CN US
 # ---- both at once
 
 once() { # CN US
-	local c="$1-$2" i runs=1 ups=2 good=0 bad= from
+	local c="$1-$2" i runs=1 ups=1 good=0 bad= from
 	part once || return 0
 	[ -z "$long" ] || runs=10 ups=40
 	cell "$1" "$2" || { not_ok "$c" "no lab"; return; }
