@@ -404,6 +404,8 @@ ten() {
 			}
 		}
 	END
+	# The guest's processors are emulated: patience, or retransmissions would tell of their speed.
+	printf 'charon {\n retransmit_timeout = 8\n}\n' | on us sh -c 'cat >/etc/strongswan.d/zz-slow.conf'
 	began=$(now_ms)
 	gretel_start us
 	for n in 1 2 3 4 5 6 7 8 9 10; do
@@ -412,7 +414,8 @@ ten() {
 	took=$(($(now_ms) - began))
 	check "ten tunnels at once: $up are up after $took ms with the start of greteld" test $up = 10
 	packets=$(on us nft list counter inet ikes seen | sed -n 's/.*packets \([0-9]*\) .*/\1/p')
-	check "ten tunnels at once: IKE took $packets packets" test "$packets" -le 44
+	check "ten tunnels at once: IKE took $packets packets" test "$packets" = 40
+	on us rm /etc/strongswan.d/zz-slow.conf
 	for n in 1 2 3 4 5 6 7 8 9 10; do
 		check "ten tunnels at once: $n carries pings" wait_for 10 pinging us 10.1.$n.2
 	done
