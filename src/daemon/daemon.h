@@ -7,6 +7,7 @@
  *      hook   hook_role_run    runs the user's scripts
  *      ike    ike_role_run     everything that reads the network
  *      names  names_role_run   one look-up of one name, then gone
+ *      spawner  spawner_role_run  starts hook, with the rights that priv has given up
  *
  * A role function returns the exit code of its process. ike_role_run: make crypto (crypto_new) and whatever else
  * opens files first, then sandbox_enter(ROLE_IKE), then exchange HELLO with priv (privsep_hello, privsep_hello_ok) and
@@ -17,7 +18,7 @@
 
 #include "base/base.h"
 
-enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_N };
+enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_SPAWNER, ROLE_N };
 
 /* What a role that was executed is told on its command line. */
 struct role_start {
@@ -46,6 +47,7 @@ int priv_role_run(struct greteld_options *opt); /* priv_role.c */
 int ike_role_run(struct role_start *start);     /* ike_role.c */
 int hook_role_run(struct role_start *start);    /* hook_role.c */
 int names_role_run(struct role_start *start);   /* names.c */
+int spawner_role_run(struct role_start *start); /* spawner.c */
 
 /* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all
  * system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
