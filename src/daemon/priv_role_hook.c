@@ -20,7 +20,7 @@ int hook_start(struct priv *p, mono_t now)
 		start.caps = conf_str(p->conf, s->hook_capabilities);
 	p->hook.restart = MONO_NEVER;
 	p->hook.stuck_since = MONO_NEVER;
-	int rc = spawn_role(p->opt->self_fd, p->stderr_write, &start, &p->hook.pid, &fd);
+	int rc = spawn_role(p->opt->small_fd >= 0 ? p->opt->small_fd : p->opt->self_fd, p->stderr_write, &start, &p->hook.pid, &fd);
 	if (rc < 0)
 		return rc;
 	p->hook.epoch++;
@@ -82,8 +82,10 @@ static void on_message(struct priv *p, const struct priv_msg *m)
 		return;
 	}
 	struct hook_run *r = run_find(p, m->ticket);
-	if (!r)
+	if (!r) {
+		(void)tool_message(p, m);
 		return;
+	}
 	if (m->verb == HOOKV_LINE) {
 		run_line(p, r, m);
 	} else if (m->verb == HOOKV_ENDED) {
@@ -124,6 +126,7 @@ bool hook_reap(struct priv *p, mono_t now)
 	if (p->hook.chan)
 		hook_on_channel(p, 0, 0, now);
 	role_died(p, &p->hook, "hook", status, now);
+	tools_drop(p, -EPIPE);
 	LIST_EACH(it, tmp, &p->runs)
 		run_ended(p, LIST_ENTRY(it, struct hook_run, node), -EPIPE);
 	return true;
