@@ -83,11 +83,14 @@ void nht_addr(struct bgp *b, const struct route_addr *a, bool gone);
 void nht_route(struct bgp *b, const struct route *r, bool gone);
 void nht_tunnel(struct bgp *b, const char *name, uint32_t ifindex, bool up);
 void nht_rib_changed(struct bgp *b, uint8_t af, const struct prefix *p); /* one of our own routes came, changed, went */
+/* Looks again at the next hops that facts and our own routes have touched; true: some have `changed` set, a walk is due. */
+bool nht_settle(struct bgp *b);
 /* What the kernel has for exactly this prefix, best source first; NULL. For network import checks, redistribution. */
 const struct route *nht_exact(const struct bgp *b, const struct prefix *p);
 /* The kernel's routes one by one, the best of each prefix; *cursor begins at 0; NULL: no more. A walk that is interrupted by changes
  * may miss those, which are reported by local_kernel_route() anyway. */
 const struct route *nht_walk(const struct bgp *b, uint64_t *cursor);
+const struct bgp_nh *nht_next(const struct bgp *b, uint64_t *cursor); /* the tracked next hops one by one, for show; NULL: no more */
 const struct route_link *nht_link_at(const struct bgp *b, uint32_t ifindex);
 const struct route_link *nht_link_by_name(const struct bgp *b, const char *name);
 bool nht_is_local(const struct bgp *b, const struct addr *a);
@@ -272,6 +275,7 @@ struct bgp {
 	const struct conf *conf;
 	const struct conf_bgp *cb;
 	uint32_t router_id, cluster_id;
+	uint32_t router_id_chosen;       /* without one in the configuration */
 	struct bgp_acts *acts;           /* of the call that is under way */
 	mono_t now;
 	bool synced, stopping;

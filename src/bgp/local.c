@@ -262,18 +262,29 @@ void local_conf(struct bgp *b, mono_t now)
 	fib_conf(b, now);
 }
 
-void local_kernel_route(struct bgp *b, const struct prefix *p, mono_t now)
+/* An address comes with its host bits. */
+static void clear_host_bits(struct prefix *p)
 {
-	struct bgp_table *t = &b->table[af_of(p)];
+	for (size_t i = 0; i < sizeof p->addr.b; i++) {
+		size_t bits = p->len > i * 8 ? min_z(8, p->len - i * 8) : 0;
+		p->addr.b[i] &= (uint8_t)(0xff00 >> bits);
+	}
+}
+
+void local_kernel_route(struct bgp *b, const struct prefix *changed, mono_t now)
+{
+	struct prefix p = *changed;
+	struct bgp_table *t = &b->table[af_of(&p)];
 	if (!b->cb)
 		return;
-	const struct conf_bgp_network *n = network_find(b, p);
+	clear_host_bits(&p);
+	const struct conf_bgp_network *n = network_find(b, &p);
 	if (n)
 		network_eval(b, n, now);
 	if (b->cb->redistribute.n)
-		redistribute_eval(b, p, now);
+		redistribute_eval(b, &p, now);
 	/* A route of the kernel's own for the same prefix keeps ours out. */
-	uint32_t dest = rib_find(t, p);
+	uint32_t dest = rib_find(t, &p);
 	if (dest)
 		fib_dest_changed(b, t, dest);
 }

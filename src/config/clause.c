@@ -78,39 +78,6 @@ static const struct clause_row set_rows[] = {
 	{"originator-id ADDR4", SET_ORIGINATOR_ID, V_ADDR, AF_V4, 0, NULL},
 };
 
-void words_best_note(struct words_best *b, const struct words_fit *f)
-{
-	if (b->n && f->reached > b->fit[0].reached)
-		b->n = 0;
-	if (b->n == ARRAY_LEN(b->fit) || (b->n && f->reached < b->fit[0].reached))
-		return;
-	for (unsigned i = 0; i < b->n; i++) {
-		size_t n = strcspn(f->wanted, " []");
-		if (strcspn(b->fit[i].wanted, " []") == n && strncmp(b->fit[i].wanted, f->wanted, n) == 0)
-			return;
-	}
-	b->fit[b->n++] = *f;
-}
-
-void words_best_say(const struct words_best *b, const struct words *w, struct sbuf *why)
-{
-	size_t at = b->n ? b->fit[0].reached : 0;
-	sb_put(why, "expected ");
-	for (unsigned i = 0; i < b->n; i++) {
-		sb_put(why, i == 0 ? "" : i + 1 == b->n ? " or " : ", ");
-		words_wanted(why, b->fit[i].wanted);
-	}
-	if (b->n == ARRAY_LEN(b->fit))
-		sb_put(why, ", ...");
-	if (at < w->n) {
-		sb_put(why, ", found \"");
-		sb_escape(why, w->w[at], min_z(strlen(w->w[at]), 60));
-		sb_put(why, "\"");
-	} else {
-		sb_put(why, ", found the end of the line");
-	}
-}
-
 /* --- Reading --- */
 
 /* The values of a LINE into the builder, a blank between. */
@@ -222,10 +189,12 @@ static const struct clause_row *row_of(const struct clause_row *rows, size_t n, 
 		const struct clause_row *r = &rows[i];
 		bool what = r->what == c->what || (r->value == V_COMMUNITIES && r->what + 1 == c->what) ||
 		            (r->value == V_METRIC && (c->what == SET_METRIC_ADD || c->what == SET_METRIC_SUB));
+		if (!what || r->value == V_REFUSED)
+			continue;
 		bool other = (r->value == V_LIST && r->sub != sub) ||
 		             ((r->value == V_FAMILY || r->value == V_ADDR) && r->sub && r->sub != c->address.family) ||
-		             (r->value == V_EXT && (value[1] == 2) != (r->sub == EXT_RT));
-		if (what && !other && r->value != V_REFUSED)
+		             (r->value == V_EXT && value && (value[1] == 2) != (r->sub == EXT_RT));
+		if (!other)
 			return r;
 	}
 	return NULL;
@@ -258,7 +227,7 @@ static bool read_clause(const struct clause_place *p, const struct clause_row *r
 		struct args a;
 		struct words_fit f = words_match(w, from, rows[i].words, no, &a);
 		if (!f.ok) {
-			words_best_note(&best, &f);
+			words_best_note(&best, w, &f);
 			continue;
 		}
 		if (rows[i].value == V_REFUSED) {

@@ -32,12 +32,4 @@ void rule_prefix_print(struct sbuf *b, const struct conf_prefix_rule *r, uint32_
 void rule_community_print(struct sbuf *b, const struct conf *c, uint8_t kind, const struct conf_community_rule *r);
 void rule_aspath_print(struct sbuf *b, const struct conf *c, const struct conf_aspath_rule *r);
 
-/* "expected A or B, found C": the best of the patterns that were tried. */
-struct words_best {
-	struct words_fit fit[8];
-	unsigned n;
-};
-void words_best_note(struct words_best *b, const struct words_fit *f);
-void words_best_say(const struct words_best *b, const struct words *w, struct sbuf *why);
-
 #endif

@@ -86,7 +86,7 @@ static bool is_ipsec(struct config_job *j, const char *path)
 	if (strcmp(name, "ipsec.conf") == 0 || strcmp(name, "gretel.conf") == 0)
 		return name[0] == 'i';
 	if (j->io->read(j->io, path, &t) == 0) {
-		for (const char *line = t.s; line && !found; line = strchr(line, '\n'), line += line ? 1 : 0) {
+		for (const char *line = t.s; line && !found; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 			for (size_t i = 0; i < ARRAY_LEN(header); i++)
 				found = found || strncmp(line, header[i], strlen(header[i])) == 0;
 		}

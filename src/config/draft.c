@@ -69,8 +69,15 @@ struct draft_map *draft_map(struct draft *d, conf_ref name)
 struct draft_list *draft_list_make(struct draft *d, uint8_t list, uint8_t sub, conf_ref name)
 {
 	struct draft_list *l = draft_list(d, list, sub, name);
-	if (l || !(l = draft_add(d, &d->list[list], UINT32_MAX, sizeof *l)))
+	uint32_t at = d->list[list].n;
+	if (l)
 		return l;
+	/* Those of a kind stand together, as they do in a gretel.conf. */
+	while (at > 0 && DRAFT_AT(&d->list[list], struct draft_list, at - 1)->sub > sub)
+		at--;
+	l = draft_add(d, &d->list[list], at, sizeof *l);
+	if (!l)
+		return NULL;
 	l->name = name;
 	l->sub = sub;
 	return l;

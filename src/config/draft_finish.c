@@ -143,6 +143,17 @@ static struct conf_array put_maps(struct draft *d)
 	return conf_builder_array(d->b, out, out ? v->n : 0, sizeof *out);
 }
 
+/* The best path per neighboring AS is only one thing when routes are compared in groups: FRR turns this on, too. */
+static bool wants_deterministic_med(const struct draft *d)
+{
+	for (uint32_t i = 0; i < d->peers.n; i++) {
+		const struct conf_bgp_peer *p = DRAFT_AT(&d->peers, struct conf_bgp_peer, i);
+		if (p->af[BGP_V4].addpath_tx == 2 || p->af[BGP_V6].addpath_tx == 2)
+			return true;
+	}
+	return false;
+}
+
 void draft_finish(struct draft *d)
 {
 	const struct draft_mention *m;
@@ -151,6 +162,7 @@ void draft_finish(struct draft *d)
 	if (d->has_bgp) {
 		struct conf_bgp *g = &d->bgp;
 		g->tunnel_grace = d->routing.grace;
+		g->deterministic_med = g->deterministic_med || wants_deterministic_med(d);
 		g->listen_on = put(d, &d->listen_on, SHAPE_ADDR);
 		g->peers = put(d, &d->peers, SHAPE_PEER);
 		g->networks = put(d, &d->networks, SHAPE_NETWORK);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEY_WORDS = 6, STATEMENT_MAX = 160 };
 
@@ -25,7 +26,7 @@ static void statement(const struct frr *f, struct sbuf *b)
 		}
 		sb_put(b, i ? " " : "");
 		sb_escape(b, f->w.w[i], min_z(strlen(f->w.w[i]), 40));
-		if (strcmp(f->w.w[i], "password") == 0)
+		if (strncasecmp(f->w.w[i], "passw", 5) == 0)
 			break;
 	}
 }
@@ -109,9 +110,6 @@ static void set_field(struct frr *f, const struct frr_table *t, const struct frr
 		if (row->act == FRR_FILTER)
 			draft_mention(f->d, row->sub, row->sub == LIST_PREFIX ? frr_af(f) : 0, name, f->line, NULL, NULL);
 		break;
-	case FRR_ADDR:
-		memcpy(p.field, &v->p.addr, row->size);
-		break;
 	default:
 		store(p, row->size, v->n);
 	}
@@ -143,7 +141,7 @@ static void act(struct frr *f, const struct frr_table *t, const struct frr_row *
 		break;
 	case FRR_REFUSE:
 		if (!f->no)
-			frr_tell(f, DIAG_ERROR, f->line, "expected %s", row->text);
+			frr_tell(f, DIAG_ERROR, f->line, "%s", row->text);
 		break;
 	case FRR_BLOCK:
 		open_block(f, row);
@@ -177,7 +175,7 @@ static void search(struct frr *f, uint8_t node, struct found *out, struct words_
 			struct args none;
 			struct words_fit f0 = words_match(&f->w, base, "neighbor WORD ...", false, &none);
 			if (!f0.ok) {
-				words_best_note(best, &f0);
+				words_best_note(best, &f->w, &f0);
 				continue;
 			}
 			from += 2;
@@ -185,8 +183,10 @@ static void search(struct frr *f, uint8_t node, struct found *out, struct words_
 		for (size_t k = 0; k < t->n; k++) {
 			struct args a;
 			struct words_fit fit = words_match(&f->w, from, t->row[k].words, f->no, &a);
-			if (!fit.ok)
-				words_best_note(best, &fit);
+			if (!fit.ok && !t->silent)
+				words_best_note(best, &f->w, &fit);
+			else if (!fit.ok)
+				continue;
 			else if (!out->row || fit.abbreviated < out->cut)
 				*out = (struct found){.table = t, .row = &t->row[k], .args = a, .cut = fit.abbreviated};
 		}
@@ -222,7 +222,7 @@ static void unknown(struct frr *f, const struct words_best *best)
 {
 	char text[1024];
 	struct sbuf why = SB(text);
-	if (f->node == FRR_TOP) {
+	if (f->node == FRR_TOP && !frr_is_ours(&f->w, f->no)) {
 		if (!f->no)
 			frr_tell(f, DIAG_WARNING, f->line, "is not read");
 		return;
@@ -251,9 +251,12 @@ static bool skip_ends(struct frr *f)
 		return false;
 	}
 	search(f, f->skip_from, &hit, &best);
-	if (hit.row && hit.cut == 0)
+	/* What zebra has for a vrf, too, does not end it. */
+	bool ends = hit.row && hit.cut == 0 && hit.row->fn != frr_zebra_id && hit.row->fn != frr_resolve &&
+	            (hit.row->act == FRR_CALL || hit.row->act == FRR_BLOCK);
+	if (ends)
 		f->node = f->skip_from;
-	return hit.row && hit.cut == 0;
+	return ends;
 }
 
 static void read_statement(struct frr *f)

@@ -78,12 +78,11 @@ enum frr_act {
 	FRR_NUM,      /* the number that is kept; `no`: the default */
 	FRR_SECONDS,  /* the same into a dur_t */
 	FRR_TEXT,     /* conf_ref */
-	FRR_ADDR,     /* struct addr */
 	FRR_FILTER,   /* the name of a list, sub: enum conf_list */
 	FRR_CALL,     /* fn */
 	FRR_QUIET,    /* nothing that we would have to do */
 	FRR_WARN,     /* nothing that we do; text says so */
-	FRR_REFUSE,   /* routes would differ; text says what it needs */
+	FRR_REFUSE,   /* routes would differ; text says so */
 	FRR_BLOCK,    /* begins a block that nobody here reads; text is said unless NULL */
 };
 struct frr_row {
@@ -103,9 +102,12 @@ struct frr_table {
 	uint16_t nodes;           /* 1 << enum frr_node */
 	uint8_t base;             /* enum frr_base */
 	bool neighbor;            /* behind "neighbor X" */
+	bool silent;              /* never said to have been expected */
 };
 /* NULL beyond the end. */
 const struct frr_table *frr_table(size_t i);
+/* Whether a line at the top begins as one that we read. */
+bool frr_is_ours(const struct words *w, size_t from);
 
 /* Reads a file into a draft and its TCP keys into the job's. 0; -EINVAL: it has errors, which were told, the draft is
  * not to be used; another -errno: it cannot be read (-ENOENT without a diagnostic); -ENOMEM. */
@@ -139,7 +141,7 @@ FRR_HANDLER(frr_password); FRR_HANDLER(frr_shutdown); FRR_HANDLER(frr_peer_timer
 FRR_HANDLER(frr_peer_gr); FRR_HANDLER(frr_peer_bfd); FRR_HANDLER(frr_peer_bfd_profile); FRR_HANDLER(frr_allowas);
 FRR_HANDLER(frr_next_hop_self); FRR_HANDLER(frr_unchanged); FRR_HANDLER(frr_send_community); FRR_HANDLER(frr_max_prefix);
 FRR_HANDLER(frr_default_originate); FRR_HANDLER(frr_addpath); FRR_HANDLER(frr_no_addpath); FRR_HANDLER(frr_weight);
-FRR_HANDLER(frr_source);
+FRR_HANDLER(frr_source); FRR_HANDLER(frr_source_address);
 /* frr_filter.c */
 FRR_HANDLER(frr_prefix_list); FRR_HANDLER(frr_prefix_list6); FRR_HANDLER(frr_prefix_note); FRR_HANDLER(frr_prefix_note6);
 FRR_HANDLER(frr_community_list); FRR_HANDLER(frr_community_number); FRR_HANDLER(frr_aspath_list); FRR_HANDLER(frr_map);

@@ -320,7 +320,7 @@ static bool aggregate_option(struct frr *f, size_t *at, struct conf_bgp_aggregat
 		struct words_fit fit = words_match(&f->w, *at, aggregate_options[i], false, &a);
 		if (fit.ok)
 			break;
-		words_best_note(&best, &fit);
+		words_best_note(&best, &f->w, &fit);
 	}
 	*at += 1 + a.n;
 	switch (i) {

@@ -147,6 +147,7 @@ static void tell_undefined(struct frr *f)
 void frr_finish(struct frr *f)
 {
 	f->line = 0; /* no statement is at hand any more */
+	f->w.n = 0;
 	if (f->zebra_id && !f->d->bgp.router_id)
 		f->d->bgp.router_id = f->zebra_id;
 	if (!f->d->has_bgp && !f->errors)

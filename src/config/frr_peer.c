@@ -195,14 +195,25 @@ FRR_HANDLER(frr_shutdown)
 	return true;
 }
 
-FRR_HANDLER(frr_source)
+static bool source(struct frr *f, const struct addr *address, const char *interface)
 {
-	(void)why;
-	f->peer->p.update_source_if = f->no ? 0 : conf_builder_str(f->d->b, a->v[0].s);
-	f->peer->p.update_source = (struct addr){.family = AF_NONE};
+	f->peer->p.update_source = *address;
+	f->peer->p.update_source_if = conf_builder_str(f->d->b, interface);
 	GIVEN(f, update_source);
 	GIVEN(f, update_source_if);
 	return true;
+}
+
+FRR_HANDLER(frr_source)
+{
+	(void)why;
+	return source(f, &(struct addr){.family = AF_NONE}, f->no ? NULL : a->v[0].s);
+}
+
+FRR_HANDLER(frr_source_address)
+{
+	(void)why;
+	return source(f, f->no ? &(struct addr){.family = AF_NONE} : &a->v[0].p.addr, NULL);
 }
 
 FRR_HANDLER(frr_multihop)

@@ -7,6 +7,7 @@
 #define AF(member) AT(conf_bgp_af, member)
 #define CALL(name) FRR_CALL, .fn = name
 #define NO_EFFECT "has no effect here"
+#define NOT_HERE "is not supported, and routes would differ without it"
 
 static const struct frr_row top_rows[] = {
 	{"frr defaults traditional|datacenter", CALL(frr_profile)},
@@ -31,7 +32,7 @@ static const struct frr_row top_rows[] = {
 	{"router-id ADDR4", CALL(frr_zebra_id)},
 	{"ip nht resolve-via-default", CALL(frr_resolve)},
 	{"ipv6 nht resolve-via-default", CALL(frr_resolve)},
-	{"ip protocol bgp ...", FRR_REFUSE, .text = "no route-map between BGP and the kernel: use one inbound"},
+	{"ip protocol bgp ...", FRR_REFUSE, .text = "is not supported: a route-map inbound can do the same"},
 	{"ip route ...", FRR_WARN, .text = "static routes are not read from here: routing.statics of gretel.conf has them"},
 	{"ipv6 route ...", FRR_WARN, .text = "static routes are not read from here: routing.statics of gretel.conf has them"},
 	{"access-list ...", FRR_WARN, .text = "access lists are not read: prefix lists are"},
@@ -44,6 +45,8 @@ static const struct frr_row top_rows[] = {
 	{"bgp output-queue-limit ...", .act = FRR_QUIET},
 	{"bgp suppress-fib-pending", FRR_WARN, .text = NO_EFFECT},
 	{"bgp session-dscp ...", FRR_WARN, .text = NO_EFFECT},
+	{"bgp update-delay ...", FRR_WARN, .text = NO_EFFECT},
+	{"bgp graceful-shutdown", FRR_REFUSE, .text = "is read below router bgp only"},
 	{"hostname ...", .act = FRR_QUIET},
 	{"domainname ...", .act = FRR_QUIET},
 	{"log ...", .act = FRR_QUIET},
@@ -106,9 +109,9 @@ static const struct frr_row bgp_rows[] = {
 	{"bgp bestpath as-path ignore", FRR_FLAG, BGP(aspath_ignore)},
 	{"bgp bestpath as-path multipath-relax", FRR_FLAG, BGP(aspath_multipath_relax)},
 	{"bgp bestpath as-path multipath-relax no-as-set", FRR_FLAG, BGP(aspath_multipath_relax)},
-	{"bgp bestpath as-path multipath-relax as-set", FRR_REFUSE, .text = "bgp bestpath as-path multipath-relax without as-set"},
+	{"bgp bestpath as-path multipath-relax as-set", FRR_REFUSE, .text = "is not supported with as-set"},
 	{"bgp bestpath as-path confed", .act = FRR_QUIET},
-	{"bgp bestpath ...", FRR_REFUSE, .text = "med, compare-routerid, as-path ignore or as-path multipath-relax behind bestpath"},
+	{"bgp bestpath ...", FRR_REFUSE, .text = NOT_HERE},
 	{"bgp reject-as-sets", FRR_FLAG, BGP(reject_as_sets)},
 	{"bgp route-reflector allow-outbound-policy", FRR_FLAG, BGP(allow_outbound_policy)},
 	{"bgp graceful-shutdown", FRR_FLAG, BGP(graceful_shutdown)},
@@ -120,7 +123,7 @@ static const struct frr_row bgp_rows[] = {
 	{"bgp graceful-restart preserve-fw-state", FRR_FLAG, BGP(gr_preserve_fw)},
 	{"bgp graceful-restart notification", FRR_FLAG, BGP(gr_notification)},
 	{"bgp graceful-restart rib-stale-time ...", FRR_WARN, .text = NO_EFFECT},
-	{"bgp graceful-restart disable-eor", FRR_REFUSE, .text = "End-of-RIB markers not to be turned off"},
+	{"bgp graceful-restart disable-eor", FRR_REFUSE, .text = "is not supported: End-of-RIB markers are always sent"},
 	{"bgp long-lived-graceful-restart stale-time <1-16777215>", FRR_SECONDS, BGP(llgr_stale)},
 	{"bgp hard-administrative-reset", .act = FRR_QUIET},
 	{"bgp fast-external-failover", FRR_FLAG, BGP(fast_failover)},
@@ -135,13 +138,14 @@ static const struct frr_row bgp_rows[] = {
 	{"bgp shutdown", FRR_FLAG, BGP(shutdown)},
 	{"bgp shutdown message LINE", FRR_FLAG, BGP(shutdown)},
 	{"bgp disable-ebgp-connected-route-check", CALL(frr_connected_check)},
-	{"bgp update-delay ...", FRR_WARN, .text = NO_EFFECT},
 	{"update-delay ...", FRR_WARN, .text = NO_EFFECT},
 	{"bgp minimum-holdtime ...", FRR_WARN, .text = NO_EFFECT},
 	{"bgp tcp-keepalive ...", FRR_WARN, .text = NO_EFFECT},
 	{"bgp conditional-advertisement ...", .act = FRR_QUIET},
-	{"bgp route-map delay-timer ...", .act = FRR_QUIET},
-	{"bgp session-dscp ...", FRR_WARN, .text = NO_EFFECT},
+	{"bgp confederation ...", FRR_REFUSE, .text = NOT_HERE},
+	{"bgp dampening ...", FRR_REFUSE, .text = NOT_HERE},
+	{"bgp max-med ...", FRR_REFUSE, .text = NOT_HERE},
+	{"segment-routing ...", FRR_REFUSE, .text = NOT_HERE},
 	{"bgp snmp ...", .act = FRR_QUIET},
 	{"bgp ipv6-auto-ra", .act = FRR_QUIET},
 	{"bgp retain ...", .act = FRR_QUIET},
@@ -167,7 +171,10 @@ static const struct frr_row af_rows6[] = {
 static const struct frr_row af_rows[] = {
 	{"redistribute connected|local|kernel|static [metric <0-4294967295>] [route-map WORD]", CALL(frr_redistribute)},
 	{"redistribute connected|local|kernel|static route-map WORD metric <0-4294967295>", CALL(frr_redistribute_map)},
-	{"redistribute ...", FRR_REFUSE, .text = "redistribute connected, local, kernel or static: other daemons' routes cannot be told apart"},
+	{"redistribute ...", FRR_REFUSE, .text = "expected connected, local, kernel or static: other daemons' routes are not told apart"},
+	{"table-map ...", FRR_REFUSE, .text = NOT_HERE},
+	{"import ...", FRR_REFUSE, .text = NOT_HERE},
+	{"export ...", FRR_REFUSE, .text = NOT_HERE},
 	{"maximum-paths <1-256>", CALL(frr_paths_external)},
 	{"maximum-paths ibgp <1-256> [equal-cluster-length|]", CALL(frr_paths_internal)},
 	{"distance bgp <1-255> <1-255> <1-255>", CALL(frr_distance)},
@@ -183,14 +190,14 @@ static const struct frr_row peer_rows[] = {
 	{"interface [v6only]", CALL(frr_interface)},
 	{"interface WORD", CALL(frr_on_interface)},
 	{"local-as ASN", FRR_NUM, PEER(local_as)},
-	{"local-as ...", FRR_REFUSE, .text = "local-as AS without no-prepend and replace-as"},
+	{"local-as ...", FRR_REFUSE, .text = "is supported without no-prepend and replace-as only"},
 	{"description LINE", FRR_TEXT, PEER(description)},
-	{"password LINE", CALL(frr_password)},
+	{"password WORD", CALL(frr_password)},
 	{"shutdown", CALL(frr_shutdown)},
 	{"shutdown message LINE", CALL(frr_shutdown)},
 	{"passive", FRR_FLAG, PEER(passive)},
 	{"port <0-65535>", FRR_NUM, PEER(port)},
-	{"update-source ADDR", FRR_ADDR, PEER(update_source)},
+	{"update-source ADDR", CALL(frr_source_address)},
 	{"update-source WORD", CALL(frr_source)},
 	{"timers <0-65535> <0-65535>", CALL(frr_peer_timers)},
 	{"timers connect <1-65535>", FRR_SECONDS, PEER(connect_retry)},
@@ -221,9 +228,9 @@ static const struct frr_row peer_rows[] = {
 	{"sender-as-path-loop-detection", .act = FRR_QUIET},
 	{"solo", .act = FRR_QUIET},
 	{"tcp-mss ...", FRR_WARN, .text = NO_EFFECT},
-	{"local-role ...", FRR_REFUSE, .text = "no roles (RFC 9234)"},
-	{"graceful-shutdown", FRR_REFUSE, .text = "bgp graceful-shutdown for the whole speaker"},
-	{"path-attribute ...", FRR_REFUSE, .text = "no filters by path attribute"},
+	{"local-role ...", FRR_REFUSE, .text = NOT_HERE},
+	{"graceful-shutdown", FRR_REFUSE, .text = "is supported for the whole speaker only (bgp graceful-shutdown)"},
+	{"path-attribute ...", FRR_REFUSE, .text = NOT_HERE},
 };
 
 static const struct frr_row peer_af_rows[] = {
@@ -235,14 +242,14 @@ static const struct frr_row peer_af_rows[] = {
 	{"default-originate [route-map WORD]", CALL(frr_default_originate)},
 	{"send-community [standard|extended|large|both|all]", CALL(frr_send_community)},
 	{"remove-private-AS", FRR_FLAG, AF(remove_private_as)},
-	{"remove-private-AS ...", FRR_REFUSE, .text = "remove-private-AS without all and replace-AS"},
+	{"remove-private-AS ...", FRR_REFUSE, .text = "is supported without all and replace-AS only"},
 	{"addpath-tx-all-paths", FRR_CALL, .fn = frr_addpath, .sub = 1},
 	{"addpath-tx-bestpath-per-AS", FRR_CALL, .fn = frr_addpath, .sub = 2},
-	{"addpath-tx-best-selected ...", FRR_REFUSE, .text = "addpath-tx-all-paths or addpath-tx-bestpath-per-AS"},
+	{"addpath-tx-best-selected ...", FRR_REFUSE, .text = "is not supported: addpath-tx-all-paths and addpath-tx-bestpath-per-AS are"},
 	{"disable-addpath-rx", CALL(frr_no_addpath)},
 	{"addpath-rx-paths-limit ...", .act = FRR_QUIET},
 	{"allowas-in [<1-10>]", CALL(frr_allowas)},
-	{"allowas-in origin", FRR_REFUSE, .text = "allowas-in with a number"},
+	{"allowas-in origin", FRR_REFUSE, .text = "is supported with a number only"},
 	{"weight <0-65535>", CALL(frr_weight)},
 	{"prefix-list WORD in", FRR_FILTER, AF(prefix_list_in), .sub = LIST_PREFIX},
 	{"prefix-list WORD out", FRR_FILTER, AF(prefix_list_out), .sub = LIST_PREFIX},
@@ -250,8 +257,13 @@ static const struct frr_row peer_af_rows[] = {
 	{"route-map WORD out", FRR_FILTER, AF(map_out), .sub = LIST_MAP},
 	{"filter-list WORD in", FRR_FILTER, AF(aspath_list_in), .sub = LIST_ASPATH},
 	{"filter-list WORD out", FRR_FILTER, AF(aspath_list_out), .sub = LIST_ASPATH},
-	{"distribute-list ...", FRR_REFUSE, .text = "prefix-list NAME in or out (access lists are not read)"},
+	{"distribute-list ...", FRR_REFUSE, .text = "is not supported: access lists are not read, prefix-list NAME in or out does the same"},
 	{"maximum-prefix <1-4294967295> [<1-100>] [warning-only|] [restart <1-65535>] [force]", CALL(frr_max_prefix)},
+	{"route-server-client", FRR_REFUSE, .text = NOT_HERE},
+	{"unsuppress-map ...", FRR_REFUSE, .text = NOT_HERE},
+	{"advertise-map ...", FRR_REFUSE, .text = NOT_HERE},
+	{"as-override", FRR_REFUSE, .text = NOT_HERE},
+	{"soo ...", FRR_REFUSE, .text = NOT_HERE},
 	{"capability orf prefix-list ...", FRR_WARN, .text = NO_EFFECT},
 	{"nexthop-local unchanged", .act = FRR_QUIET},
 };
@@ -287,7 +299,7 @@ static const struct frr_row bfd_profile_rows[] = {
 #define IN_BGP (IN(FRR_BGP) | IN(FRR_AF4) | IN(FRR_AF6))
 #define ROWS(r) .row = r, .n = ARRAY_LEN(r)
 static const struct frr_table tables[] = {
-	{ROWS(exit_rows), .nodes = 0xffff},
+	{ROWS(exit_rows), .nodes = 0xffff, .silent = true},
 	{ROWS(top_rows), .nodes = IN(FRR_TOP)},
 	{ROWS(bgp_rows), .nodes = IN(FRR_BGP), .base = FRR_ON_BGP},
 	{ROWS(af_rows4), .nodes = IN(FRR_BGP) | IN(FRR_AF4)},
@@ -299,5 +311,21 @@ static const struct frr_table tables[] = {
 	{ROWS(bfd_rows), .nodes = IN(FRR_BFD)},
 	{ROWS(bfd_profile_rows), .nodes = IN(FRR_BFD_PROFILE)},
 };
+
+bool frr_is_ours(const struct words *w, size_t from)
+{
+	/* What begins like this is BGP or a filter: where it fits no row, a mistake in it is not passed over. */
+	static const char *const begins[] = {
+		"router bgp ...", "route-map ...", "bgp ...", "ip|ipv6 prefix-list ...", "ip community-list ...",
+		"ip extcommunity-list ...", "ip large-community-list ...", "ip as-path ...", "neighbor ...", "address-family ...",
+		"network ...", "aggregate-address ...", "match ...", "set ...",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+		struct args none;
+		if (words_match(w, from, begins[i], false, &none).ok)
+			return true;
+	}
+	return false;
+}
 
 const struct frr_table *frr_table(size_t i) { return i < ARRAY_LEN(tables) ? &tables[i] : NULL; }

@@ -72,7 +72,7 @@ static void check_twice(struct cfg_load *l, struct draft *d, const struct cfg_no
 		bool range = p->range.addr.family && addr_eq(&o->range.addr, &p->range.addr) && o->range.len == p->range.len;
 		bool only_if = !p->address.family && p->interface && !o->address.family && o->interface == p->interface;
 		if ((address && o->interface == p->interface) || range || only_if) {
-			cfg_tell(l, DIAG_ERROR, v, path, "this neighbor stands here already (routing.neighbors[%u])", i);
+			cfg_tell(l, DIAG_ERROR, v, path, "this neighbor stands here already");
 			return;
 		}
 	}
@@ -134,8 +134,10 @@ static void load_network(struct cfg_load *l, struct draft *d, const struct cfg_n
 	if (!cfg_element(l, &cfg_network, v, path, "prefix", &n, &given))
 		return;
 	for (uint32_t i = 0; i < d->networks.n; i++) {
-		if (same_prefix(&DRAFT_AT(&d->networks, struct conf_bgp_network, i)->prefix, &n.prefix))
-			cfg_tell(l, DIAG_ERROR, v, path, "this prefix stands here already (routing.networks[%u])", i);
+		if (!same_prefix(&DRAFT_AT(&d->networks, struct conf_bgp_network, i)->prefix, &n.prefix))
+			continue;
+		cfg_tell(l, DIAG_ERROR, v, path, "this prefix stands here already");
+		return;
 	}
 	n.origin = cfg_origin(l, v);
 	cfg_mention(l, d, &cfg_network, &given, &n, path);
@@ -151,8 +153,10 @@ static void load_aggregate(struct cfg_load *l, struct draft *d, const struct cfg
 	if (!cfg_element(l, &cfg_aggregate, v, path, "prefix", &a, &given))
 		return;
 	for (uint32_t i = 0; i < d->aggregates.n; i++) {
-		if (same_prefix(&DRAFT_AT(&d->aggregates, struct conf_bgp_aggregate, i)->prefix, &a.prefix))
-			cfg_tell(l, DIAG_ERROR, v, path, "this prefix stands here already (routing.aggregates[%u])", i);
+		if (!same_prefix(&DRAFT_AT(&d->aggregates, struct conf_bgp_aggregate, i)->prefix, &a.prefix))
+			continue;
+		cfg_tell(l, DIAG_ERROR, v, path, "this prefix stands here already");
+		return;
 	}
 	a.origin = cfg_origin(l, v);
 	cfg_mention(l, d, &cfg_aggregate, &given, &a, path);
@@ -169,8 +173,10 @@ static void load_redistribute(struct cfg_load *l, struct draft *d, const struct 
 		return;
 	for (uint32_t i = 0; i < d->redistribute.n; i++) {
 		out = DRAFT_AT(&d->redistribute, struct conf_bgp_redistribute, i);
-		if (out->af == r.af && out->source == r.source)
-			cfg_tell(l, DIAG_ERROR, v, path, "this source stands here already (routing.redistribute[%u])", i);
+		if (out->af != r.af || out->source != r.source)
+			continue;
+		cfg_tell(l, DIAG_ERROR, v, path, "this source stands here already");
+		return;
 	}
 	cfg_mention(l, d, &cfg_redistribute, &given, &r, path);
 	if ((out = draft_add(d, &d->redistribute, UINT32_MAX, sizeof r)) != NULL)

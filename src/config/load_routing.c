@@ -208,9 +208,12 @@ static void load_native(struct cfg_load *l, struct draft *d, const struct cfg_no
 	check_names(l, d);
 }
 
-static void check_module(struct cfg_load *l, const struct cfg_node *v, const struct cfg_routing *r)
+static void check_module(struct cfg_load *l, const struct cfg_node *v, const struct cfg_routing *r,
+                         const struct cfg_given *g)
 {
 	const char *module = conf_builder_text(l->job->build, r->r.module);
+	const struct cfg_node *at = cfg_given_at(&cfg_routing, g, "module");
+	v = at ? at : v;
 	if (!module[0] || module[strspn(module, "abcdefghijklmnopqrstuvwxyz0123456789_-")])
 		cfg_tell(l, DIAG_ERROR, v, "routing.module",
 		         "expected the name of a module in small letters, digits, - and _, found \"%.40s\"", module);
@@ -231,7 +234,7 @@ void cfg_routing_load(struct cfg_load *l, const struct cfg_node *v)
 	conf_bgp_defaults(&r->b);
 	cfg_defaults(l, &cfg_routing, r);
 	cfg_group(l, &cfg_routing, v, "routing", r, &given);
-	check_module(l, v, r);
+	check_module(l, v, r, &given);
 	memcpy(&d->routing, &r->r, sizeof d->routing);
 	if (r->options)
 		d->routing.options = cfg_json(l, r->options);

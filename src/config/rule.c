@@ -20,7 +20,7 @@ static size_t form_of(const struct words *w, size_t from, const char *const *for
 		struct words_fit f = words_match(w, from, form[i], false, a);
 		if (f.ok)
 			return i;
-		words_best_note(&best, &f);
+		words_best_note(&best, w, &f);
 	}
 	words_best_say(&best, w, why);
 	return n;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool words_split(struct words *out, struct arena *a, const char *line, size_t n)
 {
@@ -282,7 +283,8 @@ struct words_fit words_match(const struct words *w, size_t from, const char *pat
 	return f;
 }
 
-void words_wanted(struct sbuf *b, const char *e)
+/* An element for people: "a number from 1 to 255". */
+static void put_wanted(struct sbuf *b, const char *e)
 {
 	size_t n = element_len(e);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -302,9 +304,90 @@ void words_wanted(struct sbuf *b, const char *e)
 	}
 	for (const char *p = e; p < e + n;) {
 		size_t len = strcspn(p, "| []");
-		bool last = p + len >= e + n;
+		bool last = p + len + 1 >= e + n;
 		sb_printf(b, "%s%.*s", p == e ? "" : last ? " or " : ", ", (int)len, p);
 		p += len + 1;
 	}
 }
 
+/* Damerau's. */
+size_t words_distance(const char *a, const char *b, size_t m)
+{
+	enum { MAX = 32 };
+	size_t n = strlen(a), d[MAX + 1][MAX + 1];
+	if (n > MAX || m > MAX)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= n; i++) {
+		for (size_t k = 0; k <= m; k++) {
+			if (i == 0 || k == 0) {
+				d[i][k] = i + k;
+				continue;
+			}
+			bool same = strncasecmp(a + i - 1, b + k - 1, 1) == 0;
+			d[i][k] = min_z(d[i - 1][k - 1] + !same, min_z(d[i - 1][k], d[i][k - 1]) + 1);
+			if (i > 1 && k > 1 && strncasecmp(a + i - 1, b + k - 2, 1) == 0 &&
+			    strncasecmp(a + i - 2, b + k - 1, 1) == 0)
+				d[i][k] = min_z(d[i][k], d[i - 2][k - 2] + 1);
+		}
+	}
+	return d[n][m];
+}
+
+static void note_near(struct words_best *b, const char *word, const char *e)
+{
+	size_t n = element_len(e);
+	if (*e == '<' || (*e >= 'A' && *e <= 'Z'))
+		return;
+	for (const char *p = e; p < e + n;) {
+		size_t len = strcspn(p, "| []"), by = words_distance(word, p, len);
+		if (by <= strlen(word) / 3 + 1 && by < len && (!b->near || by < b->near_by)) {
+			b->near = p;
+			b->near_by = by;
+		}
+		p += len + 1;
+	}
+}
+
+void words_best_note(struct words_best *b, const struct words *w, const struct words_fit *f)
+{
+	bool any = b->n || b->more;
+	if (any && f->reached > b->reached)
+		*b = (struct words_best){.n = 0};
+	if (any && f->reached < b->reached)
+		return;
+	b->reached = f->reached;
+	for (unsigned i = 0; i < b->n; i++) {
+		size_t n = element_len(f->wanted);
+		if (element_len(b->wanted[i]) == n && strncmp(b->wanted[i], f->wanted, n) == 0)
+			return;
+	}
+	if (f->reached < w->n)
+		note_near(b, w->w[f->reached], f->wanted);
+	if (b->n < ARRAY_LEN(b->wanted))
+		b->wanted[b->n++] = f->wanted;
+	else
+		b->more++;
+}
+
+void words_best_say(const struct words_best *b, const struct words *w, struct sbuf *why)
+{
+	bool ends = b->reached >= w->n;
+	if (b->more) {
+		sb_put(why, ends ? "expected more words" : "this is not known here");
+	} else {
+		sb_put(why, "expected ");
+		for (unsigned i = 0; i < b->n; i++) {
+			sb_put(why, i == 0 ? "" : i + 1 == b->n ? " or " : ", ");
+			put_wanted(why, b->wanted[i]);
+		}
+	}
+	if (ends) {
+		sb_put(why, ", found the end of the line");
+		return;
+	}
+	sb_put(why, b->more ? ": \"" : ", found \"");
+	sb_escape(why, w->w[b->reached], min_z(strlen(w->w[b->reached]), 60));
+	sb_put(why, "\"");
+	if (b->more && b->near)
+		sb_printf(why, "; did you mean %.*s?", (int)strcspn(b->near, "| []"), b->near);
+}

@@ -48,7 +48,20 @@ struct words_fit {
 };
 /* Holds the words from index `from` on against a pattern. Behind a leading `no`, kept values at the end may be missing. */
 struct words_fit words_match(const struct words *w, size_t from, const char *pattern, bool no, struct args *out);
-/* An element of a pattern for people: "a number from 1 to 255". */
-void words_wanted(struct sbuf *b, const char *element);
+
+/* What was expected of a line that fits none of many patterns: collected pattern by pattern, then said in a sentence,
+ * "expected A or B, found C", or which word it may have been. */
+struct words_best {
+	size_t reached;
+	const char *wanted[8];    /* elements, each once */
+	unsigned n, more;         /* more: that had no room */
+	const char *near;         /* the one that looks most like what stands there; NULL: none does */
+	size_t near_by;
+};
+void words_best_note(struct words_best *b, const struct words *w, const struct words_fit *f);
+void words_best_say(const struct words_best *b, const struct words *w, struct sbuf *why);
+/* How many letters are to be changed, put in or taken out, or neighbors to be swapped, until a is b, whatever their case;
+ * SIZE_MAX: they are too long to say. */
+size_t words_distance(const char *a, const char *b, size_t b_len);
 
 #endif
