@@ -600,7 +600,7 @@ static void test_loss(void **state)
 		struct world *w = world(seed);
 		w->delay = DUR_MS(1);
 		w->jitter = DUR_MS(400); /* more than an interval: they overtake one another */
-		w->loss = seed % 60;
+		w->loss = (unsigned)(seed % 60);
 		command(w, A, BFD_CMD_START, 0, 0, 3);
 		command(w, B, BFD_CMD_START, 0, 0, 3);
 		run(w, DUR_S(30));
