@@ -85,6 +85,9 @@ void nht_tunnel(struct bgp *b, const char *name, uint32_t ifindex, bool up);
 void nht_rib_changed(struct bgp *b, uint8_t af, const struct prefix *p); /* one of our own routes came, changed, went */
 /* What the kernel has for exactly this prefix, best source first; NULL. For network import checks, redistribution. */
 const struct route *nht_exact(const struct bgp *b, const struct prefix *p);
+/* The kernel's routes one by one, the best of each prefix; *cursor begins at 0; NULL: no more. A walk that is interrupted by changes
+ * may miss those, which are reported by local_kernel_route() anyway. */
+const struct route *nht_walk(const struct bgp *b, uint64_t *cursor);
 const struct route_link *nht_link_at(const struct bgp *b, uint32_t ifindex);
 const struct route_link *nht_link_by_name(const struct bgp *b, const char *name);
 bool nht_is_local(const struct bgp *b, const struct addr *a);
@@ -114,13 +117,16 @@ struct bgp_path {
 	uint16_t flags;                  /* enum bgp_path_flag */
 };
 enum bgp_local_kind { LOCAL_NETWORK = 1, LOCAL_REDISTRIBUTED = 2, LOCAL_AGGREGATE = 3, LOCAL_DEFAULT = 4 };
+/* fib.c queues destinations by number: rib.c frees none that is in_fib or has DEST_FIB_QUEUED, and fib.c calls
+ * rib_dest_idle() when it lets go of one, which frees it when it has no path. */
+enum bgp_dest_flag { DEST_FIB_QUEUED = 0x80 };
 struct bgp_dest {
 	uint32_t chain;                  /* hash chain: dest id */
 	uint32_t best;                   /* path id, 0 = none usable */
 	uint32_t version;                /* table version at its last change, for show */
 	uint8_t len;
 	uint8_t suppressed;              /* aggregates with summary-only above it */
-	uint8_t flags;
+	uint8_t flags;                   /* enum bgp_dest_flag */
 	uint8_t in_fib;                  /* 0 no, 1 asked for, 2 refused by the kernel */
 	uint32_t first;                  /* path id of the list, best first after a decision is not promised */
 	uint8_t addr[];                  /* 4 or 16 octets */
@@ -146,6 +152,7 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 /* Routes of our own; attr is borrowed. */
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now);
 void rib_local_del(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, mono_t now);
+void rib_dest_idle(struct bgp *b, struct bgp_table *t, uint32_t dest); /* fib.c has let go of it */
 void rib_suppress(struct bgp *b, uint8_t af, uint32_t dest, bool more, mono_t now); /* aggregate.c */
 /* All paths of a peer: away, or marked stale. Done in a walk over the table, at once for all peers that are pending. */
 enum bgp_purge { PURGE_ALL, PURGE_MARK_STALE, PURGE_STALE, PURGE_MARK_REFRESH, PURGE_REFRESH, PURGE_REFILTER_IN, PURGE_LLGR };
@@ -252,6 +259,12 @@ bool aggregate_work(struct bgp *b, mono_t now);
 void fib_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest);
 bool fib_work(struct bgp *b, mono_t now, struct bgp_acts *acts); /* queued routes as actions; true: more is left */
 void fib_failed(struct bgp *b, uint32_t ticket, int status);
+void fib_conf(struct bgp *b, mono_t now); /* install, table or metric changed: whatever differs is queued again */
+/* Called once by the engine when all peers have sent their End-of-RIB after the start, or a timer has given up on them: BGP_ACT_ROUTES_KEPT
+ * follows behind the routes that are queued by then. */
+void fib_converged(struct bgp *b);
+/* The engine stops. graceful: the kernel's routes stay and nothing more is done to them; else all go. */
+void fib_stop(struct bgp *b, bool graceful);
 
 /* --- The engine itself --- */
 struct bgp {

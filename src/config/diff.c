@@ -38,7 +38,7 @@ static int rows_differ(const struct cfg_section *s, const struct conf *a, const 
 	int all = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct cfg_row *row = &s->row[i];
-		if (row->type == CT_NODE || row->type == CT_NODE_TEXTS)
+		if (!cfg_type_ops(row->type)->print)
 			continue;
 		int equal = row_equal(row, a, base_a, b, base_b);
 		if (equal < 0)

@@ -20,7 +20,9 @@ enum bgp_af { BGP_V4, BGP_V6, BGP_AF_N }; /* AFI 1 and 2, SAFI 1 */
 enum conf_order { CONF_PERMIT = 1, CONF_DENY = 0 };
 
 /* --- Filters --- */
-/* ip prefix-list: rules in order of seq; the first that matches decides; none: denied. An empty list permits all, as FRR's. */
+/* ip prefix-list: rules in order of seq; the first that matches decides; none: denied. An empty list permits all, as FRR's.
+ * A list that is named but not defined is here as FRR treats it: a prefix list that denies all, another list or a
+ * route map without rules, which matches nothing and so denies. */
 struct conf_prefix_rule {
 	uint32_t seq;
 	uint8_t action;          /* enum conf_order */
@@ -35,7 +37,7 @@ enum conf_community_kind { COMM_STANDARD, COMM_EXTENDED, COMM_LARGE };
 struct conf_community_rule {
 	uint8_t action;
 	conf_ref regex;          /* expanded; 0: the values below */
-	struct conf_array values;/* octets as on the wire, 4, 8 or 12 each: all must be there */
+	struct conf_array values;/* octets as on the wire, 4, 8 or 12 each: all must be there; n counts octets */
 };
 struct conf_community_list { conf_ref name; uint8_t kind; struct conf_array rules; };
 
@@ -73,7 +75,7 @@ struct conf_clause {
 	bool exact;
 	uint32_t u;
 	struct addr address;
-	struct conf_array values;/* octets as on the wire (communities), or uint32_t (as-path) */
+	struct conf_array values;/* n octets: communities as on the wire, AS numbers as uint32_t of this host (n / 4 of them) */
 };
 enum conf_on_match { ON_MATCH_END, ON_MATCH_NEXT, ON_MATCH_GOTO };
 struct conf_map_entry {
@@ -140,7 +142,8 @@ struct conf_bgp {
 	uint32_t listen_limit;   /* dynamic neighbours */
 	bool import_check, client_to_client, always_compare_med, deterministic_med, med_missing_worst, med_confed,
 		compare_router_id, aspath_ignore, aspath_multipath_relax, reject_as_sets, allow_outbound_policy,
-		graceful_shutdown, log_changes, fast_failover, install, ebgp_requires_policy, suppress_duplicates, shutdown;
+		graceful_shutdown, log_changes, fast_failover, install, ebgp_requires_policy, suppress_duplicates, shutdown,
+		resolve_via_default; /* ip nht resolve-via-default: next hops may be reached by the default route */
 	uint32_t local_pref;     /* 100 */
 	uint8_t multipath_ibgp[BGP_AF_N], multipath_ebgp[BGP_AF_N];
 	uint8_t gr_mode; bool gr_notification; bool gr_preserve_fw;
@@ -159,6 +162,9 @@ struct conf_routing {
 	conf_ref frr_conf;       /* the file that bgp was read from; 0 = gretel.conf itself */
 	conf_ref command;        /* exec: the program's command line; frr, bird: the tool's path, 0 = in PATH */
 	conf_ref options;        /* a JSON object in text, for modules of others: the group `options` */
+	conf_ref refused;        /* why an frr.conf could not be used: there is no bgp then, or (kept) that which ran before */
+	bool kept;
+	bool accept_default;     /* default routes of a module go into the kernel; as FRR, for an frr.conf */
 	dur_t grace;             /* how long routes outlive a module that died */
 	conf_ref bgp;            /* struct conf_bgp; 0 = none */
 	struct conf_array statics; /* struct conf_static_route */

@@ -35,6 +35,7 @@
 
 #include "model/model.h"
 #include "privsep/msg.h"
+#include "privsep/route_msg.h"
 #include "privsep/verbs.h"
 
 /* --- The channel --- */
