@@ -79,6 +79,12 @@ lab_speaker() {
 
 idle_node() { [ -z "$(node_pids "$1")" ]; }
 
+routes_gone() {
+	net_of "$1" ip route flush proto bgp
+	net_of "$1" ip -6 route flush proto bgp
+	net_of "$1" ip nexthop flush
+} >/dev/null 2>&1
+
 lab_stop() {
 	local pids
 	pids=$(node_pids "$1")
@@ -86,9 +92,7 @@ lab_stop() {
 	[ -z "$pids" ] || kill $pids 2>/dev/null
 	# shellcheck disable=SC2046
 	soon 4 idle_node "$1" || kill -KILL $(node_pids "$1") 2>/dev/null
-	net_of "$1" ip route flush proto bgp 2>/dev/null
-	net_of "$1" ip -6 route flush proto bgp 2>/dev/null
-	net_of "$1" ip nexthop flush 2>/dev/null
+	routes_gone "$1"
 	return 0
 }
 

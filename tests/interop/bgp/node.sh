@@ -102,12 +102,8 @@ node_link() {
 }
 
 node_pids() {
-	local p space
-	space=$(readlink "/proc/${NODE[$1]}/ns/pid")
-	for p in /proc/[0-9]*; do
-		[ "$(readlink "$p/ns/pid" 2>/dev/null)" != "$space" ] || [ "${p#/proc/}" = "${NODE[$1]}" ] ||
-			[ "$(cat "$p/comm" 2>/dev/null)" = sleep ] || echo "${p#/proc/}"
-	done
+	# The first process waits in a sleep.
+	pgrep --ns "${NODE[$1]}" --nslist pid -l . | awk -v first="${NODE[$1]}" '$1 != first && $2 != "sleep" { print $1 }'
 }
 
 node_gone() {
