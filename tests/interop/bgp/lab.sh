@@ -26,10 +26,11 @@ LAB_TOP=$(cd "$LAB_HERE/../../.." && pwd)
 lab_passed=0 lab_failed=0
 BIRD=$(tool bird) BIRDC=$(tool birdc) VTYSH=$(tool vtysh) JQ=$(tool jq) TCPDUMP=$(tool tcpdump) TSHARK=$(tool tshark)
 
+# A daemon that reads no frr.conf has no speaker.
 greteld_path() {
 	local p
 	for p in "${GRETEL_STAGE:-$LAB_TOP/build/stage}/usr/sbin/greteld" "${GRETEL_BUILD:-$LAB_TOP/build/release}/greteld"; do
-		[ ! -x "$p" ] || { echo "$p"; return; }
+		[ ! -x "$p" ] || ! grep -q frr_conf "$p" || { echo "$p"; return; }
 	done
 	return 1
 }
@@ -143,7 +144,7 @@ route() {
 			/\[.*\]/ && / \* /  { best = 1 } /\[.*\]/ && !/ \* / { best = 0 }
 			!best { next }
 			{ v = $0; sub(/^[^:]*: */, "", v) }
-			/BGP.origin:/ { print "origin " v } /BGP.as_path:/ { print "path " v }
+			/BGP.origin:/ { sub(/Incomplete/, "incomplete", v); print "origin " v } /BGP.as_path:/ { print "path " v }
 			/BGP.next_hop:/ { split(v, a, " "); print "nexthop " a[1] }
 			/BGP.med:/ { print "med " v } /BGP.local_pref:/ { print "locpref " v }
 			/BGP.(community|large_community):/ { gsub(/[(]/, "", v); gsub(/[)]/, "", v); gsub(/, /, ":", v); gsub(/,/, ":", v)

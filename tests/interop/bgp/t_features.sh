@@ -13,7 +13,7 @@ here=$(dirname "$(readlink -f "$0")")
 [ ! -d "${1:-}" ] || { GRETEL_BUILD=$1; shift; }
 . "$here/lab.sh"
 subject=${SUBJECT:-gretel} others=${OTHERS:-frr bird}
-[ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld: build it, or name a stage in GRETEL_STAGE"; exit 77; }
+[ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld with a BGP speaker in GRETEL_STAGE or GRETEL_BUILD"; exit 77; }
 cases=$here/features.cases
 
 # ---- the nodes, for all cases
@@ -77,7 +77,7 @@ s_add() {
 }
 s_clear() { if [ "$subject" = frr ]; then vty s "clear bgp $*"; else gretel_cmd s clear bgp "$@"; fi; }
 sent() { tshark_read bgp -Y "(ip.src == 10.1.0.1 || ipv6.src == fd00:1::1) && ($1)" | wc -l; }
-s_sent() { check "$id: s has sent $1: $2" soon 4 test_sent "$1" "$2"; }
+s_sent() { check "$id: s has sent $1: $2" soon 10 test_sent "$1" "$2"; }
 test_sent() { local n; n=$(sent "$2"); [ "$n" "${1% *}" "${1#* }" ]; }
 start_s() { lab_speaker s "$subject" s "$NODE_TMP/s.conf"; }
 start_p() { lab_speaker p "$kind" p "$NODE_TMP/p.conf"; }

@@ -9,7 +9,7 @@ here=$(dirname "$(readlink -f "$0")")
 [ ! -d "${1:-}" ] || { GRETEL_BUILD=$1; shift; }
 . "$here/lab.sh"
 subject=${SUBJECT:-gretel}
-[ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld: build it, or name a stage in GRETEL_STAGE"; exit 77; }
+[ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld with a BGP speaker in GRETEL_STAGE or GRETEL_BUILD"; exit 77; }
 
 gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -o "$NODE_TMP/malformed" "$here/malformed.c" || exit 2
 n=$("$NODE_TMP/malformed" -l | wc -l)
