@@ -32,28 +32,16 @@ static void max_prefix(struct bgp *b, struct bgp_peer *p, uint8_t af)
 	}
 }
 
-/* RFC 4271 6.3: semantically wrong next hops make a route ignored, not the session end. */
-static bool next_hop_good(const struct bgp *b, const struct bgp_peer *p, const struct bgp_attrs *a)
+/* RFC 4271 6.3: a route whose next hop we are ourselves is ignored; so is one of no interface. Martians the codec knows. */
+static bool next_hop_good(const struct bgp *b, const struct bgp_peer *p, const struct addr *h)
 {
-	const struct addr *h = &a->next_hop;
-	if (h->family == AF_V4)
-		return h->b[0] != 0 && h->b[0] != 127 && h->b[0] < 224 && !nht_is_local(b, h);
-	if (h->family != AF_V6)
-		return false;
-	if (addr_link_local(h))
-		return p->ifindex != 0;
-	bool v4_mapped_or_less = true;
-	for (size_t i = 0; i < 10; i++)
-		v4_mapped_or_less = v4_mapped_or_less && h->b[i] == 0;
-	return h->b[0] != 0xff && !v4_mapped_or_less && !nht_is_local(b, h);
+	return !nht_is_local(b, h) && (!addr_link_local(h) || p->ifindex != 0);
 }
 
-static bool attrs_good(const struct bgp *b, const struct bgp_peer *p, const struct bgp_attrs *a)
+/* RFC 4271 6.3: the first of an external peer's path is the peer, unless configuration says otherwise. */
+static bool path_good(const struct bgp_peer *p, const struct bgp_attrs *a)
 {
-	/* RFC 4271 6.3: the first of an external peer's path is the peer, unless configuration says otherwise. */
-	if (p->external && p->conf->enforce_first_as && bgp_as_path_first(a->as_path) != p->as)
-		return false;
-	return next_hop_good(b, p, a);
+	return !p->external || !p->conf->enforce_first_as || bgp_as_path_first(a->as_path) == p->as;
 }
 
 static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
@@ -72,18 +60,36 @@ static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct
 		rib_update(b, p, run.af, &pfx, path_id, attr, b->now);
 }
 
-/* A reference; NULL: the session has been ended for lack of memory. */
-static struct bgp_attr *intern(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u)
+/* A reference to the attributes of reach[i]; NULL: the session has been ended for lack of memory. */
+static struct bgp_attr *intern(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u, size_t i)
 {
 	struct wr w = wr_init(b->peers->canon, BGP_CANON_MAX);
 	bgp_attrs_canon(&w, u);
 	struct bgp_attr *a = NULL;
+	b->session_ifindex = p->ifindex;
 	if (wr_ok(&w))
-		a = attr_get(b, SPAN(w.base, w.len), &u->attrs.next_hop, &u->attrs.next_hop_ll, 0, 0, true);
+		a = attr_get(b, SPAN(w.base, w.len), &u->next_hop[i], &u->next_hop_ll[i], 0, 0, true);
 	if (!a)
 		session_end(b, p, EV_AUTO_STOP, &(struct bgp_error){.code = BGP_E_CEASE, .sub = BGP_E_RESOURCES}, "no memory for attributes",
 		            false, false);
 	return a;
+}
+
+/* False: the session is over. */
+static bool take(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u, size_t i)
+{
+	if (u->reach[i].octets.n == 0)
+		return true;
+	if (u->verdict >= BGP_V_WITHDRAW || !path_good(p, &u->attrs) || !next_hop_good(b, p, &u->next_hop[i])) {
+		withdraw(b, p, u->reach[i]);
+		return true;
+	}
+	struct bgp_attr *a = intern(b, p, u, i);
+	if (!a)
+		return false;
+	reach(b, p, u->reach[i], a);
+	attr_unref(b, a);
+	return true;
 }
 
 static void count_verdict(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u)
@@ -96,8 +102,6 @@ static void count_verdict(struct bgp *b, struct bgp_peer *p, const struct bgp_up
 	session_note(b, p, "UPDATE with a bad %s (%s): its routes are taken as withdrawn", bgp_attr_name(u->bad_attr),
 	             bgp_sub_name(u->error.code, u->error.sub));
 }
-
-static bool any(const struct bgp_nlri run[2]) { return run[0].octets.n || run[1].octets.n; }
 
 void m_update_read(struct bgp *b, struct bgp_fsm *f, struct span body)
 {
@@ -115,19 +119,9 @@ void m_update_read(struct bgp *b, struct bgp_fsm *f, struct span body)
 		count_verdict(b, p, u);
 	for (size_t i = 0; i < 2; i++)
 		withdraw(b, p, u->withdrawn[i]);
-	if (any(u->reach)) {
-		bool good = u->verdict < BGP_V_WITHDRAW && attrs_good(b, p, &u->attrs);
-		struct bgp_attr *a = good ? intern(b, p, u) : NULL;
-		if (good && !a)
+	for (size_t i = 0; i < 2; i++) {
+		if (!take(b, p, u, i))
 			return;
-		for (size_t i = 0; i < 2; i++) {
-			if (good)
-				reach(b, p, u->reach[i], a);
-			else
-				withdraw(b, p, u->reach[i]);
-		}
-		if (a)
-			attr_unref(b, a);
 	}
 	if (u->eor >= 0)
 		gr_eor(b, p, (uint8_t)u->eor);

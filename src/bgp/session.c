@@ -180,11 +180,9 @@ static void again(struct bgp *b, struct bgp_fsm *f)
 	struct bgp_session *s = p->session;
 	if (twin(f)->state != BGP_IDLE || s->gone)
 		return;
-	if (p->dynamic && !s->kept) {
+	if (p->dynamic && !s->kept)
 		peer_gone(b, p);
-		return;
-	}
-	if (s->hindrance != HINDER_NONE)
+	if (p->dynamic || s->hindrance != HINDER_NONE)
 		return;
 	uint32_t n = s->tries < 10 ? s->tries : 10;
 	dur_t d = IDLE_FIRST << n;
@@ -203,9 +201,8 @@ static void remember(struct bgp_step *s, bool notified)
 	se->last_code = s->rcvd ? s->rcvd->code : s->error.code;
 	se->last_sub = s->rcvd ? s->rcvd->sub : s->error.sub;
 	if (se->last_rcvd || notified) {
-		sb_printf(&w, "BGP Notification %s: %s", s->rcvd ? "received" : "sent", bgp_code_name(se->last_code));
-		if (bgp_sub_name(se->last_code, se->last_sub)[0])
-			sb_printf(&w, "/%s", bgp_sub_name(se->last_code, se->last_sub));
+		sb_printf(&w, "BGP Notification %s: %s%s", s->rcvd ? "received" : "sent", bgp_code_name(se->last_code),
+		          bgp_sub_name(se->last_code, se->last_sub));
 	}
 	if (s->why)
 		sb_printf(&w, "%s%s", w.len ? ": " : "", s->why);

@@ -18,7 +18,7 @@ void print_rows(struct print_place *p, const struct conf *c, const struct cfg_se
 bool print_plain_name(const char *s);
 /* A key as text in quotes where that reads back as the same octets, else in hexadecimal. */
 void print_key(struct cfg_buf *o, const uint8_t *key, size_t n);
-/* The section routing, when there is one. psks NULL: without keys. */
+/* The section routing, when there is one. psks NULL: without keys. What is refused is said in a comment. */
 void print_routing(struct cfg_buf *o, const struct conf *c, const struct psk_set *psks);
 
 #endif
