@@ -60,12 +60,16 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 		break;
 	case PRIV_CONF:
 		conf_apply(r, m, now);
+		route_tell_all(r);
 		if (!((const struct e_conf *)m->body)->reloaded && priv_ready(r->priv) < 0)
 			loop_stop(r->loop, 1);
 		break;
 	case PRIV_KERNEL_EVENT:
 	case PRIV_HOOK_LINE:
 		act_event(r, m, now);
+		break;
+	case PRIV_ROUTE_LINK:
+		route_adopt(r, m);
 		break;
 	case PRIV_DIAG:
 		ctl_diag(r, m);
