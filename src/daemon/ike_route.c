@@ -232,7 +232,7 @@ void route_adopt(struct ike_role *r, struct priv_msg *m)
 	link_close(r);
 	if (m->n_fds != 1)
 		return;
-	r->route = privsep_new(m->fd[0], PRIV_ROLE_IKE, &LINK_VERBS);
+	r->route = privsep_adopt(m->fd[0], PRIV_ROLE_IKE, &LINK_VERBS);
 	if (!r->route)
 		return;
 	m->fd[0] = -1; /* kept */
