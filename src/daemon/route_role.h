@@ -90,6 +90,7 @@ struct route_role {
 	struct list bfd_sockets;
 	/* ike */
 	uint32_t link_epoch;
+	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
 	mono_t link_settles;     /* tunnels that the new ike did not speak of are down then */
 	struct list tunnels;
 	struct gretel_acts acts;
