@@ -69,7 +69,6 @@ struct frr {
 	unsigned version;         /* 8.4 is 804; 0 = the latest */
 	bool default_v4, default_v6, default_shutdown, no_connected_check;
 	uint32_t zebra_id;        /* ip router-id */
-	dur_t delay_open;         /* of timers bgp, for neighbors that say nothing else */
 	uint8_t given_bgp[sizeof(struct conf_bgp)];
 };
 

@@ -134,7 +134,6 @@ FRR_HANDLER(frr_timers)
 {
 	f->d->bgp.hold = f->bgp_defaults.hold;
 	f->d->bgp.keepalive = f->bgp_defaults.keepalive;
-	f->delay_open = f->no || !a->v[2].s ? 0 : DUR_S(a->v[2].n);
 	return timers(f, &a->v[0], &a->v[1], &f->d->bgp.keepalive, &f->d->bgp.hold, why);
 }
 

@@ -98,8 +98,6 @@ static void add_peer(struct frr *f, struct frr_peer *p, const struct prefix *ran
 	bfd_values(f, p);
 	if (f->no_connected_check)
 		p->p.disable_connected_check = true;
-	if (!p->given[offsetof(struct conf_bgp_peer, delay_open)])
-		p->p.delay_open = f->delay_open;
 	add_key(f, p, range);
 	struct conf_bgp_peer *out = draft_add(f->d, &f->d->peers, UINT32_MAX, sizeof *out);
 	if (!out)
