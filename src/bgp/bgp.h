@@ -145,7 +145,7 @@ bool bgp_show(struct bgp *b, const char *query, mono_t now, int64_t wall_s, stru
 bool bgp_regex_check(const char *pattern, struct sbuf *why);
 
 /* The FSM's table, for tests and diagrams. False: beyond the last row. */
-struct bgp_row_view { const char *from, *event, *to, *handler, *rfc; };
+struct bgp_row_view { const char *from, *event, *guard, *to, *handler, *rfc; };
 bool bgp_row(size_t i, struct bgp_row_view *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* Prefix lists, AS path lists, community lists. A list is walked in order, the first rule that matches decides, none
- * denies (FRR). Patterns are compiled when a configuration comes; texts are made in a buffer that is only there when the configuration
+ * denies (FRR). Patterns are compiled when a configuration comes; texts are made in a buffer that is only there
+ * when the configuration
  * has a pattern. A text that does not fit is denied by any list that would have to read it. */
 #include <errno.h>
 #include <string.h>
@@ -13,12 +14,12 @@ struct bgp_filter_state {
 	struct filter_tables *t; /* NULL: no configuration yet */
 };
 struct filter_tables {
-	size_t size;             /* of this block */
+	size_t size; /* of this block */
 	uint32_t n_rx;
-	struct regex **rx;       /* of all AS path lists, then of all community lists; NULL: a rule without one */
+	struct regex **rx; /* of all AS path lists, then of all community lists; NULL: a rule without one */
 	uint32_t *aspath_base, *community_base; /* index in rx of the list's first rule */
-	bool *by_prefix;         /* per route map */
-	char *text;              /* TEXT_MAX; NULL when there is no pattern */
+	bool *by_prefix;                        /* per route map */
+	char *text;                             /* TEXT_MAX; NULL when there is no pattern */
 };
 
 static const struct conf_prefix_list *prefix_list(const struct bgp *b, uint32_t list)
@@ -124,7 +125,7 @@ bool filter_aspath_list(const struct bgp *b, uint32_t list, struct span as_path,
 }
 
 /* --- Community lists --- */
-size_t community_size(uint8_t kind) { return kind == COMM_STANDARD ? 4 : kind == COMM_EXTENDED ? 8 : 12; }
+size_t filter_community_size(uint8_t kind) { return kind == COMM_STANDARD ? 4 : kind == COMM_EXTENDED ? 8 : 12; }
 
 static bool contains(struct span values, const uint8_t *value, size_t size)
 {
@@ -152,11 +153,10 @@ static bool means_all(struct span rule, uint8_t kind)
 	return rule.n == 0 || (kind == COMM_STANDARD && contains(rule, internet, 4));
 }
 
-static struct span rule_values(const struct bgp *b, const struct conf_community_rule *r, uint8_t kind)
+static struct span rule_values(const struct bgp *b, const struct conf_community_rule *r)
 {
-	size_t size = community_size(kind);
-	const void *p = r->values.n ? conf_at(b->conf, r->values, size, 0) : NULL;
-	return p ? SPAN(p, r->values.n * size) : (struct span){0};
+	const void *p = r->values.n ? conf_at(b->conf, r->values, 1, 0) : NULL;
+	return p ? SPAN(p, r->values.n) : (struct span){0};
 }
 
 struct community_question {
@@ -172,8 +172,8 @@ static bool community_rule_matches(const struct bgp *b, const struct community_q
 {
 	if (r->regex)
 		return pattern_matches(b->filter->t, q->base + i, q->text);
-	struct span rule = rule_values(b, r, q->l->kind);
-	size_t size = community_size(q->l->kind);
+	struct span rule = rule_values(b, r);
+	size_t size = filter_community_size(q->l->kind);
 	if (means_all(rule, q->l->kind))
 		return true;
 	return subset(rule, q->values, size) && (!q->exact || subset(q->values, rule, size));
@@ -202,7 +202,8 @@ static int community_first(const struct bgp *b, uint32_t list, struct span value
 		text = text_room(b);
 		sb_communities(&text, l->kind, values);
 	}
-	struct community_question q = {.l = l, .base = t->community_base[list - 1], .values = values, .exact = exact, .text = &text};
+	struct community_question q = {
+		.l = l, .base = t->community_base[list - 1], .values = values, .exact = exact, .text = &text};
 	for (uint32_t i = 0; i < l->rules.n && !(patterns && text.cut); i++) {
 		const struct conf_community_rule *r = conf_at(b->conf, l->rules, sizeof *r, i);
 		if (r && community_rule_matches(b, &q, i, r)) {

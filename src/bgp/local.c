@@ -1,11 +1,15 @@
 /* Routes of our own: network, redistribute, default-originate.
  *
- * A network with import check is valid while the kernel has a route for exactly its prefix, whatever kind: connected, an
- * address of this host, kernel, static. It stays in the table when it is not valid, so that show and explain can say so.
- * What has been put into the table is kept here, by prefix and kind: after a new configuration, all that it asks for is set anew
+ * A network with import check is valid while the kernel has a route for exactly its prefix, whatever kind:
+ * connected, an
+ * address of this host, kernel, static. It stays in the table when it is not valid, so that show and explain can
+ * say so.
+ * What has been put into the table is kept here, by prefix and kind: after a new configuration, all that it asks
+ * for is set anew
  * (rib.c leaves alone what is equal), and what was not asked for again goes.
  *
- * The default route of default-originate is in the table as never valid: it is nobody's best path, and adj_out.c gives it
+ * The default route of default-originate is in the table as never valid: it is nobody's best path, and adj_out.c
+ * gives it
  * to those peers that are configured so. */
 #include <errno.h>
 #include <string.h>
@@ -161,7 +165,8 @@ bool local_explain(const struct bgp *b, const struct prefix *p, struct sbuf *out
 {
 	const struct conf_bgp_network *c = b->cb ? network_find(b, p) : NULL;
 	const struct route *r = nht_exact(b, p);
-	static const char *const source[] = {"connected", "an address of this host", "kernel", "static", "another routing daemon's", "ours"};
+	static const char *const source[] = {"connected", "an address of this host",  "kernel",
+	                                     "static",    "another routing daemon's", "ours"};
 	if (!c)
 		return false;
 	sb_put(out, "network ");
@@ -170,9 +175,12 @@ bool local_explain(const struct bgp *b, const struct prefix *p, struct sbuf *out
 	if (!r && (c->no_check || !b->cb->import_check))
 		sb_put(out, "valid, because it is not compared with the kernel's routes");
 	else if (!r)
-		sb_put(out, "not valid, because the kernel has no route for exactly this prefix: neither connected, nor an address, nor kernel, nor static");
+		sb_put(out,
+		       "not valid, because the kernel has no route for exactly this prefix: neither connected, "
+			"nor an address, nor kernel, nor static");
 	else
-		sb_printf(out, "valid, the kernel has a route for exactly this prefix (%s)", r->source < ARRAY_LEN(source) ? source[r->source] : "?");
+		sb_printf(out, "valid, the kernel has a route for exactly this prefix (%s)",
+		          r->source < ARRAY_LEN(source) ? source[r->source] : "?");
 	return true;
 }
 
@@ -262,18 +270,29 @@ void local_conf(struct bgp *b, mono_t now)
 	fib_conf(b, now);
 }
 
-void local_kernel_route(struct bgp *b, const struct prefix *p, mono_t now)
+/* An address comes with its host bits. */
+static void clear_host_bits(struct prefix *p)
 {
-	struct bgp_table *t = &b->table[af_of(p)];
+	for (size_t i = 0; i < sizeof p->addr.b; i++) {
+		size_t bits = p->len > i * 8 ? min_z(8, p->len - i * 8) : 0;
+		p->addr.b[i] &= (uint8_t)(0xff00 >> bits);
+	}
+}
+
+void local_kernel_route(struct bgp *b, const struct prefix *changed, mono_t now)
+{
+	struct prefix p = *changed;
+	struct bgp_table *t = &b->table[af_of(&p)];
 	if (!b->cb)
 		return;
-	const struct conf_bgp_network *n = network_find(b, p);
+	clear_host_bits(&p);
+	const struct conf_bgp_network *n = network_find(b, &p);
 	if (n)
 		network_eval(b, n, now);
 	if (b->cb->redistribute.n)
-		redistribute_eval(b, p, now);
+		redistribute_eval(b, &p, now);
 	/* A route of the kernel's own for the same prefix keeps ours out. */
-	uint32_t dest = rib_find(t, p);
+	uint32_t dest = rib_find(t, &p);
 	if (dest)
 		fib_dest_changed(b, t, dest);
 }
@@ -294,8 +313,7 @@ static void walk(struct bgp *b, mono_t now)
 static void sweep(struct bgp *b, mono_t now)
 {
 	struct bgp_local_state *s = b->local;
-	LIST_EACH(at, next, &s->all)
-	{
+	LIST_EACH (at, next, &s->all) {
 		struct local_route *r = LIST_ENTRY(at, struct local_route, all);
 		if (r->seen != s->generation)
 			put(b, &r->prefix, r->kind, NULL, false, now);
@@ -333,7 +351,7 @@ void local_fini(struct bgp *b)
 	struct bgp_local_state *s = b->local;
 	if (!s)
 		return;
-	LIST_EACH(at, next, &s->all)
+	LIST_EACH (at, next, &s->all)
 		route_drop(b, LIST_ENTRY(at, struct local_route, all));
 	mem_put(b->env.mem, s->net, sizeof *s->net * s->n_nets);
 	if (s->routes.bucket)

@@ -1,6 +1,9 @@
-/* Route maps (FRR's semantics): entries in order; one whose clauses all match decides. A permitting entry carries out its set
- * clauses, then the map that it calls, whose denial is final; then the map ends, or goes on at the next entry or a later one
- * (on-match, continue), where a permission that was given stays unless a later entry denies. No entry at all: denied. Entries only ever
+/* Route maps (FRR's semantics): entries in order; one whose clauses all match decides. A permitting entry carries
+ * out its set
+ * clauses, then the map that it calls, whose denial is final; then the map ends, or goes on at the next entry or a
+ * later one
+ * (on-match, continue), where a permission that was given stays unless a later entry denies. No entry at all:
+ * denied. Entries only ever
  * lead forward and calls are nested ten deep at most, so that every map ends. */
 #include <string.h>
 
@@ -85,20 +88,26 @@ static bool matches(const struct map_run *r, const struct conf_clause *c)
 }
 
 static const char *const match_name[] = {
-	[MATCH_PREFIX_LIST] = "address prefix-list", [MATCH_NEXT_HOP_LIST] = "next-hop prefix-list",
-	[MATCH_NEXT_HOP] = "next-hop",               [MATCH_COMMUNITY] = "community",
-	[MATCH_EXTCOMMUNITY] = "extcommunity",       [MATCH_LARGE_COMMUNITY] = "large-community",
-	[MATCH_AS_PATH] = "as-path",                 [MATCH_LOCAL_PREF] = "local-preference",
-	[MATCH_METRIC] = "metric",                   [MATCH_ORIGIN] = "origin",
-	[MATCH_TAG] = "tag",                         [MATCH_PEER] = "peer",
+	[MATCH_PREFIX_LIST] = "address prefix-list",
+	[MATCH_NEXT_HOP_LIST] = "next-hop prefix-list",
+	[MATCH_NEXT_HOP] = "next-hop",
+	[MATCH_COMMUNITY] = "community",
+	[MATCH_EXTCOMMUNITY] = "extcommunity",
+	[MATCH_LARGE_COMMUNITY] = "large-community",
+	[MATCH_AS_PATH] = "as-path",
+	[MATCH_LOCAL_PREF] = "local-preference",
+	[MATCH_METRIC] = "metric",
+	[MATCH_ORIGIN] = "origin",
+	[MATCH_TAG] = "tag",
+	[MATCH_PEER] = "peer",
 	[MATCH_SOURCE] = "source-protocol",
 };
 
 /* --- Set clauses: false when the result has no room, and the route is denied --- */
-static struct span values(const struct map_run *r, const struct conf_clause *c, size_t size)
+static struct span values(const struct map_run *r, const struct conf_clause *c)
 {
-	const void *p = c->values.n ? conf_at(r->b->conf, c->values, size, 0) : NULL;
-	return p ? SPAN(p, c->values.n * size) : (struct span){0};
+	const void *p = c->values.n ? conf_at(r->b->conf, c->values, 1, 0) : NULL;
+	return p ? SPAN(p, c->values.n) : (struct span){0};
 }
 
 static bool put_communities(struct bgp_edit *e, uint8_t type, struct span *at, struct span v)
@@ -108,10 +117,11 @@ static bool put_communities(struct bgp_edit *e, uint8_t type, struct span *at, s
 	return true;
 }
 
-static bool join(const struct map_run *r, const struct conf_clause *c, uint8_t type, struct span *at, size_t size, bool add)
+static bool join(const struct map_run *r, const struct conf_clause *c, uint8_t type, struct span *at, size_t size,
+                 bool add)
 {
 	struct span out;
-	return edit_union(r->e, add ? *at : (struct span){0}, values(r, c, size), size, &out) &&
+	return edit_union(r->e, add ? *at : (struct span){0}, values(r, c), size, &out) &&
 	       put_communities(r->e, type, at, out);
 }
 
@@ -150,16 +160,20 @@ static bool set_metric(const struct map_run *r, const struct conf_clause *c)
 
 static bool set_as_path(const struct map_run *r, const struct conf_clause *c)
 {
-	const uint32_t *as = c->values.n ? conf_at(r->b->conf, c->values, sizeof *as, 0) : NULL;
-	if (!as)
+	uint32_t as[255];
+	struct span octets = values(r, c);
+	size_t n = min_z(octets.n / sizeof as[0], ARRAY_LEN(as));
+	if (n == 0)
 		return true;
-	return c->what == SET_AS_PATH_PREPEND ? edit_prepend(r->e, as, c->values.n) : edit_exclude(r->e, as, c->values.n);
+	memcpy(as, octets.p, n * sizeof as[0]); /* numbers in host order, anywhere in the blob */
+	return c->what == SET_AS_PATH_PREPEND ? edit_prepend(r->e, as, n) : edit_exclude(r->e, as, n);
 }
 
 static bool set_community(const struct map_run *r, const struct conf_clause *c)
 {
 	struct bgp_edit *e = r->e;
-	struct span *std = &e->v.communities, *ext = &e->v.ext_communities, *large = &e->v.large_communities, none = {0};
+	struct span *std = &e->v.communities, *ext = &e->v.ext_communities, *large = &e->v.large_communities,
+		    none = {0};
 	switch ((enum conf_set)c->what) {
 	case SET_COMMUNITY:
 	case SET_COMMUNITY_ADD:
@@ -189,9 +203,14 @@ static uint32_t number_of(const struct addr *a)
 	return rd_u32(&rd);
 }
 
+/* `set ip ...` is about next hops of IPv4, `set ipv6 ...` about those of IPv6; what is said about the other kind is
+ * passed over. */
 static bool set_next_hop(const struct map_run *r, const struct conf_clause *c)
 {
 	struct bgp_edit *e = r->e;
+	uint8_t family = e->v.next_hop.family != AF_NONE ? e->v.next_hop.family : r->in->prefix->addr.family;
+	if (c->address.family != AF_NONE && c->address.family != family)
+		return true;
 	e->next_hop_self = c->what == SET_NEXT_HOP_SELF;
 	e->next_hop_unchanged = c->what == SET_NEXT_HOP_UNCHANGED;
 	if (c->what == SET_NEXT_HOP) {
@@ -270,7 +289,8 @@ static bool carry_out(const struct map_run *r, const struct conf_map_entry *en, 
 		if (c && set(r, c))
 			continue;
 		if (r->in->trace)
-			sb_printf(r->in->trace, "route-map %s: rule %u denies, its attributes become too long\n", name, en->seq);
+			sb_printf(r->in->trace, "route-map %s: rule %u denies, its attributes become too long\n", name,
+			          en->seq);
 		return false;
 	}
 	return true;
@@ -284,7 +304,8 @@ static bool permit(const struct map_run *r, const struct conf_map_entry *en, con
 	struct map_run deeper = *r;
 	deeper.depth++;
 	if (r->in->trace)
-		sb_printf(r->in->trace, "route-map %s: rule %u permits%s\n", name, en->seq, en->set.n ? ", attributes changed" : "");
+		sb_printf(r->in->trace, "route-map %s: rule %u permits%s\n", name, en->seq,
+		          en->set.n ? ", attributes changed" : "");
 	return carry_out(r, en, name) && (!en->call || run_map(&deeper, en->call));
 }
 

@@ -123,6 +123,7 @@ static int role(struct role_start *start)
 	case ROLE_HOOK: return hook_role_run(start);
 	case ROLE_IKE: return ike_role_run(start);
 	case ROLE_NAMES: return names_role_run(start);
+	case ROLE_SPAWNER: return spawner_role_run(start);
 	default: return 2;
 	}
 }
@@ -135,6 +136,7 @@ static int daemon_run(struct greteld_options *o)
 		fprintf(stderr, "greteld: /proc/self/exe cannot be opened: %s\n", strerror(-o->self_fd));
 		return 1;
 	}
+	o->small_fd = spawn_small();
 	umask(022);
 	if (!o->foreground && (rc = background(o)) >= 0)
 		return rc;

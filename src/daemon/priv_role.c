@@ -110,11 +110,19 @@ static void stop_finish(struct priv *p)
 	loop_stop(p->loop, p->result);
 }
 
-/* ike is done or dead: what it left undone, then the end. */
+/* Routing says goodbye while its sessions still have their tunnels; then ike is told. ike is done or dead: what it left undone, then
+ * the end. */
 void priv_stop_step(struct priv *p)
 {
 	struct actor_hook h;
-	if (!p->stopping || (p->ike.chan && p->ike.ready))
+	if (!p->stopping || route_stop(p, loop_now(p->loop)))
+		return;
+	if (p->ike.greeted && !p->ike_told_stop) {
+		actor_phase_set(p->actor, PHASE_STOP);
+		p->ike_told_stop = true;
+		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
+	}
+	if (p->ike.chan && p->ike.ready)
 		return;
 	while (actor_next_hook(p->actor, &h))
 		hook_down(p, &h);
@@ -132,10 +140,6 @@ static void stop_start(struct priv *p, mono_t now)
 	p->stop_due = mono_add(now, DUR_S(STOP_S));
 	notify("STOPPING=1");
 	priv_logf(p, 1, "stopping");
-	if (p->ike.greeted) {
-		actor_phase_set(p->actor, PHASE_STOP);
-		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
-	}
 	priv_stop_step(p);
 }
 
@@ -148,6 +152,8 @@ static void on_signal(void *ctx, int signo, mono_t now)
 	case SIGCHLD:
 		(void)ike_reap(p, now);
 		(void)hook_reap(p, now);
+		spawner_reap(p);
+		(void)route_reap(p, now);
 		break;
 	case SIGHUP:
 		conf_reload(p, 0, false, false);
@@ -166,13 +172,12 @@ static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
 	struct e_kernel e;
 	(void)fd;
 	(void)events;
-	(void)now;
 	for (;;) {
 		memset(&e, 0, sizeof e);
 		if (kernel_event_next(p->kernel, &e.event) != 1)
 			return;
-		actor_event(p->actor, &e.event);
-		ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
+		if (actor_event(p->actor, &e.event, now))
+			ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
 	}
 }
 
@@ -189,7 +194,7 @@ static mono_t stuck_due(const struct peer *x)
 static mono_t when(void *ctx)
 {
 	const struct priv *p = ctx;
-	mono_t t = mono_min(jobs_due(p), p->watchdog);
+	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), route_due(p));
 	if (p->stopping)
 		return mono_min(t, p->stop_due);
 	t = mono_min(t, mono_min(p->ike.restart, p->hook.restart));
@@ -206,7 +211,8 @@ static void restart(struct priv *p, mono_t now)
 	}
 	if (p->hook.restart > now)
 		return;
-	priv_logf(p, 0, "hook is started again: until greteld is restarted, scripts have priv's capabilities only");
+	priv_logf(p, 0, "hook is started again%s",
+	          p->spawner >= 0 ? "" : ": until greteld is restarted, scripts have priv's capabilities only");
 	rc = hook_start(p, now);
 	if (rc < 0) {
 		priv_logf(p, -1, "hook cannot be started: %s", strerror(-rc));
@@ -218,6 +224,7 @@ static void on_due(void *ctx, mono_t now)
 {
 	struct priv *p = ctx;
 	jobs_expire(p, now);
+	route_is_due(p, now);
 	if (p->watchdog <= now) {
 		notify("WATCHDOG=1");
 		p->watchdog = mono_add(now, notify_watchdog());
@@ -263,6 +270,9 @@ static int privileged_start(struct priv *p)
 		rc = sockets_open(p);
 	if (rc < 0)
 		return rc;
+	rc = spawner_start(p);
+	if (rc < 0)
+		return fail(p, "the spawner cannot be started", rc);
 	rc = hook_start(p, loop_now(p->loop));
 	return rc < 0 ? fail(p, "hook cannot be started", rc) : 0;
 }
@@ -292,6 +302,9 @@ static int unprivileged_start(struct priv *p)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
 	if (rc == 0)
 		rc = ike_start(p, loop_now(p->loop));
+	/* Without routing there is still a tunnel. */
+	if (rc == 0)
+		(void)route_conf(p, NULL, loop_now(p->loop));
 	return rc < 0 ? fail(p, "the start failed", rc) : 0;
 }
 
@@ -314,8 +327,13 @@ static void peer_end(struct priv *p, struct peer *x)
 static void finish(struct priv *p)
 {
 	jobs_drop(p);
+	route_fini(p);
 	peer_end(p, &p->ike);
 	peer_end(p, &p->hook);
+	if (p->spawner >= 0)
+		close(p->spawner); /* the sign to end */
+	while (p->spawner_pid && waitpid(p->spawner_pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	LIST_EACH(it, tmp, &p->runs) {
 		list_del(it);
 		free(LIST_ENTRY(it, struct hook_run, node));
@@ -338,11 +356,12 @@ static void finish(struct priv *p)
 
 int priv_role_run(struct greteld_options *opt)
 {
-	struct priv p = {.opt = opt, .pid_file = -1, .stderr_read = -1, .stderr_write = -1};
+	struct priv p = {.opt = opt, .pid_file = -1, .spawner = -1, .stderr_read = -1, .stderr_write = -1};
 	p.watchdog = p.stop_due = MONO_NEVER;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
 		p.socket[i] = -1;
 	p.ike.restart = p.hook.restart = p.ike.stuck_since = p.hook.stuck_since = MONO_NEVER;
+	route_init(&p);
 	list_init(&p.jobs);
 	list_init(&p.runs);
 	psk_set_init(&p.psks, mem_os());

@@ -11,7 +11,8 @@
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { NAMES_AT_ONCE = 32, PROBES_AT_ONCE = 64, NAME_S = 15, PROBE_S = 3 };
+enum { NAMES_AT_ONCE = 32, PROBES_AT_ONCE = 64, PROBE_S = 3,
+       NAME_S = 8 /* `up` answers after ten */ };
 
 static void on_job(void *ctx, int fd, uint32_t events, mono_t now);
 
@@ -66,7 +67,7 @@ void job_resolve(struct priv *p, const struct actor_resolve *what, uint32_t tick
 	int fd = -1;
 	int rc = -EAGAIN;
 	if (count(p, JOB_NAME) < NAMES_AT_ONCE)
-		rc = spawn_role(p->opt->self_fd, p->stderr_write, &s, &pid, &fd);
+		rc = spawn_role(p->opt->small_fd >= 0 ? p->opt->small_fd : p->opt->self_fd, p->stderr_write, &s, &pid, &fd);
 	if (rc < 0) {
 		refuse_now(p, PRIV_PATH, ticket, rc, "the look-up of the peer's name could not be started");
 		return;

@@ -145,6 +145,7 @@ struct kernel_tcp { struct addr remote, local; uint32_t ifindex; uint8_t ttl, mi
 int kernel_tcp_open(const struct kernel_tcp *t);
 /* A listener; ttl_max: answers with TTL 255, for peers with GTSM. fd or -errno. */
 int kernel_tcp_listen(const struct addr *at, uint16_t port, bool ttl_max);
+uint8_t kernel_socket_family(int fd); /* AF_V4 or AF_V6; AF_NONE */
 /* The key that a listener, or one connection, has for a peer or a prefix of peers; n = 0: none any more. */
 int kernel_tcp_md5(int fd, const struct prefix *peer, const void *key, size_t n) MUST_USE;
 enum { KERNEL_BFD_PORT = 3784, KERNEL_BFD_MULTIHOP = 4784 };

@@ -136,6 +136,15 @@ int kernel_tcp_listen(const struct addr *at, uint16_t port, bool ttl_max)
 	return fd < 0 ? fd : keep(fd, listen_at(fd, at, port, ttl_max));
 }
 
+uint8_t kernel_socket_family(int fd)
+{
+	int domain = 0;
+	socklen_t n = sizeof domain;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0)
+		return AF_NONE;
+	return domain == AF_INET ? AF_V4 : domain == AF_INET6 ? AF_V6 : AF_NONE;
+}
+
 /* --- BFD --- */
 
 static int bfd_receive(int fd, uint8_t family, uint16_t port)

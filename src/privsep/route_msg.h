@@ -51,9 +51,9 @@ enum route_tool { ROUTE_TOOL_FRR, ROUTE_TOOL_BIRD };
 /* tail: the words of the tool's command line after its name, each ended by NUL; what is allowed stands in actor_tool.c. */
 struct m_route_tool { uint8_t tool; uint8_t n_words; };
 struct e_route_ended { int32_t status; uint8_t cut; };/* TOOL_END, EXEC_END: exit code, 128 + signal, -errno; cut: output was left out */
-enum route_facts { FACTS_BEGIN = 1, FACTS_END = 2 };  /* of a dump; 0: changes */
+enum route_phase { FACTS_BEGIN = 1, FACTS_END = 2 };  /* of a dump; 0: changes */
 struct e_route_facts { uint8_t phase; uint32_t n; uint8_t no_forward4, no_forward6; }; /* tail: n packed facts */
-enum { ROUTE_LISTEN_MAX = 6 };
+enum { ROUTE_LISTEN_MAX = 4 };
 /* Descriptors: n listeners for BGP, then the BFD ones that are there, in the order IPv4 3784, 4784, IPv6 3784, 4784. */
 struct e_route_listen { uint8_t n; uint8_t bfd[4]; };
 struct e_route_link { uint8_t have; };                /* one descriptor: the end of the channel to ike */

@@ -97,6 +97,8 @@ static const struct priv_field f_child[] = {
 	BOOL(e_child, hook_up),
 };
 
+static const struct priv_field f_route_peer[] = {BOOL(e_route_peer, have)};
+
 #define IKE PRIV_ROLE_IKE
 #define PRIV PRIV_ROLE_PRIV
 #define RUNNING PHASE_RUN
@@ -142,6 +144,7 @@ static const struct priv_verb rows[] = {
 	{PRIV_DIAG, "DIAG", PRIV, RUNNING, false,
 	 {BODY(e_diag, f_diag), .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX}, NOTHING},
 	{PRIV_STOP, "STOP", PRIV, RUNNING, false, NOTHING, NOTHING},
+	{PRIV_ROUTE_LINK, "ROUTE_LINK", PRIV, RUNNING, false, {BODY(e_route_peer, f_route_peer), .max_fds = 1}, NOTHING},
 	{PRIV_CHILD, "CHILD", PRIV, RUNNING, false, {BODY(e_child, f_child)}, NOTHING},
 };
 const struct priv_table PRIV_VERBS = {.row = rows, .n = ARRAY_LEN(rows)};
