@@ -244,6 +244,27 @@ static struct world *world_up(uint64_t seed)
 	return w;
 }
 
+static struct bfd_packet hello(struct world *w, uint8_t st)
+{
+	return (struct bfd_packet){.state = st, .multiplier = 3, .mine = 0x1234, .yours = w->end[A].id, .tx_us = 300000,
+	                           .rx_us = 300000};
+}
+
+static void say(struct world *w, const struct bfd_path *path, uint8_t ttl, const struct bfd_packet *p, struct bfd_acts *acts)
+{
+	uint8_t *exact = malloc(BFD_LEN + 4);
+	struct wr out = wr_init(exact, BFD_LEN + 4);
+	bfd_encode(&out, p);
+	if (p->authenticated) { /* a password of one octet behind it (RFC 5880 4.2) */
+		wr_u32(&out, 0x01040141);
+		exact[1] |= 4;
+		exact[3] = BFD_LEN + 4;
+	}
+	acts->n = 0;
+	bfd_input(w->end[A].b, path, ttl, SPAN(exact, out.len), w->now, acts);
+	free(exact);
+}
+
 /* --- Coming up --- */
 static void test_up(void **state)
 {
@@ -385,7 +406,15 @@ static void test_stop(void **state)
 	assert_int_equal(w->end[B].diag, BFD_DIAG_NEIGHBOUR);
 	assert_int_equal(w->end[A].last.state, BFD_ADMIN_DOWN);
 	assert_int_equal(w->end[A].last.diag, BFD_DIAG_ADMIN);
+	/* It listens no more, answers nothing, and another STOP_ALL says nothing. */
+	struct bfd_acts acts;
+	struct bfd_packet h = hello(w, BFD_DOWN);
+	h.poll = true;
+	say(w, &w->end[A].path, 255, &h, &acts);
+	assert_int_equal(acts.n, 0);
 	measure(&w->end[A]);
+	command(w, A, BFD_CMD_STOP_ALL, 0, 0, 0);
+	assert_int_equal(w->end[A].sent, 0);
 	run(w, DUR_S(4)); /* said for a detection time, then gone */
 	assert_true(bfd_idle(w->end[A].b));
 	assert_in_range(w->end[A].sent, 2, 4);
@@ -444,6 +473,26 @@ static void test_slower(void **state)
 	gone(w);
 }
 
+/* Expecting less waits for the Final too: until then the neighbour may send as slowly as before. */
+static void test_less_patient(void **state)
+{
+	(void)state;
+	struct world *w = world(16);
+	command(w, A, BFD_CMD_START, 600, 300, 3);
+	command(w, B, BFD_CMD_START, 300, 100, 3);
+	run(w, DUR_S(4));
+	assert_true(view(w, A).detection == DUR_MS(1800) && view(w, B).interval == DUR_MS(600));
+	w->end[B].mute = true;
+	command(w, A, BFD_CMD_START, 200, 300, 3);
+	assert_true(view(w, A).detection == DUR_MS(1800));
+	run(w, DUR_MS(10));
+	w->end[B].mute = false;
+	run(w, DUR_S(2));
+	assert_true(view(w, A).detection == DUR_MS(600) && view(w, B).interval == DUR_MS(200));
+	assert_true(w->end[A].ups == 1 && w->end[B].ups == 1 && w->end[A].up && w->end[B].up);
+	gone(w);
+}
+
 static void test_faster(void **state)
 {
 	(void)state;
@@ -466,24 +515,6 @@ static void test_faster(void **state)
 }
 
 /* --- A neighbour made by hand --- */
-static struct bfd_packet hello(struct world *w, uint8_t st)
-{
-	return (struct bfd_packet){.state = st, .multiplier = 3, .mine = 0x1234, .yours = w->end[A].id, .tx_us = 300000,
-	                           .rx_us = 300000};
-}
-
-static void say(struct world *w, const struct bfd_path *path, uint8_t ttl, const struct bfd_packet *p, struct bfd_acts *acts)
-{
-	uint8_t *exact = malloc(BFD_LEN);
-	struct wr out = wr_init(exact, BFD_LEN);
-	bfd_encode(&out, p);
-	if (p->authenticated)
-		exact[1] |= 4;
-	acts->n = 0;
-	bfd_input(w->end[A].b, path, ttl, SPAN(exact, out.len), w->now, acts);
-	free(exact);
-}
-
 static void test_not_ours(void **state)
 {
 	(void)state;
@@ -774,7 +805,7 @@ int main(void)
 		cmocka_unit_test(test_up),             cmocka_unit_test(test_multiplier_of_one), cmocka_unit_test(test_unequal),
 		cmocka_unit_test(test_silence),        cmocka_unit_test(test_one_way),           cmocka_unit_test(test_path_down),
 		cmocka_unit_test(test_stop),           cmocka_unit_test(test_stop_and_start),    cmocka_unit_test(test_slower),
-		cmocka_unit_test(test_faster),         cmocka_unit_test(test_not_ours),          cmocka_unit_test(test_multihop_ttl),
+		cmocka_unit_test(test_less_patient), cmocka_unit_test(test_faster),         cmocka_unit_test(test_not_ours),          cmocka_unit_test(test_multihop_ttl),
 		cmocka_unit_test(test_poll_demand),    cmocka_unit_test(test_restarted),         cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_random_commands), cmocka_unit_test(test_no_memory),        cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_table),
