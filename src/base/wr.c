@@ -3,20 +3,6 @@
 
 #include <string.h>
 
-/* Room for n octets, as they are. */
-static uint8_t *wr_room(struct wr *w, size_t n)
-{
-	if (w->bad || w->cap - w->len < n) {
-		w->bad = true;
-		return NULL;
-	}
-	if (n == 0) /* an empty writer may have no address */
-		return w->base ? w->base + w->len : NULL;
-	uint8_t *p = w->base + w->len;
-	w->len += n;
-	return p;
-}
-
 uint8_t *wr_space(struct wr *w, size_t n)
 {
 	uint8_t *p = wr_room(w, n);

@@ -132,7 +132,7 @@ static bool collect_communities(struct bgp *b, const struct agg *ag, uint8_t kin
 	struct wr w = wr_init(c->p, total);
 	EACH_SET(s, ag) wr_bytes(&w, communities_of(s->attr, kind).p, communities_of(s->attr, kind).n);
 	c->n = w.len;
-	unique(c, community_size(kind));
+	unique(c, filter_community_size(kind));
 	if (kind == COMM_STANDARD)
 		without_shutdown(c);
 	if (c->n <= SPAN_MAX)

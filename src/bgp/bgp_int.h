@@ -31,6 +31,7 @@ struct bgp_attr {
 	uint32_t id, refs;
 	uint32_t weight;                 /* part of the key: set by filters and by local origin */
 	uint32_t tag;
+	uint32_t ifindex;                /* part of the key: of a link-local next hop that is tracked; else 0 */
 	struct addr next_hop, next_hop_ll; /* part of the key; AF_NONE: "self", filled in per peer */
 	struct bgp_nh *nh;               /* tracked next hop; NULL for those that are never resolved (outbound sets) */
 	struct bgp_attrs v;              /* view into canon */
@@ -46,6 +47,8 @@ struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *n
 void attr_ref(struct bgp_attr *a);
 void attr_unref(struct bgp *b, struct bgp_attr *a);
 struct bgp_attr *attr_at(const struct bgp *b, uint32_t id);
+uint32_t attr_count(const struct bgp *b);   /* sets there are, for show and tests */
+void attr_nh_walked(struct bgp *b);         /* rib.c: a walk has seen all changed next hops */
 
 /* A set being changed by filters. Spans point into the original or into buf. */
 struct bgp_edit {
@@ -122,7 +125,12 @@ struct bgp_path {
 enum bgp_local_kind { LOCAL_NETWORK = 1, LOCAL_REDISTRIBUTED = 2, LOCAL_AGGREGATE = 3, LOCAL_DEFAULT = 4 };
 /* fib.c queues destinations by number: rib.c frees none that is in_fib or has DEST_FIB_QUEUED, and fib.c calls
  * rib_dest_idle() when it lets go of one, which frees it when it has no path. */
-enum bgp_dest_flag { DEST_FIB_QUEUED = 0x80 };
+enum bgp_dest_flag {
+	DEST_LIVE = 1,                   /* not a free number */
+	DEST_IDLE = 2,                   /* without paths, kept until the messages that withdraw it are closed */
+	DEST_TOUCHED = 4,                /* what was the best path has changed or gone */
+	DEST_FIB_QUEUED = 0x80,
+};
 struct bgp_dest {
 	uint32_t chain;                  /* hash chain: dest id */
 	uint32_t best;                   /* path id, 0 = none usable */
@@ -139,8 +147,11 @@ struct bgp_table {
 	struct bgp_pool dest, path;
 	uint32_t *bucket;
 	uint32_t n_buckets, n_dests, n_paths, version;
+	uint64_t key[2];                 /* of the hash */
+	uint32_t n_len[129];             /* destinations of each prefix length */
 };
 struct bgp_table *rib_table(struct bgp *b, uint8_t af);
+uint32_t rib_hash(const struct bgp_table *t, const uint8_t *addr, uint8_t len); /* to be masked by n_buckets - 1 */
 struct bgp_dest *rib_dest(const struct bgp_table *t, uint32_t id);
 struct bgp_path *rib_path(const struct bgp_table *t, uint32_t id);
 void rib_prefix(const struct bgp_table *t, const struct bgp_dest *d, struct prefix *out);
@@ -164,7 +175,8 @@ void rib_decide_all(struct bgp *b);      /* options of the decision changed */
 /* Pending walks, in slices; true: more is left. Tunnel-down walks are done to the end at once. */
 bool rib_work(struct bgp *b, mono_t now);
 
-/* decide.c: the better of two usable paths, and the step that said so, in FRR's words ("Weight", "Local Pref", ...). */
+/* decide.c: the better of two usable paths (positive: x is, negative: y is), and the step that said so, in FRR's words ("Weight",
+ * "Local Pref", ...). */
 int decide_cmp(const struct bgp *b, const struct bgp_table *t, const struct bgp_path *x, const struct bgp_path *y,
                const char **reason);
 /* Called by rib.c after each change of a destination; finds best and multipath, then tells fib, aggregates, next hops, groups. */
@@ -202,10 +214,13 @@ void adj_join(struct bgp *b, struct bgp_peer *p, uint8_t af, mono_t now);
 void adj_leave(struct bgp *b, struct bgp_peer *p, uint8_t af);
 void adj_resend(struct bgp *b, struct bgp_peer *p, uint8_t af, bool enhanced, mono_t now); /* route refresh, soft out: BoRR ... EoRR when enhanced */
 void adj_regroup(struct bgp *b, struct bgp_peer *p, uint8_t af, mono_t now); /* outbound configuration changed: sends the difference */
+/* A new configuration in which nothing has changed for the peer, but its filters may have other numbers. */
+void adj_renumber(struct bgp *b, const struct bgp_peer *p, uint8_t af);
 void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now);
 /* Open messages are closed when input pauses: at once when little is pending, after a short while within a burst. */
 mono_t adj_due(const struct bgp *b);
-void adj_flush(struct bgp *b, mono_t now);
+void adj_tick(struct bgp *b, mono_t now);  /* when adj_due() has come: flushes, unless input goes on */
+void adj_flush(struct bgp *b, mono_t now); /* at once, whatever is open */
 /* What a member has to send of its group's messages: as bgp_output and bgp_sent; sent returns octets that were not its business. */
 size_t adj_output(struct bgp *b, struct bgp_peer *p, struct span *out, size_t max);
 size_t adj_sent(struct bgp *b, struct bgp_peer *p, size_t octets);
@@ -223,7 +238,8 @@ struct bgp_peer_af {
 	bool negotiated;
 	struct bgp_group *group;         /* NULL: not joined */
 	struct bgp_chunk *pos;           /* the next of the group's messages; pack.c */
-	uint32_t accepted, received, filtered, sent; /* prefixes now */
+	uint32_t accepted, received, filtered, sent; /* prefixes now: in the table, these and those kept though denied, denied, announced */
+	uint32_t as_loop, originator_loop, cluster_loop; /* routes that were dropped as our own, since the session began */
 	bool eor_in, eor_out, max_prefix_warned;
 	bool gr_stale;                   /* stale paths wait for its EoR */
 	struct bgp_group_member *member; /* adj_out.c's own */
@@ -275,6 +291,7 @@ struct bgp {
 	const struct conf *conf;
 	const struct conf_bgp *cb;
 	uint32_t router_id, cluster_id;
+	uint32_t session_ifindex;        /* of the session whose UPDATE is being read: the scope of link-local next hops */
 	uint32_t router_id_chosen;       /* without one in the configuration */
 	struct bgp_acts *acts;           /* of the call that is under way */
 	mono_t now;

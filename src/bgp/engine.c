@@ -121,8 +121,7 @@ static void finish(struct bgp *b)
 		more = work(b);
 		peers_sweep(b);
 		gr_look(b);
-		if (adj_due(b) <= b->now)
-			adj_flush(b, b->now);
+		adj_tick(b, b->now);
 	}
 	conn_expire(b);
 	more |= conn_acts(b);
@@ -134,7 +133,7 @@ static void finish(struct bgp *b)
 		if (!gr_deferring(b))
 			more |= fib_work(b, b->now, b->acts);
 	}
-	ps->more = more;
+	ps->more = more || (b->conf && ps->look);
 	b->acts = NULL;
 }
 

@@ -124,7 +124,7 @@ bool filter_aspath_list(const struct bgp *b, uint32_t list, struct span as_path,
 }
 
 /* --- Community lists --- */
-size_t community_size(uint8_t kind) { return kind == COMM_STANDARD ? 4 : kind == COMM_EXTENDED ? 8 : 12; }
+size_t filter_community_size(uint8_t kind) { return kind == COMM_STANDARD ? 4 : kind == COMM_EXTENDED ? 8 : 12; }
 
 static bool contains(struct span values, const uint8_t *value, size_t size)
 {
@@ -152,11 +152,10 @@ static bool means_all(struct span rule, uint8_t kind)
 	return rule.n == 0 || (kind == COMM_STANDARD && contains(rule, internet, 4));
 }
 
-static struct span rule_values(const struct bgp *b, const struct conf_community_rule *r, uint8_t kind)
+static struct span rule_values(const struct bgp *b, const struct conf_community_rule *r)
 {
-	size_t size = community_size(kind);
-	const void *p = r->values.n ? conf_at(b->conf, r->values, size, 0) : NULL;
-	return p ? SPAN(p, r->values.n * size) : (struct span){0};
+	const void *p = r->values.n ? conf_at(b->conf, r->values, 1, 0) : NULL;
+	return p ? SPAN(p, r->values.n) : (struct span){0};
 }
 
 struct community_question {
@@ -172,8 +171,8 @@ static bool community_rule_matches(const struct bgp *b, const struct community_q
 {
 	if (r->regex)
 		return pattern_matches(b->filter->t, q->base + i, q->text);
-	struct span rule = rule_values(b, r, q->l->kind);
-	size_t size = community_size(q->l->kind);
+	struct span rule = rule_values(b, r);
+	size_t size = filter_community_size(q->l->kind);
 	if (means_all(rule, q->l->kind))
 		return true;
 	return subset(rule, q->values, size) && (!q->exact || subset(q->values, rule, size));

@@ -7,7 +7,7 @@
 #define HAS(type) ((uint64_t)1 << (type))
 
 /* Octets of one community of a kind: 4, 8, 12. */
-size_t community_size(uint8_t kind /* enum conf_community_kind */);
+size_t filter_community_size(uint8_t kind /* enum conf_community_kind */);
 /* list: index + 1. exact: the attribute has nothing beside what the rule lists. */
 bool filter_community_list(const struct bgp *b, uint32_t list, struct span values, bool exact, struct sbuf *trace);
 /* `comm-list L delete`: whether the list permits this one community. */

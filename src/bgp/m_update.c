@@ -66,6 +66,7 @@ static struct bgp_attr *intern(struct bgp *b, struct bgp_peer *p, const struct b
 	struct wr w = wr_init(b->peers->canon, BGP_CANON_MAX);
 	bgp_attrs_canon(&w, u);
 	struct bgp_attr *a = NULL;
+	b->session_ifindex = p->ifindex;
 	if (wr_ok(&w))
 		a = attr_get(b, SPAN(w.base, w.len), &u->next_hop[i], &u->next_hop_ll[i], 0, 0, true);
 	if (!a)

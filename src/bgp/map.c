@@ -95,10 +95,10 @@ static const char *const match_name[] = {
 };
 
 /* --- Set clauses: false when the result has no room, and the route is denied --- */
-static struct span values(const struct map_run *r, const struct conf_clause *c, size_t size)
+static struct span values(const struct map_run *r, const struct conf_clause *c)
 {
-	const void *p = c->values.n ? conf_at(r->b->conf, c->values, size, 0) : NULL;
-	return p ? SPAN(p, c->values.n * size) : (struct span){0};
+	const void *p = c->values.n ? conf_at(r->b->conf, c->values, 1, 0) : NULL;
+	return p ? SPAN(p, c->values.n) : (struct span){0};
 }
 
 static bool put_communities(struct bgp_edit *e, uint8_t type, struct span *at, struct span v)
@@ -111,7 +111,7 @@ static bool put_communities(struct bgp_edit *e, uint8_t type, struct span *at, s
 static bool join(const struct map_run *r, const struct conf_clause *c, uint8_t type, struct span *at, size_t size, bool add)
 {
 	struct span out;
-	return edit_union(r->e, add ? *at : (struct span){0}, values(r, c, size), size, &out) &&
+	return edit_union(r->e, add ? *at : (struct span){0}, values(r, c), size, &out) &&
 	       put_communities(r->e, type, at, out);
 }
 
@@ -150,10 +150,13 @@ static bool set_metric(const struct map_run *r, const struct conf_clause *c)
 
 static bool set_as_path(const struct map_run *r, const struct conf_clause *c)
 {
-	const uint32_t *as = c->values.n ? conf_at(r->b->conf, c->values, sizeof *as, 0) : NULL;
-	if (!as)
+	uint32_t as[255];
+	struct span octets = values(r, c);
+	size_t n = min_z(octets.n / sizeof as[0], ARRAY_LEN(as));
+	if (n == 0)
 		return true;
-	return c->what == SET_AS_PATH_PREPEND ? edit_prepend(r->e, as, c->values.n) : edit_exclude(r->e, as, c->values.n);
+	memcpy(as, octets.p, n * sizeof as[0]); /* numbers in host order, anywhere in the blob */
+	return c->what == SET_AS_PATH_PREPEND ? edit_prepend(r->e, as, n) : edit_exclude(r->e, as, n);
 }
 
 static bool set_community(const struct map_run *r, const struct conf_clause *c)
@@ -189,9 +192,13 @@ static uint32_t number_of(const struct addr *a)
 	return rd_u32(&rd);
 }
 
+/* `set ip ...` is about next hops of IPv4, `set ipv6 ...` about those of IPv6; what is said about the other kind is passed over. */
 static bool set_next_hop(const struct map_run *r, const struct conf_clause *c)
 {
 	struct bgp_edit *e = r->e;
+	uint8_t family = e->v.next_hop.family != AF_NONE ? e->v.next_hop.family : r->in->prefix->addr.family;
+	if (c->address.family != AF_NONE && c->address.family != family)
+		return true;
 	e->next_hop_self = c->what == SET_NEXT_HOP_SELF;
 	e->next_hop_unchanged = c->what == SET_NEXT_HOP_UNCHANGED;
 	if (c->what == SET_NEXT_HOP) {

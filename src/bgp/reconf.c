@@ -57,8 +57,12 @@ static void apply(struct bgp *b, struct bgp_peer *p, const struct bgp_confs *c, 
 	for (uint8_t af = 0; af < BGP_AF_N; af++) {
 		if ((af_effect[af] | effect) & EFFECT_IN)
 			refilter(b, p, af, was->af[af].soft_in && p->conf->af[af].soft_in);
-		if (p->session->up && p->af[af].group && (af_effect[af] & EFFECT_OUT))
+		if (!p->session->up || !p->af[af].group)
+			continue;
+		if (af_effect[af] & EFFECT_OUT)
 			adj_regroup(b, p, af, b->now);
+		else
+			adj_renumber(b, p, af);
 	}
 }
 

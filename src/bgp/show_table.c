@@ -161,7 +161,7 @@ static void communities(struct show *s, const char *key, uint8_t kind, struct sp
 {
 	char text[TEXT_MAX];
 	struct sbuf all = SB(text);
-	size_t size = community_size(kind);
+	size_t size = filter_community_size(kind);
 	if (v.n == 0)
 		return;
 	sb_communities(&all, kind, v);

@@ -32,7 +32,12 @@ static bool link_bad(const struct bgp *b, const struct bgp_peer *p)
 		const struct route_link *l = nht_link_by_name(b, name);
 		return !l || !nht_if_usable(b, l->ifindex);
 	}
-	return p->session->up && p->ifindex && (!nht_if_usable(b, p->ifindex) || !nht_is_local(b, &p->local));
+	if (!p->ifindex)
+		return false;
+	if (p->session->up)
+		return !nht_if_usable(b, p->ifindex) || !nht_is_local(b, &p->local);
+	/* The interface that it was met on is there, but down, and no other leads to it. */
+	return !p->session->connected && nht_link_at(b, p->ifindex) && !nht_if_usable(b, p->ifindex);
 }
 
 static uint8_t hindrance(const struct bgp *b, const struct bgp_peer *p)
@@ -97,6 +102,8 @@ static void hindered(struct bgp *b, struct bgp_peer *p, uint8_t h)
 	session_end(b, p, hinder[h].event, silent ? NULL : &e, hinder[h].text, hinder[h].hard, hinder[h].falls);
 	session_set_timer(b, &s->timer[T_IDLE_HOLD], 0);
 	session_set_timer(b, &s->timer[T_RETRY], 0);
+	if (h == HINDER_LINK)
+		b->peers->look = true; /* there may be another way */
 	if (h != HINDER_STOP && h != HINDER_SYNC)
 		gr_drop(b, p); /* what was kept hangs on the same peer */
 }

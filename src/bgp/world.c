@@ -31,13 +31,14 @@ static bool carries(const struct bgp *b, const struct bgp_tunnel *t, const struc
 	return t->ifindex && p->ifindex == t->ifindex;
 }
 
+/* Its tunnel is down, and no other interface leads to it. */
 static bool tunnel_down(const struct bgp *b, const struct bgp_peer *p)
 {
 	if (p->conf->tunnel && !tunnel_named(b, conf_str(b->conf, p->conf->tunnel)))
 		return true; /* nobody has said yet that it is up */
 	LIST_EACH (it, tmp, &b->peers->tunnels) {
 		const struct bgp_tunnel *t = LIST_ENTRY(it, struct bgp_tunnel, link);
-		if (!t->up && carries(b, t, p))
+		if (!t->up && carries(b, t, p) && (p->conf->tunnel || !p->session->connected))
 			return true;
 	}
 	return false;
@@ -49,8 +50,8 @@ static void look_at(struct bgp *b, struct bgp_peer *p)
 	struct addr local;
 	uint32_t ifindex;
 	bool was = s->connected;
-	s->tunnel_down = tunnel_down(b, p);
 	s->connected = nht_connected(b, &p->address, &ifindex, &local);
+	s->tunnel_down = tunnel_down(b, p);
 	session_settle(b, p);
 	if (s->connected && !was)
 		session_poke(b, p);

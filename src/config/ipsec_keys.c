@@ -22,7 +22,7 @@ struct ipsec_key {
 	uint16_t offset;
 	value_read *read;  /* NULL with MUST or SHOULD: the setting itself is kept at the offset */
 	const struct value_word *words;
-	const char *hint;  /* WARN, REFUSE, GONE, ELSEWHERE: what to do about it */
+	const char *hint;  /* WARN, REFUSE, GONE, ELSEWHERE: what to do about it; MUST, SHOULD: read, but without effect yet */
 	const char *off;   /* a value that asks for nothing */
 };
 
@@ -136,7 +136,7 @@ static const struct ipsec_key keys[] = {
 	{"forceencaps", IN_CONN, MUST, C(t.forceencaps), value_bool, NULL, NULL, NULL},
 	{"mobike", IN_CONN, MUST, C(t.mobike), value_bool, NULL, NULL, NULL},
 	{"fragmentation", IN_CONN, SHOULD, C(frag), value_word, frag_words, NULL, NULL},
-	{"ikedscp", IN_CONN, SHOULD, C(t.ikedscp), value_dscp, NULL, NULL, NULL},
+	{"ikedscp", IN_CONN, SHOULD, C(t.ikedscp), value_dscp, NULL, "packets of IKE are not marked yet", "000000"},
 	{"ikelifetime", IN_CONN, MUST, C(t.ike_life.life), value_time, NULL, NULL, NULL},
 	{"keylife", IN_CONN, MUST, C(life.life), value_time, NULL, NULL, NULL},
 	{"lifetime", IN_CONN, MUST, C(life.life), value_time, NULL, NULL, NULL},
@@ -155,7 +155,7 @@ static const struct ipsec_key keys[] = {
 	                                             "used up (charon.retransmit_tries)", NULL},
 	{"dpdaction", IN_CONN, MUST, C(t.dpd_action), value_word, action_words, NULL, NULL},
 	{"closeaction", IN_CONN, MUST, C(t.close_action), value_word, action_words, NULL, NULL},
-	{"inactivity", IN_CONN, SHOULD, C(t.inactivity), value_time, NULL, NULL, NULL},
+	{"inactivity", IN_CONN, SHOULD, C(t.inactivity), value_time, NULL, "a tunnel that is idle stays up", "0"},
 	{"installpolicy", IN_CONN, MUST, C(t.install_policy), value_bool, NULL, NULL, NULL},
 	{"reqid", IN_CONN, MUST, C(t.reqid), value_u32, NULL, NULL, NULL},
 	{"replay_window", IN_CONN, MUST, C(window), value_window, NULL, NULL, NULL},
@@ -337,11 +337,13 @@ static bool apply_idle(struct ipsec_doc *doc, struct ipsec_section *sec, struct 
 	char text[256];
 	bool off = k->off && strcmp(k->off, s->value) == 0;
 	switch (k->class) {
+	case MUST:
+	case SHOULD:
 	case WARN:
-		snprintf(text, sizeof text, "has no effect: %s", k->hint);
-		if (!off)
+		snprintf(text, sizeof text, "has no effect: %s", k->hint ? k->hint : "");
+		if (k->hint && !off)
 			tell(doc, sec, s, DIAG_WARNING, text);
-		return true;
+		return k->class == WARN;
 	case REFUSE:
 		if (!off)
 			ipsec_spoil(doc, sec, s->file, s->line, s->key, "%s", k->hint);

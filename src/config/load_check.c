@@ -4,6 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Keys that are read and kept, but have no effect so far. */
+static void check_idle(struct cfg_load *l, const struct cfg_section *sec, const struct cfg_given *g, const char *prefix,
+                       const char *const *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct cfg_node *at = cfg_given_at(sec, g, keys[i]);
+		char path[CFG_PATH_MAX];
+		struct sbuf b = SB(path);
+		sb_printf(&b, "%s.%s", prefix, keys[i]);
+		if (at)
+			cfg_tell(l, DIAG_NOTE, at, path, "has no effect yet");
+	}
+}
+
 void cfg_check_setup(struct cfg_load *l, const struct cfg_given *g)
 {
 	const struct conf_setup *s = &l->job->build->setup;
@@ -18,6 +32,9 @@ void cfg_check_setup(struct cfg_load *l, const struct cfg_given *g)
 	if (s->initiator_only && s->init_limit_half_open)
 		cfg_tell(l, DIAG_NOTE, cfg_given_at(&cfg_daemon, g, "init_limit_half_open"), "daemon.init_limit_half_open",
 		         "has no effect with initiator_only");
+	static const char *const idle[] = {"fragment_size", "keep_alive_dpd_margin", "make_before_break", "max_packet",
+	                                   "retry_initiate_interval"};
+	check_idle(l, &cfg_daemon, g, "daemon", idle, ARRAY_LEN(idle));
 }
 
 /* The first algorithm in use that is weak, or NULL. */
@@ -151,4 +168,6 @@ void cfg_check_sense(struct cfg_load *l, struct tunnel_conf *t, const struct cfg
 		         "the peer has no address or name to start with: the tunnel waits for it, as with \"add\"");
 	if (t->dpd_delay == 0 && t->dpd_action != DPD_NONE && cfg_given_at(&cfg_tunnels, g, "dpd.action"))
 		tell_key(l, DIAG_NOTE, g, at, path, "dpd.action", "has no effect with dpd.delay = 0");
+	static const char *const idle[] = {"ikedscp", "inactivity"};
+	check_idle(l, &cfg_tunnels, g, path, idle, ARRAY_LEN(idle));
 }

@@ -137,6 +137,12 @@ static const struct swan_option {
 	{"charon.interfaces_ignore", NULL, S(interfaces_ignore)},
 };
 
+/* Read and kept, but without effect so far. */
+static const char *const idle[] = {
+	"charon.fragment_size", "charon.keep_alive_dpd_margin", "charon.make_before_break", "charon.max_packet",
+	"charon.retry_initiate_interval",
+};
+
 /* Read elsewhere, or of no concern to anybody who replaces charon. A name that ends in '.' stands
  * for all that begins with it. */
 static const char *const passed_over[] = {
@@ -275,6 +281,10 @@ static void read_logs(struct config_job *j, const struct swan_node *root)
 
 static bool known(const char *path)
 {
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++) {
+		if (strcmp(idle[i], path) == 0)
+			return false;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		if (strcmp(options[i].path, path) == 0)
 			return true;

@@ -65,7 +65,7 @@ static void run_tun_act(struct ike_role *r, const struct tun_act *a, mono_t now)
 	case TUN_ACT_GUARD_SET:
 		err = priv_guard_set(r->priv, 0, name, &a->remote);
 		if (n)
-			n->guarded = a->remote;
+			name_guarded(r, n, &a->remote);
 		break;
 	case TUN_ACT_GRE_UP:
 		err = priv_gre_up(r->priv, ticket, name, &a->local, &a->remote);

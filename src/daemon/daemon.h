@@ -7,10 +7,11 @@
  *      hook   hook_role_run    runs the user's scripts
  *      ike    ike_role_run     everything that reads the network
  *      names  names_role_run   one look-up of one name, then gone
+ *      spawner  spawner_role_run  starts hook, with the rights that priv has given up
  *      route  route_role_run   one routing module; BGP and BFD of the network
  *
- * hook, names and route are roles of a second, small program, greteld-route, which maps no library for cryptography;
- * without it hook and names are executed from greteld itself.
+ * hook, spawner, names and route are roles of a second, small program, greteld-route, which maps no library for cryptography;
+ * without it hook, spawner and names are executed from greteld itself.
  *
  * A role function returns the exit code of its process. ike_role_run: make crypto (crypto_new) and whatever else
  * opens files first, then sandbox_enter(ROLE_IKE), then exchange HELLO with priv (privsep_hello, privsep_hello_ok) and
@@ -21,7 +22,7 @@
 
 #include "base/base.h"
 
-enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_ROUTE, ROLE_N };
+enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_SPAWNER, ROLE_ROUTE, ROLE_N };
 
 /* What a role that was executed is told on its command line. */
 struct role_start {
@@ -51,6 +52,7 @@ int priv_role_run(struct greteld_options *opt); /* priv_role.c */
 int ike_role_run(struct role_start *start);     /* ike_role.c */
 int hook_role_run(struct role_start *start);    /* hook_role.c */
 int names_role_run(struct role_start *start);   /* names.c */
+int spawner_role_run(struct role_start *start); /* spawner.c */
 int route_role_run(struct role_start *start);   /* route_role.c */
 
 /* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all

@@ -50,6 +50,30 @@ static struct tun_name *name_new(struct ike_role *r, const char *name)
 	return t;
 }
 
+/* A peer of %any may come from everywhere, a name may move: of many guards status shows the latest ones. */
+void name_guarded(struct ike_role *r, struct tun_name *n, const struct addr *peer)
+{
+	enum { SHOWN = 256 };
+	for (uint32_t i = 0; i < n->n_guarded; i++) {
+		if (addr_eq(&n->guarded[i], peer))
+			return;
+	}
+	if (n->n_guarded == SHOWN) {
+		memmove(n->guarded, n->guarded + 1, sizeof *n->guarded * (SHOWN - 1));
+		n->guarded[SHOWN - 1] = *peer;
+		return;
+	}
+	struct addr *v = mem_get(r->mem, sizeof *v * (n->n_guarded + 1));
+	if (!v)
+		return;
+	if (n->n_guarded)
+		memcpy(v, n->guarded, sizeof *v * n->n_guarded);
+	mem_put(r->mem, n->guarded, sizeof *v * n->n_guarded);
+	v[n->n_guarded] = *peer;
+	n->guarded = v;
+	n->n_guarded++;
+}
+
 /* --- children of an earlier life --- */
 
 void orphan_add(struct ike_role *r, const struct priv_msg *m)

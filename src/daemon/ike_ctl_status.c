@@ -69,7 +69,9 @@ struct src_room {
 
 static void fill_src(struct ike_role *r, struct src_room *room)
 {
-	*room = (struct src_room){.n_room = r->n_names + 1};
+	*room = (struct src_room){.n_room = 1};
+	for (uint32_t i = 0; i < r->n_names; i++)
+		room->n_room += r->names[i]->n_guarded;
 	room->guard = mem_get(r->mem, sizeof *room->guard * room->n_room);
 	struct status_src *s = &room->src;
 	*s = (struct status_src){
@@ -98,8 +100,8 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		.routing = r->ctl ? r->ctl->routing : NULL,
 	};
 	for (uint32_t i = 0; room->guard && i < r->n_names; i++) {
-		if (r->names[i]->guarded.family)
-			room->guard[s->n_guards++] = (struct status_guard){r->names[i]->name, r->names[i]->guarded};
+		for (uint32_t k = 0; k < r->names[i]->n_guarded; k++)
+			room->guard[s->n_guards++] = (struct status_guard){r->names[i]->name, r->names[i]->guarded[k]};
 	}
 	LIST_EACH(it, tmp, &r->orphans) {
 		struct orphan *o = LIST_ENTRY(it, struct orphan, link);

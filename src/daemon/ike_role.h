@@ -28,7 +28,8 @@ struct tun_name {
 	uint32_t id;             /* index + 1 in ike_role.names */
 	char name[CONF_NAME_MAX + 1];
 	bool configured, held;
-	struct addr guarded;     /* the peer that its guard is for */
+	struct addr *guarded;    /* the peers that it has set guards for; none is ever taken away */
+	uint32_t n_guarded;
 	uint32_t conf_index;
 	bool routed;             /* the routing module was told that it is up */
 	struct tun_link link;    /* as it was told */
@@ -101,6 +102,7 @@ int names_init(struct ike_role *r) MUST_USE;
 struct tun_name *name_find(struct ike_role *r, const char *name);
 struct tun_name *name_by_id(struct ike_role *r, uint32_t id); /* NULL for 0 */
 const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_name *n); /* NULL: not configured */
+void name_guarded(struct ike_role *r, struct tun_name *n, const struct addr *peer); /* remembers it for status */
 void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now);
 void conf_let_go(struct ike_role *r); /* unmaps what nobody names any more */
 void orphan_add(struct ike_role *r, const struct priv_msg *m);

@@ -153,6 +153,7 @@ static void on_signal(void *ctx, int signo, mono_t now)
 	case SIGCHLD:
 		(void)ike_reap(p, now);
 		(void)hook_reap(p, now);
+		spawner_reap(p);
 		(void)route_reap(p, now);
 		break;
 	case SIGHUP:
@@ -172,13 +173,12 @@ static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
 	struct e_kernel e;
 	(void)fd;
 	(void)events;
-	(void)now;
 	for (;;) {
 		memset(&e, 0, sizeof e);
 		if (kernel_event_next(p->kernel, &e.event) != 1)
 			return;
-		actor_event(p->actor, &e.event);
-		ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
+		if (actor_event(p->actor, &e.event, now))
+			ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
 	}
 }
 
@@ -212,7 +212,8 @@ static void restart(struct priv *p, mono_t now)
 	}
 	if (p->hook.restart > now)
 		return;
-	priv_logf(p, 0, "hook is started again: until greteld is restarted, scripts have priv's capabilities only");
+	priv_logf(p, 0, "hook is started again%s",
+	          p->spawner >= 0 ? "" : ": until greteld is restarted, scripts have priv's capabilities only");
 	rc = hook_start(p, now);
 	if (rc < 0) {
 		priv_logf(p, -1, "hook cannot be started: %s", strerror(-rc));
@@ -274,6 +275,9 @@ static int privileged_start(struct priv *p)
 		rc = sockets_open(p);
 	if (rc < 0)
 		return rc;
+	rc = spawner_start(p);
+	if (rc < 0)
+		return fail(p, "the spawner cannot be started", rc);
 	rc = hook_start(p, loop_now(p->loop));
 	return rc < 0 ? fail(p, "hook cannot be started", rc) : 0;
 }
@@ -331,6 +335,10 @@ static void finish(struct priv *p)
 	route_fini(p);
 	peer_end(p, &p->ike);
 	peer_end(p, &p->hook);
+	if (p->spawner >= 0)
+		close(p->spawner); /* the sign to end */
+	while (p->spawner_pid && waitpid(p->spawner_pid, NULL, 0) < 0 && errno == EINTR)
+		;
 	LIST_EACH(it, tmp, &p->runs) {
 		list_del(it);
 		free(LIST_ENTRY(it, struct hook_run, node));
@@ -353,7 +361,7 @@ static void finish(struct priv *p)
 
 int priv_role_run(struct greteld_options *opt)
 {
-	struct priv p = {.opt = opt, .pid_file = -1, .stderr_read = -1, .stderr_write = -1};
+	struct priv p = {.opt = opt, .pid_file = -1, .spawner = -1, .stderr_read = -1, .stderr_write = -1};
 	p.watchdog = p.stop_due = p.settle = MONO_NEVER;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
 		p.socket[i] = -1;

@@ -105,6 +105,8 @@ struct priv {
 	struct conf *conf;
 	struct psk_set psks;
 	struct peer ike, hook;
+	pid_t spawner_pid;       /* 0: it has ended */
+	int spawner;             /* the channel to it; -1 */
 	struct route_side route;
 	int socket[PRIV_SOCKETS_N]; /* -1: none */
 	uint16_t port, port_nat_t;  /* as opened: a reload cannot change them */
@@ -154,6 +156,8 @@ void ike_kill(struct priv *p, const char *why);
 void role_died(struct priv *p, struct peer *x, const char *who, int status, mono_t now);
 
 /* priv_role_hook.c */
+int spawner_start(struct priv *p) MUST_USE;
+void spawner_reap(struct priv *p);
 int hook_start(struct priv *p, mono_t now);
 void hook_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool hook_reap(struct priv *p, mono_t now);

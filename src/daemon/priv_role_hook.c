@@ -5,9 +5,41 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
+#include "daemon/spawner.h"
+
+static int small_program(const struct priv *p) { return p->opt->small_fd >= 0 ? p->opt->small_fd : p->opt->self_fd; }
+
+/* Before the rights are given up. Should it end, hook runs on; but another hook would have priv's rights only. */
+int spawner_start(struct priv *p)
+{
+	const struct role_start start = {.role = ROLE_SPAWNER, .log_level = log_level(p->log)};
+	return spawn_role(small_program(p), p->stderr_write, &start, &p->spawner_pid, &p->spawner);
+}
+
+void spawner_reap(struct priv *p)
+{
+	int status;
+	if (!p->spawner_pid || waitpid(p->spawner_pid, &status, WNOHANG) != p->spawner_pid)
+		return;
+	p->spawner_pid = 0;
+	close(p->spawner);
+	p->spawner = -1;
+	if (!p->stopping)
+		priv_logf(p, 0, "the spawner has ended: should hook end too, scripts would have priv's capabilities only "
+		                "until greteld is restarted");
+}
+
+static int spawn_hook(struct priv *p, const struct role_start *start, int *fd)
+{
+	int rc = -EPIPE;
+	if (p->spawner >= 0)
+		rc = spawner_ask(p->spawner, start, &p->hook.pid, fd);
+	return rc == -EPIPE ? spawn_role(small_program(p), p->stderr_write, start, &p->hook.pid, fd) : rc;
+}
 
 int hook_start(struct priv *p, mono_t now)
 {
@@ -20,7 +52,7 @@ int hook_start(struct priv *p, mono_t now)
 		start.caps = conf_str(p->conf, s->hook_capabilities);
 	p->hook.restart = MONO_NEVER;
 	p->hook.stuck_since = MONO_NEVER;
-	int rc = spawn_role(p->opt->small_fd >= 0 ? p->opt->small_fd : p->opt->self_fd, p->stderr_write, &start, &p->hook.pid, &fd);
+	int rc = spawn_hook(p, &start, &fd);
 	if (rc < 0)
 		return rc;
 	p->hook.epoch++;

@@ -11,7 +11,8 @@
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { NAMES_AT_ONCE = 32, PROBES_AT_ONCE = 64, NAME_S = 15, PROBE_S = 3 };
+enum { NAMES_AT_ONCE = 32, PROBES_AT_ONCE = 64, PROBE_S = 3,
+       NAME_S = 8 /* `up` answers after ten */ };
 
 static void on_job(void *ctx, int fd, uint32_t events, mono_t now);
 

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 	switch (start.role) {
 	case ROLE_HOOK: return hook_role_run(&start);
 	case ROLE_NAMES: return names_role_run(&start);
+	case ROLE_SPAWNER: return spawner_role_run(&start);
 	case ROLE_ROUTE: return route_role_run(&start);
 	default: return 2;
 	}

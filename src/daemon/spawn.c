@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ static const char *const names[ROLE_N] = {
 	[ROLE_HOOK] = "hook",
 	[ROLE_IKE] = "ike",
 	[ROLE_NAMES] = "names",
+	[ROLE_SPAWNER] = "spawner",
 	[ROLE_ROUTE] = "route",
 };
 
@@ -125,12 +127,32 @@ static void child(int self_fd, int err_fd, const struct role_start *start, int c
 	_exit(127);
 }
 
+/* What would be cut must not be started: it would be another name, or wider rights. */
+static bool too_long(const struct role_start *start)
+{
+	return (start->name && strlen(start->name) > 255) || (start->user && strlen(start->user) > 64) ||
+	       (start->caps && strlen(start->caps) > 500);
+}
+
+pid_t spawn_sibling(int self_fd, const struct role_start *start, int chan)
+{
+	if (too_long(start))
+		return -ENAMETOOLONG;
+	/* As fork, but the parent is our own parent. There is no function for it; the arguments behind the flags are all 0. */
+#if defined(__s390__) || defined(__cris__)
+	long p = syscall(SYS_clone, 0, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0);
+#else
+	long p = syscall(SYS_clone, (unsigned long)(CLONE_PARENT | SIGCHLD), 0, 0, 0, 0);
+#endif
+	if (p == 0)
+		child(self_fd, -1, start, chan);
+	return p < 0 ? -errno : (pid_t)p;
+}
+
 int spawn_role(int self_fd, int err_fd, const struct role_start *start, pid_t *pid, int *chan)
 {
 	int pair[2];
-	/* What would be cut must not be started: it would be another name, or wider rights. */
-	if ((start->name && strlen(start->name) > 255) || (start->user && strlen(start->user) > 64) ||
-	    (start->caps && strlen(start->caps) > 500))
+	if (too_long(start))
 		return -ENAMETOOLONG;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;

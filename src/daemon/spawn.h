@@ -14,6 +14,9 @@ int spawn_small(void);
 /* Starts start->role; start->chan is ignored. err_fd: its standard error, -1 = ours. *chan becomes our end of a new
  * SOCK_SEQPACKET pair. 0 or -errno. */
 int spawn_role(int self_fd, int err_fd, const struct role_start *start, pid_t *pid, int *chan) MUST_USE;
+/* The same from another role, for its parent: the new process is the caller's sibling, and takes `chan` for its channel and
+ * standard error from the caller. Its number or -errno. */
+pid_t spawn_sibling(int self_fd, const struct role_start *start, int chan) MUST_USE;
 /* The other side: whether argv is one that spawn_role made. false: it is the user's. */
 bool spawn_parse(int argc, char **argv, struct role_start *out);
 

@@ -215,10 +215,8 @@ void child_on_timer(struct step *s, struct child *c)
 	}
 	if (s->now >= c->soft) {
 		c->soft = MONO_NEVER;
-		if (c->state == CH_UP && !c->sa->replaced && !c->tun->many && !ike_tun_busy(c->tun)) {
-			note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is due, setting up its successor", ike_tun_name(c->tun), c->id);
-			ike_tun_renew(s, c->tun);
-		}
+		if (c->state == CH_UP)
+			ike_tun_renew(s, c->sa);
 	}
 	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), c->gone_at));
 }

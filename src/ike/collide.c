@@ -5,7 +5,8 @@
  *     we gone on, the peer would have had to choose later.
  *  2. Two SAs whose set-ups overlapped: the one with the lowest of the four nonces goes (RFC 7296 2.8.1, applied to whole IKE
  *     SAs). Who initiated it deletes it; should that not happen, the other one does.
- *  3. Set-ups that did not overlap: the newer one replaces the older (uniqueids=keep: the other way round).
+ *  3. Set-ups that did not overlap: the newer one replaces the older (uniqueids=keep: the other way round, unless it is the
+ *     peer's renewal, which comes from the same address).
  *  4. INITIAL_CONTACT ends older SAs of the same identity, never one whose set-up overlaps with the message's. */
 #include "ike/ike_int.h"
 
@@ -22,7 +23,7 @@ static void abandon_ours(struct step *s)
 	struct ike_sa *sa = s->sa;
 	LIST_EACH(it, tmp, &sa->tun->sas) {
 		struct ike_sa *o = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (!o->initiator || o->state >= ST_I_AUTH)
+		if (!o->initiator || o->state >= ST_I_AUTH || (sa->tun->many && !ident_eq(&o->peer_id, &sa->peer_id)))
 			continue;
 		note(s, sa->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", sa->id, o->id);
 		o->replaced = true;
@@ -45,7 +46,8 @@ static void settle_two(struct step *s, struct ike_sa *sa, struct ike_sa *o)
 		/* RFC 7296 2.8.1: the lowest nonce loses */
 		struct ike_sa *loser = memcmp(sa->lowest_nonce, o->lowest_nonce, NONCE_KEEP) < 0 ? sa : o;
 		retire(s, loser, DUR_S(loser->initiator ? OURS_S : THEIRS_S), "both ends began at once, its nonce is the lowest");
-	} else if (s->e->setup.uniqueids == UNIQUE_KEEP && !sa->initiator) {
+	} else if (s->e->setup.uniqueids == UNIQUE_KEEP && !sa->initiator && !addr_eq(&sa->remote.addr, &o->remote.addr)) {
+		/* From the same address it is the peer that renews what it has. */
 		retire(s, sa, 0, "uniqueids=keep");
 	} else if (s->e->setup.uniqueids != UNIQUE_NO) {
 		retire(s, o, DUR_S(sa->initiator ? REPLACED_S : PEER_REPLACES_S), "a newer one is up");

@@ -9,7 +9,7 @@
 
 static int init_maps(struct ike *e)
 {
-	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->children,
+	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children,
 	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_LEN(maps) && r == 0; i++)
@@ -60,7 +60,7 @@ void ike_free(struct ike *e)
 		t->removed = true;
 		ike_tun_release(e, t);
 	}
-	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->children,
+	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children,
 	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		if (maps[i]->mem)
@@ -97,7 +97,9 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 		return;
 	}
 	if (!sa->had_child && (sa->initiator || sa->established)) {
-		if (sa->initiator)
+		if (sa->initiator && t->many)
+			ike_tun_renew_later(s, sa);
+		else if (sa->initiator)
 			ike_tun_failed(s, t, sa->why);
 		return;
 	}
@@ -118,8 +120,7 @@ static void bury(struct step *s)
 		struct ike_sa *sa = LIST_ENTRY(s->e->dead.next, struct ike_sa, link);
 		struct tun *t = sa->tun;
 		struct step sub = step_sub(s, sa);
-		if (sa->half_open)
-			s->e->half_open--;
+		sa_half_open_end(s->e, sa);
 		LIST_EACH(it, tmp, &sa->children)
 			child_remove(&sub, LIST_ENTRY(it, struct child, link), sa->why);
 		list_del(&sa->of_tun); /* it does not count any more */
@@ -156,17 +157,14 @@ static struct ike_sa *find_sa(struct ike *e, uint64_t our_spi)
 	return NULL;
 }
 
-static struct ike_sa *find_half_open(struct ike *e, uint64_t spi_i, const struct endpoint *remote)
+/* The SA that this IKE_SA_INIT began, whatever has become of it since: a copy that the network kept back begins no other. */
+static struct ike_sa *find_begun(struct ike *e, uint64_t spi_i, const struct endpoint *remote)
 {
-	struct { uint64_t spi; struct endpoint ep; } key;
-	memset(&key, 0, sizeof key);
-	key.spi = spi_i;
-	key.ep.addr = remote->addr;
-	key.ep.port = remote->port;
-	struct hnode *n = hmap_first(&e->sas_by_init, hmap_hash(&e->sas_by_init, &key, sizeof key));
+	uint64_t hash = sa_init_hash(e, spi_i, remote);
+	struct hnode *n = hmap_first(&e->sas_by_init, hash);
 	for (; n; n = hmap_next(n)) {
 		struct ike_sa *sa = CONTAINER_OF(n, struct ike_sa, by_init);
-		if (sa->spi_i == spi_i && endpoint_eq(&sa->remote, remote))
+		if (sa->spi_i == spi_i && endpoint_eq(&sa->init_remote, remote))
 			return sa;
 	}
 	return NULL;
@@ -181,7 +179,7 @@ static void resend_response(struct step *s)
 
 static void input_init_request(struct step *s, struct ike_payloads *pl)
 {
-	s->sa = find_half_open(s->e, s->hdr.spi_i, &s->d->remote);
+	s->sa = find_begun(s->e, s->hdr.spi_i, &s->d->remote);
 	if (s->sa) {
 		uint64_t hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
 		if (s->sa->response.p && s->sa->response_to == hash && s->sa->state == ST_R_INIT)
@@ -481,6 +479,7 @@ static void command_up(struct step *s, struct tun *t)
 	t->wanted = true;
 	t->held = false;
 	t->attempt = 0;
+	t->why[0] = '\0'; /* of what was before somebody asked */
 	if (t->many) {
 		tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, false,
 		            "right is %any: this tunnel waits for its peers, it cannot begin");

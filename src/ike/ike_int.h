@@ -12,6 +12,10 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 void sa_free(struct ike *e, struct ike_sa *sa);
 void sa_set_tun(struct ike_sa *sa, struct tun *t);
 void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due);
+uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint *remote);
+void sa_half_open_begin(struct ike *e, struct ike_sa *sa);
+void sa_half_open_end(struct ike *e, struct ike_sa *sa);
+uint32_t sa_half_open_from(const struct ike *e, const struct addr *source);
 void sa_peer_index(struct ike *e, struct ike_sa *sa);
 /* The other SAs of the same tunnel and peer identity; prev NULL at first. NULL at the end. */
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev);
@@ -50,7 +54,8 @@ struct tun *ike_tun_find(struct ike *e, uint32_t id);
 void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
-void ike_tun_renew(struct step *s, struct tun *t);              /* the same, for a successor of what is up */
+void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
+void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */

@@ -17,14 +17,7 @@ void sa_established(struct step *s)
 	const struct tunnel_conf *t = sa->tun->t;
 	char a[ADDR_TEXT], b[ADDR_TEXT], me[80], peer[80];
 	sa->established = s->now;
-	if (sa->half_open) {
-		sa->half_open = false;
-		s->e->half_open--;
-	}
-	if (sa->in_by_init) {
-		hmap_del(&s->e->sas_by_init, &sa->by_init);
-		sa->in_by_init = false;
-	}
+	sa_half_open_end(s->e, sa);
 	s->e->n.established++;
 	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] established between %s[%s]...%s[%s]", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
@@ -54,7 +47,7 @@ void sa_established(struct step *s)
 static void run_other(struct step *s, struct ike_sa *sa, uint8_t event, const char *why)
 {
 	struct step sub = step_sub(s, sa);
-	if (why)
+	if (why && why != sa->why) /* it cannot be printed into itself */
 		because(&sub, "%s", why);
 	step_run(&sub, event);
 }
@@ -310,10 +303,8 @@ void sa_on_timer(struct step *s)
 		keep_alive(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_REAUTH]) {
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
-		if (sa->state == ST_ESTABLISHED && !sa->tun->many && !sa->replaced && !ike_tun_busy(sa->tun)) {
-			note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is due, setting up its successor", ike_tun_name(sa->tun), sa->id);
-			ike_tun_renew(s, sa->tun);
-		}
+		if (sa->state == ST_ESTABLISHED)
+			ike_tun_renew(s, sa);
 	}
 	if (sa->state != ST_DEAD)
 		sa_due(s->e, sa, T_EXPIRE, sa->due[T_EXPIRE]); /* puts the timer back into the heap */

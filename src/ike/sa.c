@@ -109,6 +109,7 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	wait_end(e, &sa->wait);
 	heap_clear(&e->timers, &sa->timer);
 	hmap_del(&e->sas_by_spi, &sa->by_spi);
+	sa_half_open_end(e, sa);
 	if (sa->in_by_init)
 		hmap_del(&e->sas_by_init, &sa->by_init);
 	if (sa->in_by_peer)
@@ -122,6 +123,52 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	mem_put(e->mem, sa, sizeof *sa);
 	if (t)
 		ike_tun_release(e, t);
+}
+
+/* --- half open --- */
+
+uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint *remote)
+{
+	struct {
+		uint64_t spi;
+		struct endpoint ep;
+	} key;
+	memset(&key, 0, sizeof key);
+	key.spi = spi_i;
+	key.ep.addr = remote->addr;
+	key.ep.port = remote->port;
+	return hmap_hash(&e->sas_by_init, &key, sizeof key);
+}
+
+static uint64_t source_hash(const struct ike *e, const struct addr *a)
+{
+	return hmap_hash(&e->half_by_source, a, sizeof *a);
+}
+
+void sa_half_open_begin(struct ike *e, struct ike_sa *sa)
+{
+	sa->init_remote = sa->remote;
+	hmap_add(&e->sas_by_init, &sa->by_init, sa_init_hash(e, sa->spi_i, &sa->remote));
+	hmap_add(&e->half_by_source, &sa->by_source, source_hash(e, &sa->remote.addr));
+	sa->in_by_init = sa->half_open = true;
+	e->half_open++;
+}
+
+void sa_half_open_end(struct ike *e, struct ike_sa *sa)
+{
+	if (!sa->half_open)
+		return;
+	hmap_del(&e->half_by_source, &sa->by_source);
+	sa->half_open = false;
+	e->half_open--;
+}
+
+uint32_t sa_half_open_from(const struct ike *e, const struct addr *source)
+{
+	uint32_t found = 0;
+	for (struct hnode *n = hmap_first(&e->half_by_source, source_hash(e, source)); n; n = hmap_next(n))
+		found += addr_eq(&CONTAINER_OF(n, struct ike_sa, by_source)->init_remote.addr, source);
+	return found;
 }
 
 void sa_set_tun(struct ike_sa *sa, struct tun *t)

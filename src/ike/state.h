@@ -114,7 +114,8 @@ struct handshake {
 
 struct ike_sa {
 	struct hnode by_spi;     /* our SPI */
-	struct hnode by_init;    /* responder: the peer's SPI and endpoint, while half open */
+	struct hnode by_init;    /* responder: the peer's SPI and the endpoint of its IKE_SA_INIT */
+	struct hnode by_source;  /* responder: the peer's address, while half open */
 	struct hnode by_peer;    /* tunnel and peer identity, once authenticated */
 	struct list link;        /* ike.sas */
 	struct list of_tun;
@@ -129,6 +130,7 @@ struct ike_sa {
 	bool natt_port, nat_here, nat_there, force_encap;
 	uint64_t spi_i, spi_r;
 	struct endpoint local, remote;
+	struct endpoint init_remote; /* where its IKE_SA_INIT came from; a delayed copy of that finds it by this */
 	struct suite suite;
 	struct sk_keys tx, rx;
 	bool keyed;
@@ -163,7 +165,7 @@ struct ike {
 	struct crypto *crypto;
 	struct rng *rng;
 	struct conf_setup setup;
-	struct hmap sas_by_spi, sas_by_init, sas_by_peer, children, tuns, tuns_by_addr, tuns_by_id, waits;
+	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, wild_addr, wild_id;
 	struct heap timers;
 	uint32_t n_sas, n_children, n_tuns, n_removed, half_open;

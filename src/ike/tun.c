@@ -226,10 +226,43 @@ void ike_tun_start(struct step *s, struct tun *t)
 	a->path.attempt = t->attempt;
 }
 
-void ike_tun_renew(struct step *s, struct tun *t)
+/* Whether an SA of ours with this peer is being set up. */
+static bool busy_with(const struct tun *t, const struct ident *peer)
 {
+	LIST_EACH(it, tmp, &t->sas) {
+		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa->initiator && sa->state < ST_ESTABLISHED && ident_eq(&sa->peer_id, peer))
+			return true;
+	}
+	return false;
+}
+
+static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
+                    const struct ike_sa *old);
+
+void ike_tun_renew(struct step *s, struct ike_sa *old)
+{
+	struct tun *t = old->tun;
+	if (old->replaced || s->e->stopping || (t->many ? busy_with(t, &old->peer_id) : ike_tun_busy(t)))
+		return;
+	note(s, t, NOTE_CONTROL, "IKE_SA %s[%u] or its child is due, setting up a successor", ike_tun_name(t), old->id);
+	if (t->many) { /* nobody can say where such a peer is, but it is known where this one is */
+		attempt(s, t, &old->local, &old->remote, old);
+		return;
+	}
 	t->renew = true;
 	ike_tun_start(s, t);
+}
+
+/* A renewal failed where there is no supervisor to try again: what is to be renewed does, until its own end. */
+void ike_tun_renew_later(struct step *s, const struct ike_sa *failed)
+{
+	enum { AGAIN_S = 5 };
+	LIST_EACH(it, tmp, &failed->tun->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa->state == ST_ESTABLISHED && !sa->replaced && ident_eq(&sa->peer_id, &failed->peer_id))
+			sa_due(s->e, sa, T_REAUTH, mono_add(s->now, DUR_S(AGAIN_S)));
+	}
 }
 
 /* Whether an attempt is called for: the peer may have come by itself meanwhile. */
@@ -283,7 +316,9 @@ void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first)
 		heap_set(&s->e->timers, &t->timer, mono_add(s->now, wait_first));
 }
 
-static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote)
+/* old: what it is to succeed where the peer is known by that alone (%any), else NULL. */
+static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
+                    const struct ike_sa *old)
 {
 	struct ike_sa *sa = sa_new(s->e, true, local, remote, s->now);
 	if (!sa || !sa_handshake(s->e, sa)) {
@@ -294,6 +329,10 @@ static void attempt(struct step *s, struct tun *t, const struct endpoint *local,
 	}
 	sa_set_tun(sa, t);
 	sa->force_encap = t->t->forceencaps;
+	if (old) {
+		sa->peer_id = old->peer_id;
+		sa->natt_port = old->natt_port;
+	}
 	struct step sub = step_sub(s, sa);
 	step_run(&sub, EV_PATH);
 }
@@ -319,7 +358,7 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 	struct endpoint local = f->local, remote = f->remote;
 	local.port = s->e->setup.port;
 	remote.port = t->t->remote.ikeport ? t->t->remote.ikeport : 500;
-	attempt(s, t, &local, &remote);
+	attempt(s, t, &local, &remote, NULL);
 }
 
 void ike_tun_on_timer(struct step *s, struct tun *t)

@@ -63,6 +63,13 @@ void window_send(struct step *s, const struct blob *msg)
 	s->e->n.packets_out++;
 }
 
+/* Shortened at random, so that many hosts do not repeat in step. */
+static dur_t jittered(struct step *s, dur_t d)
+{
+	uint64_t most = (uint64_t)d / 100 * s->e->setup.retransmit.jitter_percent;
+	return most ? d - (dur_t)rng_below(s->e->rng, most + 1) : d;
+}
+
 bool out_request(struct step *s, struct out *o)
 {
 	struct ike_sa *sa = s->sa;
@@ -72,7 +79,7 @@ bool out_request(struct step *s, struct out *o)
 	sa->req.tries = 0;
 	sa->req.first = s->now;
 	sa->req.is_delete = sa->req.is_liveness = false;
-	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, window_interval(&s->e->setup, 0)));
+	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, jittered(s, window_interval(&s->e->setup, 0))));
 	window_send(s, &sa->req.msg);
 	return true;
 }
@@ -133,7 +140,8 @@ void window_retransmit(struct step *s)
 	sa->req.tries++;
 	s->e->n.retransmits_out++;
 	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
-	mono_t next = mono_add(s->now, is_liveness(sa) ? liveness_interval(sa) : window_interval(&s->e->setup, sa->req.tries));
+	dur_t wait = is_liveness(sa) ? liveness_interval(sa) : jittered(s, window_interval(&s->e->setup, sa->req.tries));
+	mono_t next = mono_add(s->now, wait);
 	if (is_liveness(sa)) /* fifteenths are rounded down */
 		next = mono_min(next, mono_add(sa->req.first, sa->tun->t->dpd_delay / 2));
 	sa_due(s->e, sa, T_RETRANSMIT, next);

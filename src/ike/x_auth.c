@@ -80,7 +80,8 @@ enum verdict x_auth_i_spi(struct step *s)
 		return fail(s, 0, "the kernel gives no SPI: %s", strerror(-s->fact->status));
 	child_got_spi(s, s->child);
 	sa->my_id = ike_tun_my_id(sa->tun, &sa->local.addr);
-	sa->peer_id = ike_tun_peer_id(sa->tun);
+	if (sa->peer_id.type == ID_ANY) /* else it renews an SA with just this peer */
+		sa->peer_id = ike_tun_peer_id(sa->tun);
 	auth_id_octets(&sa->my_id, sa->hs->id_mine, &sa->hs->id_mine_len);
 	note(s, sa->tun, NOTE_CONTROL, "authentication of '%s' (myself) with pre-shared key",
 	     id_str(&sa->my_id, text, sizeof text));
@@ -166,6 +167,11 @@ static void note_child_answer(struct step *s)
 			hint = SB(hs->hint);
 			sb_put(&hint, "no ESP proposal in common: we offered ");
 			sb_proposals(&hint, conf_proposals(sa->tun->conf, sa->tun->t->esp));
+		} else if (n.type == N_TS_UNACCEPTABLE) { /* strongSwan's answer from a conn in tunnel mode */
+			char here[ADDR_TEXT], there[ADDR_TEXT];
+			hint = SB(hs->hint);
+			sb_printf(&hint, "the peer refuses the selectors %s, %s (TS_UNACCEPTABLE): has it type=transport, and gre?",
+			          addr_str(&sa->local.addr, here), addr_str(&sa->remote.addr, there));
 		}
 	} else if (!decode_child(s, &b)) {
 		sb_put(&hint, "the peer's answer about the child SA is malformed");
@@ -197,7 +203,7 @@ static enum verdict reject(struct step *s)
 enum verdict x_auth_i(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
-	struct ident id, want = ike_tun_peer_id(sa->tun);
+	struct ident id, want = sa->peer_id;
 	char got[80], exp[80];
 	window_answered(s);
 	if (!take_identity(s, P_IDR, &id)) {
@@ -329,6 +335,9 @@ enum verdict x_auth_r_verified(struct step *s)
 		return V_FAIL;
 	}
 	sa->hs->key = s->fact->key;
+	/* The peer of %any, or one that has moved: guarded before its SAs are in. */
+	if (sa->tun->many || !addr_eq(&sa->tun->remote, &sa->remote.addr))
+		tell_peer_known(s, sa->tun, &sa->local.addr, &sa->remote.addr);
 	sa_peer_index(s->e, sa);
 	if (sa->hs->peer_initial_contact)
 		collide_contact(s);

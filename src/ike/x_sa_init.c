@@ -132,9 +132,11 @@ enum verdict x_sa_init_i(struct step *s)
 	if (sa->nat_there)
 		note(s, sa->tun, NOTE_CONTROL, "remote host is behind NAT");
 	if (natd_float_needed(sa)) {
-		sa->local.port = s->e->setup.port_nat_t;
-		sa->remote.port = sa->remote.port == 500 || sa->natt_port ? 4500 : sa->remote.port;
-		sa->natt_port = true;
+		if (!sa->natt_port) { /* else it began there: RFC 7296 2.23 */
+			sa->local.port = s->e->setup.port_nat_t;
+			sa->remote.port = sa->remote.port == 500 ? 4500 : sa->remote.port;
+			sa->natt_port = true;
+		}
 	}
 	if (sa->nat_here && s->e->setup.keep_alive > 0)
 		sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
@@ -199,11 +201,14 @@ enum verdict x_sa_init_i_notify(struct step *s)
 
 /* --- responder --- */
 
-/* Above the threshold of half-open SAs a request must prove that its source is real. */
-static bool cookie_demanded(struct step *s, struct span nonce)
+static bool reached(uint32_t n, uint32_t limit) { return limit > 0 && n >= limit; }
+
+/* With so many half-open SAs, in all or from this address, a request must prove that its source is real. */
+static bool cookie_demanded(struct step *s, struct span nonce, uint32_t from_here)
 {
 	struct ike *e = s->e;
-	if (!e->setup.dos_protection || e->half_open < e->setup.cookie_threshold)
+	const struct conf_setup *c = &e->setup;
+	if (!c->dos_protection || !(reached(e->half_open, c->cookie_threshold) || reached(from_here, c->cookie_threshold_ip)))
 		return false;
 	struct ike_notify n;
 	bool first = s->pl->n && s->pl->v[0].type == P_N && has_notify(s, N_COOKIE, &n);
@@ -215,6 +220,24 @@ static bool cookie_demanded(struct step *s, struct span nonce)
 	if (len)
 		respond_clear(s, N_COOKIE, SPAN(cookie, len));
 	return true;
+}
+
+/* Limits that the configuration sets; none of them by itself but block_threshold. After the cookie, so that forged sources
+ * cannot use up a peer's share. */
+static bool too_many(struct step *s, uint32_t from_here)
+{
+	const struct conf_setup *c = &s->e->setup;
+	const char *why = NULL;
+	char addr[ADDR_TEXT];
+	if (c->dos_protection && reached(from_here, c->block_threshold))
+		why = "has begun too many handshakes (block_threshold)";
+	else if (reached(s->e->half_open, c->init_limit_half_open))
+		why = "is not answered: too many handshakes are half open (init_limit_half_open)";
+	else if (reached(s->e->n_sas, c->ikesa_limit))
+		why = "is not answered: there are as many IKE SAs as allowed (ikesa_limit)";
+	if (why)
+		note_limited(s, "%s %s", addr_str(&s->d->remote.addr, addr), why);
+	return why;
 }
 
 static enum verdict answer_init(struct step *s, const struct init_body *b, uint8_t number)
@@ -259,7 +282,12 @@ enum verdict x_sa_init_r(struct step *s)
 	char addr[ADDR_TEXT];
 	if (s->hdr.spi_r != 0 || s->hdr.msg_id != 0 || s->d->data.n > INIT_MSG_MAX || decode_init(s, &b) != WIRE_OK)
 		return V_DROP;
-	if (cookie_demanded(s, b.nonce))
+	if (s->e->setup.initiator_only) {
+		note_limited(s, "%s is not answered: initiator_only", addr_str(&s->d->remote.addr, addr));
+		return V_WAIT;
+	}
+	uint32_t from_here = sa_half_open_from(s->e, &s->d->remote.addr);
+	if (cookie_demanded(s, b.nonce, from_here) || too_many(s, from_here))
 		return V_WAIT;
 	addr_str(&s->d->remote.addr, addr);
 	struct tun *t = ike_tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
@@ -295,14 +323,6 @@ enum verdict x_sa_init_r(struct step *s)
 		s->sa = NULL;
 		return v;
 	}
-	struct { uint64_t spi; struct endpoint ep; } key;
-	memset(&key, 0, sizeof key);
-	key.spi = sa->spi_i;
-	key.ep.addr = sa->remote.addr;
-	key.ep.port = sa->remote.port;
-	hmap_add(&s->e->sas_by_init, &sa->by_init, hmap_hash(&s->e->sas_by_init, &key, sizeof key));
-	sa->in_by_init = true;
-	sa->half_open = true;
-	s->e->half_open++;
+	sa_half_open_begin(s->e, sa);
 	return V_DONE;
 }

@@ -248,13 +248,19 @@ void actor_handle(struct actor *a, const struct priv_msg *m, mono_t now, struct 
 	}
 }
 
-void actor_event(struct actor *a, const struct kernel_event *ev)
+bool actor_event(struct actor *a, const struct kernel_event *ev, mono_t now)
 {
 	if (ev->type == KERNEL_ADDR || ev->type == KERNEL_OVERRUN)
 		a->locals_fresh = false;
 	struct child *k = ev->type == KERNEL_MAPPING ? children_find(&a->children, ev->spi) : NULL;
-	if (k)
-		k->heard = ev->source.addr;
+	if (!k)
+		return true;
+	/* The kernel says it with every packet until the SA is moved. Once a second is enough, should a move have failed. */
+	if (endpoint_eq(&k->heard, &ev->source) && mono_add(k->heard_at, DUR_S(1)) > now)
+		return false;
+	k->heard = ev->source;
+	k->heard_at = now;
+	return true;
 }
 
 void actor_ike_gone(struct actor *a)

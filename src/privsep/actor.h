@@ -87,8 +87,8 @@ void actor_resolved(struct actor *a, const struct actor_resolve *what, const str
                     struct actor_out *out);
 /* The outcome of HOOK: the script's exit code or -errno. */
 void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status);
-/* What the kernel told; call it before ike hears of it. */
-void actor_event(struct actor *a, const struct kernel_event *ev);
+/* What the kernel told; call it before ike hears of it. False: ike need not, it has just heard the same. */
+bool actor_event(struct actor *a, const struct kernel_event *ev, mono_t now);
 /* ike is dead: its unused SPIs are given back, its children stay and are data-only from now on. */
 void actor_ike_gone(struct actor *a);
 

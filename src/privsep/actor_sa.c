@@ -213,7 +213,7 @@ static int check_move(struct actor *a, const struct child *k, const struct child
 	if (!actor_local_ours(a, &to->local))
 		return actor_refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host",
 		                    addr_str(&to->local, text));
-	if (!actor_remote_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard))
+	if (!actor_remote_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard.addr))
 		return actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
 		                    addr_str(&to->remote, text));
 	if (to->encap && (to->encap_sport != a->conf->setup.port_nat_t || to->encap_dport == 0))

@@ -16,7 +16,8 @@ struct child {
 	mono_t since;
 	uint64_t serial;         /* later ones have higher numbers */
 	bool old;                /* made for an earlier ike: data-only */
-	struct addr heard;       /* where the kernel last said that its ESP comes from; AF_NONE: no word */
+	struct endpoint heard;   /* where the kernel last said that its ESP comes from; AF_NONE: no word */
+	mono_t heard_at;         /* when ike was told of it */
 };
 
 struct children {

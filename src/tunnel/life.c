@@ -56,6 +56,8 @@ enum tun_event tun_wait(struct tunnel *t, struct step *s)
 enum tun_event tun_wait_sa(struct tunnel *t, struct step *s)
 {
 	t->waiting = true;
+	if (t->why_ended)
+		tun_set_why(t, ""); /* how it ended is no answer to whoever wants it now */
 	tun_set_timer(t, s, TIMER_WAIT, SA_WAIT);
 	return EV_NONE;
 }
@@ -85,6 +87,7 @@ enum tun_event tun_tell(struct tunnel *t, struct step *s)
 enum tun_event tun_failed(struct tunnel *t, struct step *s)
 {
 	tun_set_why(t, tun_fact_text(s, "the attempt failed"));
+	t->why_ended = false;
 	done(t, s, false, t->why);
 	return EV_NONE;
 }
@@ -140,19 +143,24 @@ enum tun_event tun_start(struct tunnel *t, struct step *s)
 	return lane_sync(t, s);
 }
 
-enum tun_event tun_gre(struct tunnel *t, struct step *s)
+static void ask_gre(struct tunnel *t, struct step *s)
 {
-	if (!tun_native(t))
-		return EV_GRE_OK;
-	tun_set_timer(t, s, TIMER_STATE, GRE_WAIT);
 	struct tun_act *a = tun_push(t, s, TUN_ACT_GRE_UP);
 	if (!a)
-		return EV_NONE;
+		return;
 	t->made = true;
 	t->gre_ticket = tun_ticket(s->ts);
 	a->ticket = t->gre_ticket;
 	a->local = t->local;
 	a->remote = t->remote;
+}
+
+enum tun_event tun_gre(struct tunnel *t, struct step *s)
+{
+	if (!tun_native(t))
+		return EV_GRE_OK;
+	tun_set_timer(t, s, TIMER_STATE, GRE_WAIT);
+	ask_gre(t, s);
 	return EV_NONE;
 }
 
@@ -362,6 +370,14 @@ enum tun_event tun_repair(struct tunnel *t, struct step *s)
 	return tun_gre(t, s);
 }
 
+/* Somebody may have set it down, or taken its address or MTU: whoever says reload wants what the file says. */
+enum tun_event tun_mend(struct tunnel *t, struct step *s)
+{
+	if (tun_native(t))
+		ask_gre(t, s);
+	return EV_NONE;
+}
+
 /* --- down --- */
 
 enum tun_event tun_down(struct tunnel *t, struct step *s)
@@ -371,6 +387,7 @@ enum tun_event tun_down(struct tunnel *t, struct step *s)
 	const char *why = t->gone ? "left the configuration" : tun_fact_text(s, "");
 	route(t, s, false);
 	tun_set_why(t, why);
+	t->why_ended = true;
 	sb_printf(&b, "the SAs went down again%s%s", *why ? ": " : "", why);
 	done(t, s, false, text);
 	t->received = t->look_again = t->lost = false;

@@ -48,6 +48,8 @@ static const struct tun_row life[] = {
 	ROW(TUN_UP, EV_LINKED, TUN_PROBE, tun_probe),
 	ROW(TUN_UP, EV_LINK_GONE, TUN_UP, tun_link_gone),
 	ROW(TUN_UP, EV_OURS_GONE, TUN_GRE, tun_repair),
+	ROW(TUN_UP, EV_RELOAD, TUN_UP, tun_mend),
+	ROW(TUN_UP, EV_GRE_BAD, TUN_GRE, tun_gre_bad),
 	ROW(TUN_UP, EV_PROBED, TUN_UP, tun_heard),
 	ROW(TUN_UP, EV_MOVED, TUN_SA_UP, tun_start),
 	ROW(TUN_UP, EV_CONF, TUN_SA_UP, tun_start),
@@ -82,7 +84,7 @@ static const char *const life_event_name[EV_END] = {
 	[EV_NONE] = "none", [EV_CHILD_UP] = "child-up", [EV_CHILD_GONE] = "child-gone", [EV_MOVED] = "moved",
 	[EV_CONF] = "conf", [EV_LANE] = "hooks-rest", [EV_GRE_OK] = "gre-ok", [EV_GRE_BAD] = "gre-bad",
 	[EV_FOUND] = "found", [EV_LINKED] = "linked", [EV_PROBED] = "probed", [EV_LINK] = "link",
-	[EV_LINK_GONE] = "link-gone", [EV_OURS_GONE] = "ours-gone", [EV_FAILED] = "failed", [EV_WANT] = "want",
+	[EV_LINK_GONE] = "link-gone", [EV_OURS_GONE] = "ours-gone", [EV_RELOAD] = "reload", [EV_FAILED] = "failed", [EV_WANT] = "want",
 	[EV_WAITED] = "waited", [EV_TIMEOUT] = "timeout",
 };
 

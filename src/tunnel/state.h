@@ -22,6 +22,7 @@ enum tun_event {
 	EV_PROBED,     /* outcome of PROBE, or nothing to probe */
 	EV_LINK,       /* the kernel says: something about the interface changed, or one appeared */
 	EV_LINK_GONE, EV_OURS_GONE, /* it vanished: somebody's, native GRE's */
+	EV_RELOAD,     /* the configuration was read again, nothing changed in it */
 	EV_FAILED,     /* an attempt to set up SAs failed */
 	EV_WANT,       /* somebody waits for `up` */
 	EV_WAITED,     /* and waited long enough */
@@ -76,6 +77,7 @@ struct tunnel {
 
 	struct tun_timer timer[TIMERS];
 	char why[256];
+	bool why_ended;          /* it tells how the last life ended, not why an attempt failed */
 };
 
 struct tunnels {
@@ -106,7 +108,7 @@ const struct lane_row *lane_row_find(uint8_t from, uint8_t event);
 /* life.c. tun_step feeds one event and those that follow from it. */
 void tun_step(struct tunnel *t, enum tun_event ev, struct step *s);
 tun_fn tun_start, tun_failed, tun_wait_sa, tun_wait, tun_wait_gre, tun_gre, tun_gre_bad, tun_hooks, tun_find,
-	tun_found, tun_probe, tun_settle, tun_tell, tun_tired, tun_repair, tun_link_gone, tun_look, tun_poke, tun_seen,
+	tun_found, tun_probe, tun_settle, tun_tell, tun_tired, tun_repair, tun_mend, tun_link_gone, tun_look, tun_poke, tun_seen,
 	tun_heard, tun_down, tun_gone;
 /* Takes over what is known about the interface; routes over another one are withdrawn first. */
 void tun_take_link(struct tunnel *t, struct step *s, const struct tun_link *link);

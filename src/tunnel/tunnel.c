@@ -195,8 +195,8 @@ static void take_conf(struct tunnel *t, struct step *s)
 	                                                                 : HOOK_LIMIT_DEFAULT;
 	if (t->kind != TUNNEL_TRANSPORT)
 		forget_children(t, s);
-	else if (changed)
-		tun_step(t, EV_CONF, s);
+	else
+		tun_step(t, changed ? EV_CONF : EV_RELOAD, s);
 }
 
 static void on_conf(struct tunnels *ts, struct step *s)

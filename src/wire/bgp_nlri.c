@@ -1,8 +1,6 @@
 /* Runs of prefixes in BGP UPDATEs (RFC 4271 4.3, 4760 5, 7911 3): walked a million times over, so without a detour. */
 #include "wire/bgp_int.h"
 
-#include <string.h>
-
 /* Octets of a prefix of this length. */
 static size_t octets_of(uint8_t len) { return (len + 7u) / 8u; }
 
@@ -68,11 +66,12 @@ void bgp_nlri_put(struct wr *w, const struct prefix *p, bool addpath, uint32_t p
 	}
 	if (addpath)
 		wr_u32(w, path_id);
-	wr_u8(w, p->len);
-	uint8_t *to = wr_space(w, octets);
-	if (!to || octets == 0)
+	uint8_t *to = wr_room(w, 1 + octets);
+	if (!to)
 		return;
-	memcpy(to, p->addr.b, octets);
-	if (p->len % 8)
-		to[octets - 1] &= (uint8_t)(0xff << (8 - p->len % 8));
+	to[0] = p->len;
+	for (size_t i = 0; i < octets; i++)
+		to[1 + i] = p->addr.b[i];
+	if (p->len % 8) /* RFC 4271 4.3: trailing bits are irrelevant; ours are zero */
+		to[octets] &= (uint8_t)(0xff << (8 - p->len % 8));
 }

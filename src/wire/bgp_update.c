@@ -250,8 +250,8 @@ static void join_as4(struct walk *k)
 	bool aggregated = a->has & bgp_attr_bit(BGP_A_AGGREGATOR);
 	size_t n;
 
-	if (aggregated && a->aggregator_as != BGP_AS_TRANS) {
-		k->as4_path = SPAN(NULL, 0);
+	if (aggregated && k->as4_aggregator.n && a->aggregator_as != BGP_AS_TRANS) {
+		k->as4_path = SPAN(NULL, 0); /* somebody aggregated who knew of neither */
 	} else if (aggregated && k->as4_aggregator.n) {
 		struct rd r = rd_init(k->as4_aggregator.p, k->as4_aggregator.n);
 		a->aggregator_as = rd_u32(&r);

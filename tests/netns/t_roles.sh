@@ -107,7 +107,13 @@ check "priv has its capabilities and no others" is "status $pid CapEff" 00000000
 check "priv's bounding set is as small" is "status $pid CapBnd" 00000000000035e4
 check "priv cannot gain privileges" is "status $pid NoNewPrivs" 1
 check "hook is root, whole, and may gain" is "status $hook Uid | cut -f1; status $hook NoNewPrivs" "$(printf '0\n0')"
-check "nobody leaves core files" is "for p in $pid $ike $hook; do sed -n 's/^Max core file size *//p' /proc/\$p/limits |
+rights() { for k in Uid Gid CapEff CapPrm CapBnd NoNewPrivs; do status "$1" $k; done; }
+hook_rights=$(rights "$hook")
+spawner=$(role spawner)
+check "the spawner is there" [ -n "$spawner" ]
+check "the spawner holds nothing but its channel and the program" is \
+	"ls -l /proc/$spawner/fd | sed -n 's/.* -> //p' | grep -v '^/dev\|socket:\|greteld_fake$' | grep -v '$log'" ""
+check "nobody leaves core files" is "for p in $pid $ike $hook $spawner; do sed -n 's/^Max core file size *//p' /proc/\$p/limits |
 	cut -d' ' -f1; done | sort -u" 0
 cat > "$tmp/scan" <<'PY'
 import sys
@@ -128,6 +134,7 @@ PY
 check "the PSK is in priv" python3 "$tmp/scan" "$pid"
 check "the PSK is not in ike" sh -c "! python3 '$tmp/scan' $ike"
 check "the PSK is not in hook" sh -c "! python3 '$tmp/scan' $hook"
+check "nor in the spawner" sh -c "! python3 '$tmp/scan' $spawner"
 
 # --- names, held, reload ---
 check "a name is resolved" is "ask 'path name'" "path 10.0.0.2 10.0.0.7"
@@ -179,6 +186,21 @@ check "priv answers meanwhile" kill -0 "$pid"
 kill -9 "$(role hook)"
 check "hook is started again" soon sh -c "p=\$(pgrep -f '^greteld: hook'); [ -n \"\$p\" ] && [ \"\$p\" != $hook ]"
 check "hook: said" soon said "hook was killed by signal 9"
+again=$(role hook)
+check "hook has the rights that the first one had" is "rights $again" "$hook_rights"
+check "which are all that there are" is "status $again CapEff" "$(status $$ CapEff)"
+check "it is priv's own child" is "status $again PPid" "$pid"
+kill -9 "$again"
+check "and once more" soon sh -c "p=\$(pgrep -f '^greteld: hook'); [ -n \"\$p\" ] && [ \"\$p\" != $again ]"
+again=$(role hook)
+check "with the same rights" is "rights $again" "$hook_rights"
+kill -9 "$(role spawner)"
+check "the spawner's end is said" soon said "the spawner has ended"
+check "hook runs on" kill -0 "$again"
+kill -9 "$again"
+check "without it, hook is started with priv's rights, and this is said" soon said "scripts have priv's capabilities only"
+check "it is there" soon sh -c "p=\$(pgrep -f '^greteld: hook'); [ -n \"\$p\" ] && [ \"\$p\" != $again ]"
+check "with priv's rights" is "status \$(role hook) CapEff" 00000000000035e4
 
 # --- another one, a taken port ---
 check "a second greteld is refused" sh -c "! '$daemon' -n -c '$tmp/ipsec.conf' 2> '$tmp/second'"

@@ -213,3 +213,38 @@ bool hand_notify(const struct hand *h, uint16_t type, struct ike_notify *out)
 	}
 	return false;
 }
+
+static void put_cookie(struct ike_enc *enc, const uint8_t *cookie)
+{
+	ike_enc_notify(enc, PROTO_NONE, SPAN(NULL, 0), N_COOKIE, SPAN(cookie, 33));
+}
+
+void hand_init(struct sim_node *to, const struct endpoint *src, const struct proposals *offered, uint64_t spi, uint8_t nonce,
+               const uint8_t *cookie, bool cookie_first)
+{
+	uint8_t buf[1024], ni[32], pub[DH_PUBLIC_MAX];
+	struct wr w = wr_init(buf, sizeof buf);
+	struct ike_enc enc;
+	struct dh_private dh;
+	struct proposals offer;
+	struct endpoint dst = {.addr = to->addr, .port = 500};
+	struct ike_hdr h = {.spi_i = spi, .major = 2, .exchange = IKE_SA_INIT, .flags = IKE_F_INITIATOR};
+	uint16_t group = proposals_first_group(offered);
+	memset(ni, nonce, sizeof ni);
+	if (dh_generate(to->sim->crypto, &to->sim->rng.rng, group, &dh, pub) != 0)
+		abort();
+	proposals_prepare(offered, PROTO_IKE, 0, 0, true, &offer);
+	ike_enc_begin(&enc, &w, &h);
+	if (cookie && cookie_first)
+		put_cookie(&enc, cookie);
+	ike_enc_sa(&enc, &offer);
+	ike_enc_ke(&enc, group, SPAN(pub, dh_public_len(group)));
+	ike_enc_nonce(&enc, SPAN(ni, sizeof ni));
+	if (cookie && !cookie_first)
+		put_cookie(&enc, cookie);
+	ike_enc_finish(&enc);
+	if (!wr_ok(&w))
+		abort();
+	sim_inject(to, src, &dst, false, buf, w.len);
+	sim_run(to->sim, DUR_MS(1));
+}

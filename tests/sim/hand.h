@@ -47,6 +47,10 @@ bool hand_ask(struct sim_node *n, struct ike_sa *sa, struct hand *h, struct hand
 /* As hand_ask, of a request whose SA the engine of n does not know. */
 bool hand_ask_with(struct sim_node *n, const struct endpoint *src, const struct endpoint *dst, const struct sk_keys *tx,
                    const struct sk_keys *rx, struct hand *h, struct hand *answer);
+/* Throws an IKE_SA_INIT with a value of the first group on offer, 32 octets `nonce` and perhaps a cookie of 33 octets at `to`,
+ * and runs the world for a millisecond. */
+void hand_init(struct sim_node *to, const struct endpoint *src, const struct proposals *offered, uint64_t spi, uint8_t nonce,
+               const uint8_t *cookie, bool cookie_first);
 /* The first notify of this type inside. False: none. */
 bool hand_notify(const struct hand *h, uint16_t type, struct ike_notify *out);
 

@@ -126,6 +126,10 @@ const struct route_link *nht_link_by_name(const struct bgp *b, const char *name)
 	struct hand *h = of(b);
 	return strcmp(h->link.name, name) == 0 ? &h->link : NULL;
 }
+const struct route_link *nht_link_at(const struct bgp *b, uint32_t ifindex)
+{
+	return ifindex == of(b)->link.ifindex ? &of(b)->link : NULL;
+}
 bool nht_is_local(const struct bgp *b, const struct addr *a) { return of(b)->addr_there && addr_eq(a, &of(b)->local); }
 bool nht_connected(const struct bgp *b, const struct addr *peer, uint32_t *ifindex, struct addr *local)
 {

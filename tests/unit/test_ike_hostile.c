@@ -379,28 +379,15 @@ static bool catch_cookie(struct sim *s, struct sim_packet *p)
 static void ask_init(struct pair *p, const struct endpoint *src, uint64_t spi, uint8_t nonce, const uint8_t *cookie,
                      bool cookie_first)
 {
-	uint8_t buf[1024], ni[32], pub[DH_PUBLIC_MAX];
-	struct wr w = wr_init(buf, sizeof buf);
-	struct ike_enc enc;
-	struct dh_private dh;
-	struct proposals offer;
-	struct endpoint dst = {.addr = p->b->addr, .port = 500};
-	struct ike_hdr h = {.spi_i = spi, .major = 2, .exchange = IKE_SA_INIT, .flags = IKE_F_INITIATOR};
-	memset(ni, nonce, sizeof ni);
-	assert_int_equal(dh_generate(p->s->crypto, &p->s->rng.rng, DH_CURVE25519, &dh, pub), 0);
-	proposals_prepare(conf_proposals(p->a->conf, conf_tunnel(p->a->conf, 0)->ike), PROTO_IKE, 0, 0, true, &offer);
-	ike_enc_begin(&enc, &w, &h);
-	if (cookie && cookie_first)
-		ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), N_COOKIE, SPAN(cookie, 33));
-	ike_enc_sa(&enc, &offer);
-	ike_enc_ke(&enc, DH_CURVE25519, SPAN(pub, 32));
-	ike_enc_nonce(&enc, SPAN(ni, sizeof ni));
-	if (cookie && !cookie_first)
-		ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), N_COOKIE, SPAN(cookie, 33));
-	ike_enc_finish(&enc);
-	assert_true(wr_ok(&w));
-	sim_inject(p->b, src, &dst, false, buf, w.len);
-	sim_run(p->s, DUR_MS(1));
+	hand_init(p->b, src, conf_proposals(p->a->conf, conf_tunnel(p->a->conf, 0)->ike), spi, nonce, cookie, cookie_first);
+}
+
+/* One half-open IKE SA, so that a threshold of one is reached. */
+static void half_open(struct pair *p, uint16_t port)
+{
+	struct endpoint src = {.port = port};
+	assert_true(addr_parse("203.0.113.200", &src.addr));
+	ask_init(p, &src, port, 1, NULL, true);
 }
 
 static void cookies_are_bound(void **state)
@@ -412,10 +399,11 @@ static void cookies_are_bound(void **state)
 	p.s->tap = catch_cookie;
 	p.s->arg = &c;
 	assert_true(sim_conf(p.a, p.b, "", NULL));
-	assert_true(sim_conf_charon(p.b, p.a, "right=%any", NULL, "cookie_threshold = 0"));
+	assert_true(sim_conf_charon(p.b, p.a, "right=%any", NULL, "cookie_threshold = 1"));
 	assert_true(sim_start(p.b));
 	port.port = 501;
 	assert_true(addr_parse("203.0.113.99", &addr.addr));
+	half_open(&p, 1);
 	size_t use = p.b->mem.mem.in_use;
 	ask_init(&p, &src, 77, 1, NULL, true);
 	first = c;
@@ -426,23 +414,26 @@ static void cookies_are_bound(void **state)
 		bad[i < 5 ? 32 : 0] ^= (uint8_t)(i == 5 ? 0x80 : i == 6 ? 1 : 0);
 		c.got = false;
 		ask_init(&p, i == 0 ? &addr : i == 1 ? &port : &src, i == 2 ? 78 : 77, i == 3 ? 2 : 1, bad, i != 4);
-		CHECK(p, c.got && sim_all_ikes(p.b) == 0 &&
+		CHECK(p, c.got && sim_all_ikes(p.b) == 1 &&
 		                 p.b->mem.mem.in_use == use); /* a new cookie, and no memory spent */
 	}
 	ask_init(&p, &src, 77, 1, first.p, true);
-	CHECK(p, !c.got && sim_all_ikes(p.b) == 1);
+	CHECK(p, !c.got && sim_all_ikes(p.b) == 2);
 	sim_run(p.s, DUR_S(31));
 	CHECK(p, sim_all_ikes(p.b) == 0);
 	/* The secret before the present one still counts, the one before that does not. */
 	sim_run(p.s, DUR_S(121));
+	half_open(&p, 2);
 	ask_init(&p, &src, 79, 1, NULL, true);
 	struct cookie_at second = c;
 	ask_init(&p, &src, 79, 1, second.p, true); /* turns the secret */
-	CHECK(p, !c.got && sim_all_ikes(p.b) == 1);
+	CHECK(p, !c.got && sim_all_ikes(p.b) == 2);
 	sim_run(p.s, DUR_S(121));
+	half_open(&p, 3);
 	ask_init(&p, &src, 80, 1, NULL, true);
 	ask_init(&p, &src, 80, 1, c.p, true); /* and again */
 	sim_run(p.s, DUR_S(121));
+	half_open(&p, 4);
 	ask_init(&p, &src, 81, 1, NULL, true);
 	ask_init(&p, &src, 81, 1, c.p, true);
 	ask_init(&p, &src, 77, 1, first.p, true);
@@ -455,7 +446,11 @@ static void cookies_are_bound(void **state)
 static void refused_inits_leave_nothing(void **state)
 {
 	(void)state;
-	struct pair p = pair_run(7, "auto=start", "", DUR_S(5));
+	struct pair p = pair_new(7);
+	assert_true(sim_conf(p.a, p.b, "auto=start", NULL));
+	assert_true(sim_conf_charon(p.b, p.a, "", NULL, "cookie_threshold_ip = 0\nblock_threshold = 0"));
+	pair_start(&p);
+	sim_run(p.s, DUR_S(5));
 	size_t use = p.b->mem.mem.in_use;
 	struct flip f = {.who = 0, .exchange = IKE_SA_INIT};
 	for (f.bit = 0; f.bit < 200 * 8; f.bit += 3) {

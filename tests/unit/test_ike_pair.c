@@ -267,7 +267,7 @@ static const struct failure failures[] = {
          "no ESP proposal in common: we offered ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ",
          "no ESP proposal in common: the peer offers ESP:AES_CBC_256/HMAC_SHA2_256_128/NO_EXT_SEQ"},
 	{"", "leftprotoport=17\nrightprotoport=17", NULL, NULL,
-         "the peer accepts us, but refuses the child SA with TS_UNACCEPTABLE",
+         "the peer refuses the selectors 192.0.2.1, 198.51.100.1 (TS_UNACCEPTABLE): has it type=transport, and gre?",
          "the peer's traffic selectors do not cover this tunnel"},
 	{"rightid=%@x", "leftid=@y", NULL, NULL, "the peer is 'y', we expect 'x'", NULL},
 };
@@ -326,6 +326,10 @@ static void local_failures(void **state)
 	sim_run(p.s, DUR_S(16));
 	TEXT(p, sim_why(p.a), "the peer accepts us, but refuses the child SA with NO_ADDITIONAL_SAS");
 	CHECK(p, sim_noted(p.b, "another peer behind the same NAT address holds this tunnel's selectors; it goes on"));
+	/* Both ends delete what has no child, and both know why afterwards. */
+	sim_run(p.s, DUR_S(1));
+	TEXT(p, sim_why(p.b), "another peer behind the same NAT address holds this tunnel's selectors; it goes on");
+	TEXT(p, sim_why(p.a), "the peer accepts us, but refuses the child SA with NO_ADDITIONAL_SAS");
 	p.b->fail_install = 0;
 	p.b->fail_spi = -ENOSPC;
 	sim_run(p.s, DUR_S(32));
@@ -342,19 +346,30 @@ static void local_failures(void **state)
 
 /* --- COOKIE and INVALID_KE_PAYLOAD --- */
 
+/* One half-open IKE SA at B, from A's address, so that a threshold of one is reached. */
+static void half_open(struct pair *p)
+{
+	struct endpoint src = {.addr = p->a->addr, .port = 501};
+	hand_init(p->b, &src, conf_proposals(p->b->conf, conf_tunnel(p->b->conf, 0)->ike), 77, 1, NULL, true);
+}
+
 static void cookies(void **state)
 {
 	(void)state;
 	struct pair p = pair_new(9);
 	assert_true(sim_conf(p.a, p.b, "auto=start", NULL));
-	assert_true(sim_conf_charon(p.b, p.a, "", NULL, "cookie_threshold = 0"));
-	pair_start(&p);
+	assert_true(sim_conf_charon(p.b, p.a, "", NULL, "cookie_threshold = 1"));
+	assert_true(sim_start(p.b));
+	half_open(&p);
+	assert_true(sim_start(p.a));
 	sim_run(p.s, DUR_S(5));
-	AGREE(p);
-	CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) == 2 && sim_sent(p.b, IKE_SA_INIT, true) == 2 &&
+	CHECK(p, sim_common(p.a, p.b) == 1);
+	CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) == 2 && sim_sent(p.b, IKE_SA_INIT, true) == 3 &&
 	                 sim_sent_all(p.a) == 3);
 	CHECK(p, sim_noted(p.a, "received COOKIE notify, sending it back"));
-	CHECK(p, p.a->sent[1].n == p.a->sent[0].n + 8 + 33 && p.b->sent[0].n == 28 + 8 + 33);
+	CHECK(p, p.a->sent[1].n == p.a->sent[0].n + 8 + 33 && p.b->sent[1].n == 28 + 8 + 33);
+	sim_run(p.s, DUR_S(31));
+	AGREE(p);
 	pair_free(&p);
 }
 
@@ -365,10 +380,13 @@ static void invalid_ke(void **state)
 		struct pair p = pair_new(10);
 		assert_true(sim_conf(p.a, p.b, "auto=start\nike=aes128gcm16-prfsha256-x25519-ecp256!", NULL));
 		assert_true(sim_conf_charon(p.b, p.a, "ike=aes128gcm16-prfsha256-ecp256!", NULL,
-		                            cookie ? "cookie_threshold = 0" : ""));
-		pair_start(&p);
+		                            cookie ? "cookie_threshold = 1" : ""));
+		assert_true(sim_start(p.b));
+		if (cookie)
+			half_open(&p);
+		assert_true(sim_start(p.a));
 		sim_run(p.s, DUR_S(5));
-		AGREE(p);
+		CHECK(p, sim_common(p.a, p.b) == 1);
 		CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) == 2u + (unsigned)cookie);
 		CHECK(p, sim_noted(p.a, "peer didn't accept DH group, it requested ECP_256"));
 		pair_free(&p);

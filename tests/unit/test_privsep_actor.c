@@ -389,7 +389,13 @@ static void test_move(void **state)
 	/* the kernel itself has heard authentic ESP from there */
 	struct kernel_event ev = {.type = KERNEL_MAPPING, .spi = good.spi_in};
 	ev.source.addr = world_addr("192.0.2.99");
-	actor_event(w->actor, &ev);
+	assert_true(actor_event(w->actor, &ev, DUR_S(1)));
+	/* said again with each packet until the SA is moved: ike hears of it once a second, of another port at once */
+	assert_false(actor_event(w->actor, &ev, DUR_S(1) + DUR_MS(999)));
+	assert_true(actor_event(w->actor, &ev, DUR_S(2)));
+	assert_false(actor_event(w->actor, &ev, DUR_S(2)));
+	ev.source.port = 4501;
+	assert_true(actor_event(w->actor, &ev, DUR_S(2)));
 	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &m, NO_TAIL), 0);
 	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &good, NO_TAIL), 0);
 	const struct child *k = children_find(actor_children(w->actor), good.spi_in);

@@ -300,7 +300,15 @@ static void test_conf_changes(void **state)
 {
 	(void)state;
 	struct world *w = native_up();
-	CONF(""); /* the same again */
+	CONF("gre-up " B); /* the same again: a reload mends what somebody did to the interface */
+	FACT("", .type = TUN_FACT_GRE, .ticket = w->gre, .status = 0, .link = &(struct tun_link){.ifindex = 5, .name = "gre1"});
+	STATE("up");
+	CONF("gre-up " B);
+	FACT("", .type = TUN_FACT_GRE, .ticket = w->gre, .status = -EPERM, .text = "no");
+	STATE("gre");
+	AFTER(DUR_S(5), "gre-up " B);
+	MADE(5, "probe 10.0.0.1 via 5");
+	PROBE(0, "");
 	w->c.updown = 4096;
 	CONF("gre-up " B);
 	MADE(5, "hook-up 1");
@@ -323,7 +331,7 @@ static void test_conf_changes(void **state)
 	end(w);
 	w = native_up();
 	w->c.gre.keep = true;
-	CONF("");
+	CONF("gre-up " B);
 	strcpy(w->c.gre.name, "gre2");
 	CONF("gre-up " B); /* gre1 was to be kept */
 	end(w);

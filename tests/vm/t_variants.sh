@@ -40,10 +40,13 @@ sas() { on "$1" ip xfrm state | awk -v a="$2" '/^src/ { head = $0; keep = index(
 no_nat() {
 	conn us right=$US auto=add x-gre-name=gre2 x-gre-address=10.0.5.2/30 | file home
 	gretel_start home
+	cap_start ports home home-wan udp port 500 or udp port 4500
 	check "no NAT: up" gretel home up us
 	check "no NAT: pings" ping_gre home 10.0.5.1 3
 	check "no NAT: ESP without UDP" lacks encap sas home $US
-	check "no NAT: IKE stays at port 500" has "${US}[500]" gretel home statusall us
+	cap_stop ports
+	check "no NAT: all of IKE is at port 500, in four packets" says 4 cap_count ports "udp src port 500 and udp dst port 500"
+	check "no NAT: nothing at port 4500" says 0 cap_count ports "udp port 4500"
 	gretel home down us >/dev/null 2>&1
 	conn us right=$US auto=add forceencaps=yes x-gre-name=gre2 x-gre-address=10.0.5.2/30 | file home
 	gretel_reload home >/dev/null
@@ -86,11 +89,13 @@ unguarded() {
 }
 
 names() {
+	local clear
 	conf cn right=us.example.net rightid=$US
 	on cn sh -c 'sed -i /us.example.net/d /etc/hosts'
 	gretel_reload cn >/dev/null
 	gretel cn up tunnel >/lab/up.txt 2>&1
 	check "a name that is not known: up says so" has "the name us.example.net could not be resolved" tail -n 1 /lab/up.txt
+	check "a name that is not known: up has failed" has "establishing connection 'tunnel' failed" cat /lab/up.txt
 	check "a name that is not known: so does status" has "us.example.net could not be resolved" gretel cn status tunnel
 	on cn sh -c 'echo "80.251.215.33 us.example.net" >>/etc/hosts'
 	check "a name: it is looked up again, and the tunnel comes up" wait_for 40 pinging cn 10.0.0.1
@@ -103,69 +108,86 @@ names() {
 	check "a name with a new address: its guard too" has "80.251.215.34" gretel cn guard
 	check "a name with a new address: the old one stays guarded" has "$US" gretel cn guard
 	gretel cn down tunnel >/dev/null 2>&1
+	clear=$(clear_gre_at_wan)
+	raw_gre cn 172.19.42.8 $US 2>/dev/null
+	raw_gre cn 172.19.42.8 80.251.215.34 2>/dev/null
+	check "a name with a new address: nothing leaves in the clear to either" says "$clear" clear_gre_at_wan
 	on us ip addr del 80.251.215.34/24 dev us-wan
 	conf cn
 	gretel_reload cn >/dev/null
 }
 
-# A row: an IKE proposal, an ESP proposal, and what ip xfrm says of the latter. Both columns have every algorithm of
-# src/model/algo.c once; the short form takes the rows with a star.
+# A row: an IKE proposal, an ESP proposal, and what the kernel must have: cipher/key bits, and with it an HMAC/key bits/
+# bits of the check value, or the latter for an AEAD. Both columns have every algorithm of src/model/algo.c once; the short
+# form takes the rows with a star.
 algorithms_table() {
 	cat <<-'END'
-		* aes128-sha1-modp1536 aes128-sha1 cbc\(aes\).*128
-		  aes192-sha256-modp2048 aes192-sha256 cbc\(aes\).*192
-		* aes256-sha384-modp3072 aes256-sha384 hmac\(sha384\)
-		  aes256-sha512-modp4096 aes256-sha512 hmac\(sha512\)
-		  aes128ctr-sha256-modp6144 aes128ctr-sha256 rfc3686.*160
-		  aes192ctr-sha384-modp8192 aes192ctr-sha384 rfc3686.*224
-		* aes256ctr-sha512-modp2048s256 aes256ctr-sha512 rfc3686.*288
-		* aes128gcm16-prfsha256-ecp256 aes128gcm16 rfc4106.*160.*128
-		  aes192gcm16-prfsha384-ecp384 aes192gcm16 rfc4106.*224.*128
-		* aes256gcm16-prfsha512-ecp521 aes256gcm16 rfc4106.*288.*128
-		  aes128gcm12-prfsha1-x25519 aes128gcm12 rfc4106.*160.*96
-		  aes192gcm12-prfsha256-x448 aes192gcm12 rfc4106.*224.*96
-		  aes256gcm12-prfsha384-modp1024 aes256gcm12 rfc4106.*288.*96
-		* aes128gcm8-prfsha512-x25519 aes128gcm8 rfc4106.*160.*64
-		  aes192gcm8-prfsha256-ecp256 aes192gcm8 rfc4106.*224.*64
-		  aes256gcm8-prfsha384-ecp384 aes256gcm8 rfc4106.*288.*64
-		* chacha20poly1305-prfsha256-x448 chacha20poly1305 rfc7539esp
-		  aes256-sha256-modp1024 aes128-sha256-esn esn
-		  aes256-sha256-modp2048 aes192-sha384 hmac\(sha384\)
-		  aes256-sha256-modp2048 aes192-sha512 hmac\(sha512\)
-		  aes256-sha256-modp2048 aes192-sha1 hmac\(sha1\)
-		  aes256-sha256-modp2048 aes256-sha1 hmac\(sha1\)
-		  aes256-sha256-modp2048 aes256-sha256 hmac\(sha256\)
-		  aes256-sha256-modp2048 aes128-sha384 hmac\(sha384\)
-		  aes256-sha256-modp2048 aes128-sha512 hmac\(sha512\)
+		* aes128-sha1-modp1536 aes128-sha1 cbc(aes)/128,hmac(sha1)/160/96
+		  aes192-sha256-modp2048 aes192-sha256 cbc(aes)/192,hmac(sha256)/256/128
+		* aes256-sha384-modp3072 aes256-sha384 cbc(aes)/256,hmac(sha384)/384/192
+		  aes256-sha512-modp4096 aes256-sha512 cbc(aes)/256,hmac(sha512)/512/256
+		  aes128ctr-sha256-modp6144 aes128ctr-sha256 rfc3686(ctr(aes))/160,hmac(sha256)/256/128
+		  aes192ctr-sha384-modp8192 aes192ctr-sha384 rfc3686(ctr(aes))/224,hmac(sha384)/384/192
+		* aes256ctr-sha512-modp2048s256 aes256ctr-sha512 rfc3686(ctr(aes))/288,hmac(sha512)/512/256
+		* aes128gcm16-prfsha256-ecp256 aes128gcm16 rfc4106(gcm(aes))/160/128
+		  aes192gcm16-prfsha384-ecp384 aes192gcm16 rfc4106(gcm(aes))/224/128
+		* aes256gcm16-prfsha512-ecp521 aes256gcm16 rfc4106(gcm(aes))/288/128
+		  aes128gcm12-prfsha1-x25519 aes128gcm12 rfc4106(gcm(aes))/160/96
+		  aes192gcm12-prfsha256-x448 aes192gcm12 rfc4106(gcm(aes))/224/96
+		  aes256gcm12-prfsha384-modp1024 aes256gcm12 rfc4106(gcm(aes))/288/96
+		* aes128gcm8-prfsha512-x25519 aes128gcm8 rfc4106(gcm(aes))/160/64
+		  aes192gcm8-prfsha256-ecp256 aes192gcm8 rfc4106(gcm(aes))/224/64
+		  aes256gcm8-prfsha384-ecp384 aes256gcm8 rfc4106(gcm(aes))/288/64
+		* chacha20poly1305-prfsha256-x448 chacha20poly1305 rfc7539esp(chacha20,poly1305)/288/128
+		  aes256-sha256-modp1024 aes128-sha256-esn cbc(aes)/128,hmac(sha256)/256/128,esn
+		  aes256-sha256-modp2048 aes192-sha384 cbc(aes)/192,hmac(sha384)/384/192
+		  aes256-sha256-modp2048 aes192-sha512 cbc(aes)/192,hmac(sha512)/512/256
+		  aes256-sha256-modp2048 aes192-sha1 cbc(aes)/192,hmac(sha1)/160/96
+		  aes256-sha256-modp2048 aes256-sha1 cbc(aes)/256,hmac(sha1)/160/96
+		  aes256-sha256-modp2048 aes256-sha256 cbc(aes)/256,hmac(sha256)/256/128
+		  aes256-sha256-modp2048 aes128-sha384 cbc(aes)/128,hmac(sha384)/384/192
+		  aes256-sha256-modp2048 aes128-sha512 cbc(aes)/128,hmac(sha512)/512/256
 	END
 }
+# What a host's SAs have, in the words of the table: a line for each kind.
+keyed() {
+	on "$1" ip xfrm state | awk '
+		function bits(hex) { return (length(hex) - 2) * 4 }
+		function flush() { if (enc != "") print enc auth esn; enc = auth = esn = "" }
+		/^src/ { flush() }
+		/flag .*esn/ { esn = ",esn" }
+		$1 == "enc" { enc = $2 "/" bits($3) }
+		$1 == "auth-trunc" { auth = "," $2 "/" bits($3) "/" $4 }
+		$1 == "aead" { enc = $2 "/" bits($3) "/" $4 }
+		END { flush() }' | sort -u
+}
 algorithms() {
-	local star ike esp shape
+	local ike esp shape
 	# In the long form strongSwan begins first: a tunnel that was never up is not held when it goes.
 	if [ -n "${GRETEL_LONG:-}" ]; then
 		gretel_stop cn
 		gretel_start cn
 		while read -r ike esp shape <&5; do
 			algorithm "$ike" "$esp"
-			on us timeout 30 ipsec up tunnel >/lab/swan-up.txt 2>&1
+			on us timeout 30 ipsec up tunnel >/lab/up.txt 2>&1
 			check "strongSwan begins, $ike, $esp" algorithm_runs "$shape"
 			on us ipsec down tunnel >/dev/null 2>&1
 		done 5< <(algorithms_table | sed 's/^[* ] *//')
 	fi
-	while read -r star ike esp shape <&5; do
-		[ "$star" = "*" ] || { shape=$esp esp=$ike ike=$star; }
+	while read -r ike esp shape <&5; do
 		algorithm "$ike" "$esp"
 		gretel cn up tunnel >/lab/up.txt 2>&1
 		check "gretel begins, $ike, $esp" algorithm_runs "$shape"
 		gretel cn down tunnel >/dev/null 2>&1
-	done 5< <(algorithms_table | if [ -n "${GRETEL_LONG:-}" ]; then cat; else grep '^\*'; fi)
-	# An IKE algorithm that strongSwan and we choose out of many.
-	conf cn "ike=aes256gcm16-aes128-sha256-prfsha384-x25519-modp2048,aes128-sha1-modp1024" esp=aes256gcm16-aes128-sha256
+	done 5< <(algorithms_table | if [ -n "${GRETEL_LONG:-}" ]; then cat; else grep '^\*'; fi | sed 's/^[* ] *//')
+	# One that strongSwan and we choose out of many.
+	conf cn "ike=aes256gcm16-prfsha384-x25519,aes256-aes128-sha1-sha256-modp3072-modp2048!" "esp=aes256gcm16,aes256-aes128-sha256!"
 	conf us "ike=aes128-sha256-modp2048!" "esp=aes128-sha256!"
 	swan_reload us
 	gretel_reload cn >/dev/null
 	check "a choice: up" gretel cn up tunnel
 	check "a choice: the one in common" has "AES_CBC_128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048" gretel cn statusall tunnel
+	check "a choice: for ESP too" says "cbc(aes)/128,hmac(sha256)/256/128" keyed cn
 	gretel cn down tunnel >/dev/null 2>&1
 	conf us & conf cn & wait
 	swan_reload us & gretel_reload cn >/dev/null & wait
@@ -177,7 +199,7 @@ algorithm() { # algorithm IKE ESP: for both ends
 }
 algorithm_runs() {
 	wait_for 10 pinging cn 10.0.0.1 || { cat /lab/up.txt /lab/reload.txt; tail -n 5 "$(swan_log us)"; return 1; }
-	on cn ip xfrm state | grep -Eq "$1" || { on cn ip xfrm state; return 1; }
+	says "$1" keyed cn && says "$1" keyed us
 }
 
 # ---- us: gretel
@@ -257,7 +279,13 @@ remap() {
 	on cnrt sh -c 'echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout; echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream'
 	ping_gre cn 10.0.0.1 1 >/dev/null # the entry takes its new time limit
 	on cnrt nft -f - <<-END
-		table ip stop { chain pre { type filter hook prerouting priority -400; udp dport 4500 drop; udp sport 4500 drop; } }
+		table ip stop {
+			chain pre {
+				type filter hook prerouting priority -400;
+				udp dport 4500 drop
+				udp sport 4500 drop
+			}
+		}
 	END
 	sleep 4
 	on cnrt nft -f - <<-END
@@ -274,7 +302,7 @@ remap() {
 	check "a NAT changes the port: both SAs have it" has "sport 14500 dport 4500" sas us $CN
 	check "a NAT changes the port: the SAs are those from before" says "$spis_before" spis us
 	check "a NAT changes the port: their counters go on ($before, $(packets_in us))" test "$(packets_in us)" -gt "$before"
-	check "a NAT changes the port: status knows" has "14500" gretel us statusall tunnel
+	check "a NAT changes the port: status knows" has '"dport": 14500' gretel us --json statusall tunnel
 	check "a NAT changes the port: IKE follows" followed
 	on cnrt nft -f - <<-END
 		flush chain ip nat pre
@@ -306,12 +334,13 @@ peers() {
 }
 
 hub() {
-	local n
+	local n lost
 	gretel_stop us
 	on us rm -f /etc/gretel/gretel.conf
 	{
 		for n in 1 2 3; do
-			conn spoke$n left=$US right=%any rightid=@p$n.example.org auto=add x-gre-name=gre1$n x-gre-address=10.1.$n.1/30
+			conn spoke$n left=$US right=%any rightid=@p$n.example.org auto=add x-gre-name=gre1$n x-gre-address=10.1.$n.1/30 \
+				lifetime=40s margintime=15s rekeyfuzz=0%
 		done
 		# One conn for whoever has the key and a name of ours; their interfaces are made by hand.
 		conn rest left=$US right=%any rightid=*.example.org auto=add
@@ -323,6 +352,7 @@ hub() {
 	sed '/x-gre/d' <<<"$(spoke p1 1)" | file p1
 	gre_at p1 gre1 198.18.1.33 $US 10.1.1.2/30
 	gretel_start us & swan_start p1 & gretel_start p2 & gretel_start p3 & gretel_start p4 & gretel_start p5 & wait
+	check "right=%any: up is no order that it can follow" has "waits for its peers" gretel us up spoke3
 	on p1 ipsec up hub >/dev/null 2>&1 &
 	for n in 2 3 4 5; do gretel p$n up hub >/lab/p$n.up 2>&1 & done
 	wait
@@ -333,8 +363,12 @@ hub() {
 	check "right=%any: each identity has its conn" has "spoke2" gretel us status spoke2
 	check "right=%any: spoke 2 is who it is" has "[p2.example.org]" gretel us status spoke2
 	check "right=%any: the open conn has two peers" says 2 sh -c "nsenter -t ${LAB_PID[us]} -n -m -u -p -- gretel status rest | grep -c ESTABLISHED"
-	check "right=%any: up is no order that it can follow" has "waits for its peers" gretel us up spoke3
 	check "right=%any: all are guarded" says 5 sh -c "nsenter -t ${LAB_PID[us]} -n -m -u -p -- gretel guard | grep -o '198.18.[0-9]*.33' | sort -u | wc -l"
+	pings_start hub p1 10.1.1.1 35
+	lost=$(pings_lost hub)
+	n=$(grep -c 'CHILD_SA hub{.*established' "$(swan_log p1)")
+	check "right=%any: the hub renews a strongSwan spoke whose own SAs live long: $lost of 175 pings lost, $n child SAs" \
+		test "$lost" = 0 -a "$n" -ge 2
 	gretel p2 down hub >/dev/null 2>&1
 	check "right=%any: one leaves" wait_for 5 lacks ESTABLISHED gretel us status spoke2
 	check "right=%any: the others stay" ping_gre p3 10.1.3.1 2
@@ -358,10 +392,20 @@ ten() {
 	done | file us
 	for n in 1 2 3 4 5 6 7 8 9 10; do wait_for 30 grep -q ' is running' "$(gretel_log p$n)"; done
 	on us nft -f - <<-'END'
-		table inet ikes { counter seen { }
-			chain in { type filter hook input priority 0; udp dport 500 counter name seen; }
-			chain out { type filter hook output priority 0; udp sport 500 counter name seen; } }
+		table inet ikes {
+			counter seen { }
+			chain in {
+				type filter hook input priority 0;
+				udp dport 500 counter name seen
+			}
+			chain out {
+				type filter hook output priority 0;
+				udp sport 500 counter name seen
+			}
+		}
 	END
+	# The guest's processors are emulated: patience, or retransmissions would tell of their speed.
+	printf 'charon {\n retransmit_timeout = 8\n}\n' | on us sh -c 'cat >/etc/strongswan.d/zz-slow.conf'
 	began=$(now_ms)
 	gretel_start us
 	for n in 1 2 3 4 5 6 7 8 9 10; do
@@ -370,7 +414,8 @@ ten() {
 	took=$(($(now_ms) - began))
 	check "ten tunnels at once: $up are up after $took ms with the start of greteld" test $up = 10
 	packets=$(on us nft list counter inet ikes seen | sed -n 's/.*packets \([0-9]*\) .*/\1/p')
-	check "ten tunnels at once: IKE took $packets packets" test "$packets" -le 44
+	check "ten tunnels at once: IKE took $packets packets" test "$packets" = 40
+	on us rm /etc/strongswan.d/zz-slow.conf
 	for n in 1 2 3 4 5 6 7 8 9 10; do
 		check "ten tunnels at once: $n carries pings" wait_for 10 pinging us 10.1.$n.2
 	done
@@ -413,7 +458,7 @@ one_address() {
 	gretel cn2 up hub >/lab/cn2.up 2>&1
 	check "two behind one NAT: the second, of another identity, is refused" test $? = 1
 	cat /lab/cn2.up | sed 's/^/        /' | tail -n 1
-	check "two behind one NAT: us says why in one sentence" has "another peer behind the same NAT address" gretel us status two
+	check "two behind one NAT: us says why in one sentence" wait_for 5 has "another peer behind the same NAT address" gretel us status two
 	check "two behind one NAT: the first has not noticed" says "$first" spis us
 	check "two behind one NAT: the first carries pings" ping_gre cn 10.0.0.1 3
 	gretel cn2 down hub >/dev/null 2>&1
@@ -447,9 +492,10 @@ double_nat() {
 	check "NAT on both sides, gretel at us: up" gretel cn up tunnel
 	check "NAT on both sides, gretel at us: pings" ping_gre cn 10.0.0.1 3
 	check "NAT on both sides, gretel at us: the shape is strongSwan's" diff "$LAB_DIR/golden/us-double-nat.xfrm" <(unguarded us)
-	gretel cn down tunnel >/dev/null 2>&1
+	# A fresh start: what was taken down would not let us in.
+	gretel_stop cn
+	gretel_start cn
 	check "NAT on both sides: us begins" gretel us up tunnel
-	gretel cn up tunnel >/dev/null 2>&1
 	check "NAT on both sides: pings from us" wait_for 10 pinging us 10.0.0.2
 	check "NAT on both sides: nothing in the clear" says 0 clear_gre_at_wan
 }
