@@ -1,4 +1,5 @@
-/* A JSON writer (RFC 8259) that allocates nothing: text is put together in a small buffer and handed on when it is full, so that a
+/* A JSON writer (RFC 8259) that allocates nothing: text is put together in a small buffer and handed on when it is
+ * full, so that a
  * table of any size can be shown. Commas, quotes and nesting are the writer's business. In objects every value has a
  * key, in arrays the key is NULL. */
 #ifndef BASE_JSONW_H

@@ -2,10 +2,12 @@
  *
  * Each aggregate has books: its parts (destinations below it with a usable path that is no aggregate itself), and the
  * distinct sets of attributes among their paths, counted. A change of a destination changes only the books of the
- * aggregates over it, which are found by masking its prefix to the lengths that occur; the aggregate's own route is made from the
+ * aggregates over it, which are found by masking its prefix to the lengths that occur; the aggregate's own route is
+ * made from the
  * distinct sets afterwards (aggregate_work), once for any number of changes.
  *
- * Suppression is told to rib.c at once, so that no part is announced that is about to be hidden. Books of a new aggregate are
+ * Suppression is told to rib.c at once, so that no part is announced that is about to be hidden. Books of a new
+ * aggregate are
  * filled by a walk over the table in slices. */
 #include <errno.h>
 #include <string.h>
@@ -145,7 +147,11 @@ static void part_drop(struct bgp *b, struct agg *ag, struct agg_part *p)
 	mem_put(b->env.mem, p, sizeof *p + sizeof p->attr[0] * p->n);
 }
 
-struct harvest { uint32_t n; bool atomic; uint32_t attr[PATHS_MAX]; };
+struct harvest {
+	uint32_t n;
+	bool atomic;
+	uint32_t attr[PATHS_MAX];
+};
 
 static void harvest(const struct bgp *b, const struct bgp_table *t, uint32_t dest, struct harvest *h)
 {
@@ -214,7 +220,8 @@ static bool hides(const struct bgp *b, const struct agg *ag, const struct bgp_ta
 	if (!ag->conf.suppress_map)
 		return false;
 	rib_prefix(t, d, &prefix);
-	struct bgp_filter_in in = {.prefix = &prefix, .peer = best && best->peer ? peer_at(b, best->peer) : NULL, .source = ROUTE_OURS};
+	struct bgp_filter_in in = {
+		.prefix = &prefix, .peer = best && best->peer ? peer_at(b, best->peer) : NULL, .source = ROUTE_OURS};
 	edit_init(&e, attr_at(b, best && best->attr ? best->attr : p->attr[0]));
 	return filter_map(b, ag->conf.suppress_map, &in, &e);
 }
@@ -222,8 +229,7 @@ static bool hides(const struct bgp *b, const struct agg *ag, const struct bgp_ta
 static void suppress_all(struct bgp *b, struct agg *ag, mono_t now)
 {
 	struct bgp_table *t = &b->table[af_of(&ag->prefix)];
-	LIST_EACH(at, next, &ag->part_list)
-	{
+	LIST_EACH (at, next, &ag->part_list) {
 		struct agg_part *p = LIST_ENTRY(at, struct agg_part, all);
 		suppress(b, ag, p, hides(b, ag, t, p), now);
 	}
@@ -290,7 +296,7 @@ static struct agg *agg_new(struct bgp *b, const struct conf_bgp_aggregate *c)
 
 static void agg_free(struct bgp *b, struct agg *ag)
 {
-	LIST_EACH(at, next, &ag->part_list)
+	LIST_EACH (at, next, &ag->part_list)
 		part_drop(b, ag, LIST_ENTRY(at, struct agg_part, all));
 	if (ag->announced)
 		attr_unref(b, ag->announced);
@@ -337,8 +343,7 @@ static void take_conf(struct bgp *b, const struct conf_bgp_aggregate *c, mono_t 
 /* Those that the configuration no longer has: what they hid comes back, they go. */
 static void take_down(struct bgp *b, mono_t now)
 {
-	LIST_EACH(at, next, &b->aggregate->all)
-	{
+	LIST_EACH (at, next, &b->aggregate->all) {
 		struct agg *ag = LIST_ENTRY(at, struct agg, all);
 		if (ag->keep)
 			continue;
@@ -351,7 +356,7 @@ static void take_down(struct bgp *b, mono_t now)
 void aggregate_conf(struct bgp *b, mono_t now)
 {
 	struct bgp_aggregate_state *s = b->aggregate;
-	LIST_EACH(at, next, &s->all)
+	LIST_EACH (at, next, &s->all)
 		LIST_ENTRY(at, struct agg, all)->keep = false;
 	memset(s->lens, 0, sizeof s->lens);
 	for (uint32_t i = 0; b->cb && i < b->cb->aggregates.n; i++)
@@ -386,8 +391,7 @@ bool aggregate_work(struct bgp *b, mono_t now)
 			walk(b, &b->table[af], now);
 		more |= s->walk[af] != UINT32_MAX;
 	}
-	LIST_EACH(at, next, &s->all)
-	{
+	LIST_EACH (at, next, &s->all) {
 		struct agg *ag = LIST_ENTRY(at, struct agg, all);
 		if (!ag->dirty)
 			continue;
@@ -400,8 +404,11 @@ bool aggregate_work(struct bgp *b, mono_t now)
 /* --- Views --- */
 static void view(const struct agg *ag, struct aggregate_view *out)
 {
-	*out = (struct aggregate_view){.prefix = ag->prefix, .parts = (uint32_t)ag->parts.n, .suppressed = ag->suppressed,
-	                               .active = ag->announced != NULL, .why = ""};
+	*out = (struct aggregate_view){.prefix = ag->prefix,
+	                               .parts = (uint32_t)ag->parts.n,
+	                               .suppressed = ag->suppressed,
+	                               .active = ag->announced != NULL,
+	                               .why = ""};
 	if (ag->paths == 0)
 		out->why = "nothing below it is usable";
 	else if (!aggregate_med_ok(ag))
@@ -410,7 +417,8 @@ static void view(const struct agg *ag, struct aggregate_view *out)
 		out->why = "its route map denies it";
 }
 
-bool aggregate_over(const struct bgp *b, const struct bgp_table *t, uint32_t dest, uint32_t *cursor, struct aggregate_view *out)
+bool aggregate_over(const struct bgp *b, const struct bgp_table *t, uint32_t dest, uint32_t *cursor,
+                    struct aggregate_view *out)
 {
 	struct prefix p;
 	rib_prefix(t, rib_dest(t, dest), &p);
@@ -448,7 +456,7 @@ void aggregate_fini(struct bgp *b)
 	struct bgp_aggregate_state *s = b->aggregate;
 	if (!s)
 		return;
-	LIST_EACH(at, next, &s->all)
+	LIST_EACH (at, next, &s->all)
 		agg_free(b, LIST_ENTRY(at, struct agg, all));
 	hmap_fini(&s->aggs);
 	mem_put(b->env.mem, s, sizeof *s);

@@ -17,8 +17,8 @@
 enum { SPAN_MAX = 60000, COMMON_MAX = 255 };
 
 #define EACH_SET(it, ag)                                                                                               \
-	for (const struct agg_set *it = LIST_ENTRY((ag)->set_list.next, struct agg_set, all); &it->all != &(ag)->set_list; \
-	     it = LIST_ENTRY(it->all.next, struct agg_set, all))
+	for (const struct agg_set *it = LIST_ENTRY((ag)->set_list.next, struct agg_set, all);                          \
+	     &it->all != &(ag)->set_list; it = LIST_ENTRY(it->all.next, struct agg_set, all))
 
 static uint32_t med_of(const struct bgp_attr *a) { return a->v.has & HAS(BGP_A_MED) ? a->v.med : 0; }
 
@@ -104,7 +104,9 @@ static void unique(struct collect *c, size_t size)
 /* --- Communities --- */
 static struct span communities_of(const struct bgp_attr *a, uint8_t kind)
 {
-	return kind == COMM_STANDARD ? a->v.communities : kind == COMM_EXTENDED ? a->v.ext_communities : a->v.large_communities;
+	return kind == COMM_STANDARD   ? a->v.communities
+	       : kind == COMM_EXTENDED ? a->v.ext_communities
+	                               : a->v.large_communities;
 }
 
 /* FRR: an aggregate does not inherit a part's wish to be shut down. */

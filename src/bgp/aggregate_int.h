@@ -28,11 +28,12 @@ struct agg {
 	struct hmap parts, sets;
 	struct list part_list, set_list;
 	uint32_t paths, atomics, suppressed;
-	bool keep, dirty, denied;       /* keep: of the present configuration; denied: by its route map */
-	struct bgp_attr *announced;     /* what is in the table; NULL = nothing */
+	bool keep, dirty, denied;   /* keep: of the present configuration; denied: by its route map */
+	struct bgp_attr *announced; /* what is in the table; NULL = nothing */
 };
 
-/* FRR's attributes for an aggregate (RFC 4271 9.2.2.2, RFC 9774). A reference; NULL: denied by its route map (then ag->denied is
+/* FRR's attributes for an aggregate (RFC 4271 9.2.2.2, RFC 9774). A reference; NULL: denied by its route map (then
+ * ag->denied is
  * set), or no memory. */
 struct bgp_attr *aggregate_attr(struct bgp *b, struct agg *ag);
 /* matching-MED-only: whether all parts have the same. */

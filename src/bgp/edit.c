@@ -1,5 +1,6 @@
 /* A set of attributes while filters change it. Nothing is copied that is not changed: spans lead into the interned set,
- * into the configuration, or into the edit's own buffer, until edit_commit() writes canonical octets and interns them. */
+ * into the configuration, or into the edit's own buffer, until edit_commit() writes canonical octets and interns
+ * them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,8 @@ bool edit_prepend(struct bgp_edit *e, const uint32_t *as, size_t n)
 {
 	struct rd r = rd_init(e->v.as_path.p, e->v.as_path.n);
 	uint8_t type = rd_u8(&r), count = rd_u8(&r);
-	size_t merged = rd_ok(&r) && type == BGP_AS_SEQUENCE && count + n <= 255 ? count : 0, room = e->v.as_path.n + 2 + n * 4;
+	size_t merged = rd_ok(&r) && type == BGP_AS_SEQUENCE && count + n <= 255 ? count : 0,
+	       room = e->v.as_path.n + 2 + n * 4;
 	uint8_t *p = edit_room(e, room);
 	if (!p || n == 0 || n > 255)
 		return n == 0;

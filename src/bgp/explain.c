@@ -1,4 +1,5 @@
-/* explain PREFIX [to PEER]: why a route is as it is. The questions are asked again, of the same functions that decided, with a trace:
+/* explain PREFIX [to PEER]: why a route is as it is. The questions are asked again, of the same functions that
+ * decided, with a trace:
  *
  *   network, aggregate    whether a statement of ours is about this prefix, and what came of it
  *   candidates            each path: its next hop, the inbound filters that it met, and the step at which it lost
@@ -64,7 +65,8 @@ static void standing(struct show *s, const struct bgp_table *t, const struct bgp
 	}
 }
 
-static void candidate(struct show *s, const struct bgp_table *t, const struct bgp_dest *d, uint32_t id, const struct prefix *pfx)
+static void candidate(struct show *s, const struct bgp_table *t, const struct bgp_dest *d, uint32_t id,
+                      const struct prefix *pfx)
 {
 	static const char *const kind[] = {"", "network", "redistributed", "aggregate", "default-originate"};
 	const struct bgp_path *p = rib_path(t, id);
@@ -158,7 +160,9 @@ static void announced(struct show *s, const struct bgp_peer *p, const struct bgp
 		jw_str(&s->w, "hostname", p->host);
 	if (p->state != BGP_ESTABLISHED || !p->af[t->af].negotiated) {
 		jw_bool(&s->w, "announced", false);
-		jw_str(&s->w, "why", p->state != BGP_ESTABLISHED ? "the session is not established" : "the session does not carry this address family");
+		jw_str(&s->w, "why",
+		       p->state != BGP_ESTABLISHED ? "the session is not established"
+		                                   : "the session does not carry this address family");
 		jw_end(&s->w);
 		return;
 	}

@@ -1,14 +1,17 @@
 /* The kernel's routes: what the decision found, as BGP_ACT_ROUTE_SET and BGP_ACT_ROUTE_DEL.
  *
  * decide.c says that a destination changed; it is queued by number, once, and compared with what was last asked of the
- * kernel when its turn comes, so that a destination which changes often while actions have no room costs one of them. What was asked
+ * kernel when its turn comes, so that a destination which changes often while actions have no room costs one of
+ * them. What was asked
  * is kept as a hash of the route (16 octets a destination, and none while `install` is off). A route is replaced by a
  * SET of the same prefix and metric: no moment without one.
  *
- * Left out are routes that the kernel has itself for exactly the prefix (zebra would prefer those too), and those whose next
+ * Left out are routes that the kernel has itself for exactly the prefix (zebra would prefer those too), and those
+ * whose next
  * hop would be looked up in themselves, whatever nht.c thinks of it: RFC 4271 9.1.2.1.
  *
- * A ticket is the destination's number, its table, and seven bits that change with each request: a refusal that comes late is known
+ * A ticket is the destination's number, its table, and seven bits that change with each request: a refusal that
+ * comes late is known
  * by them to be about something else. */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +26,7 @@ struct fib_entry {               /* of a destination */
 	uint32_t next;           /* in the queue */
 	uint8_t generation;      /* of its tickets */
 	uint8_t flags, epoch;
-	uint64_t asked;          /* hash of the route; 0 = none */
+	uint64_t asked; /* hash of the route; 0 = none */
 };
 struct fib_table {
 	struct fib_entry **page;
@@ -31,9 +34,11 @@ struct fib_table {
 };
 struct bgp_fib_state {
 	struct fib_table t[BGP_AF_N];
-	struct hmap keyed;       /* only its key is used */
+	struct hmap keyed; /* only its key is used */
 	bool install, frozen, converged, kept;
-	struct { uint32_t table, metric; } where[EPOCHS]; /* of routes asked for in this epoch */
+	struct {
+		uint32_t table, metric;
+	} where[EPOCHS]; /* of routes asked for in this epoch */
 	uint8_t epoch;
 	uint32_t refused;
 	mono_t complained;
@@ -83,7 +88,8 @@ static void add_hops(struct route *r, const struct bgp_nh *nh)
 	for (uint8_t i = 0; i < nh->n_hops && r->n_hops < ROUTE_HOPS_MAX; i++) {
 		const struct route_hop *h = &nh->hop[i];
 		uint8_t same = 0;
-		while (same < r->n_hops && !(r->hop[same].ifindex == h->ifindex && addr_eq(&r->hop[same].gateway, &h->gateway)))
+		while (same < r->n_hops &&
+		       !(r->hop[same].ifindex == h->ifindex && addr_eq(&r->hop[same].gateway, &h->gateway)))
 			same++;
 		if (same < r->n_hops)
 			continue;
@@ -98,7 +104,8 @@ static bool through_itself(const struct bgp_nh *nh, const struct prefix *p)
 	return addr_in(&nh->addr, p) && nh->via.len <= p->len && nh->addr.family == p->addr.family;
 }
 
-static bool resolved(const struct bgp *b, const struct bgp_table *t, const struct bgp_dest *d, struct route *out, struct sbuf *why)
+static bool resolved(const struct bgp *b, const struct bgp_table *t, const struct bgp_dest *d, struct route *out,
+                     struct sbuf *why)
 {
 	uint32_t id = d->best;
 	const struct bgp_attr *best = attr_at(b, rib_path(t, id)->attr);
@@ -109,18 +116,21 @@ static bool resolved(const struct bgp *b, const struct bgp_table *t, const struc
 	add_hops(out, best->nh);
 	for (id = d->first; id; id = rib_path(t, id)->next) {
 		const struct bgp_path *p = rib_path(t, id);
-		const struct bgp_attr *a = p->attr && p->flags & PATH_MULTI && id != d->best ? attr_at(b, p->attr) : NULL;
+		const struct bgp_attr *a = p->attr && p->flags & PATH_MULTI && id != d->best ? attr_at(b, p->attr)
+		                                                                             : NULL;
 		if (a && a->nh && a->nh->ok && !through_itself(a->nh, &out->dst))
 			add_hops(out, a->nh);
 	}
 	return out->n_hops > 0 || no(why, "its next hop leads nowhere");
 }
 
-bool fib_route(const struct bgp *b, const struct bgp_table *t, const struct bgp_dest *d, struct route *out, struct sbuf *why)
+bool fib_route(const struct bgp *b, const struct bgp_table *t, const struct bgp_dest *d, struct route *out,
+               struct sbuf *why)
 {
 	const struct bgp_path *best = d->best ? rib_path(t, d->best) : NULL;
 	const struct bgp_fib_state *s = b->fib;
-	*out = (struct route){.source = ROUTE_OURS, .table = s->where[s->epoch].table, .metric = s->where[s->epoch].metric};
+	*out = (struct route){
+		.source = ROUTE_OURS, .table = s->where[s->epoch].table, .metric = s->where[s->epoch].metric};
 	rib_prefix(t, d, &out->dst);
 	if (!best)
 		return no(why, "no path is usable");
@@ -200,7 +210,8 @@ static bool ask_del(struct bgp *b, struct bgp_table *t, struct bgp_dest *d, stru
 	struct bgp_act *a = act_add(b, BGP_ACT_ROUTE_DEL);
 	if (!a)
 		return false;
-	a->u.route = (struct route){.source = ROUTE_OURS, .table = b->fib->where[e->epoch].table, .metric = b->fib->where[e->epoch].metric};
+	a->u.route = (struct route){
+		.source = ROUTE_OURS, .table = b->fib->where[e->epoch].table, .metric = b->fib->where[e->epoch].metric};
 	rib_prefix(t, d, &a->u.route.dst);
 	e->asked = 0;
 	e->flags = 0;
@@ -248,7 +259,8 @@ static bool settle(struct bgp *b, struct bgp_table *t, uint32_t dest)
 	return hash == e->asked || ask_set(b, t, dest, &r, hash);
 }
 
-/* All destinations again, a slice at a time; the table's buckets may have been split meanwhile, then some are seen twice. */
+/* All destinations again, a slice at a time; the table's buckets may have been split meanwhile, then some are seen
+ * twice. */
 static bool walk(struct bgp *b, struct bgp_table *t)
 {
 	struct fib_table *f = &b->fib->t[t->af];

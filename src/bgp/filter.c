@@ -1,5 +1,6 @@
 /* Prefix lists, AS path lists, community lists. A list is walked in order, the first rule that matches decides, none
- * denies (FRR). Patterns are compiled when a configuration comes; texts are made in a buffer that is only there when the configuration
+ * denies (FRR). Patterns are compiled when a configuration comes; texts are made in a buffer that is only there
+ * when the configuration
  * has a pattern. A text that does not fit is denied by any list that would have to read it. */
 #include <errno.h>
 #include <string.h>
@@ -13,12 +14,12 @@ struct bgp_filter_state {
 	struct filter_tables *t; /* NULL: no configuration yet */
 };
 struct filter_tables {
-	size_t size;             /* of this block */
+	size_t size; /* of this block */
 	uint32_t n_rx;
-	struct regex **rx;       /* of all AS path lists, then of all community lists; NULL: a rule without one */
+	struct regex **rx; /* of all AS path lists, then of all community lists; NULL: a rule without one */
 	uint32_t *aspath_base, *community_base; /* index in rx of the list's first rule */
-	bool *by_prefix;         /* per route map */
-	char *text;              /* TEXT_MAX; NULL when there is no pattern */
+	bool *by_prefix;                        /* per route map */
+	char *text;                             /* TEXT_MAX; NULL when there is no pattern */
 };
 
 static const struct conf_prefix_list *prefix_list(const struct bgp *b, uint32_t list)
@@ -201,7 +202,8 @@ static int community_first(const struct bgp *b, uint32_t list, struct span value
 		text = text_room(b);
 		sb_communities(&text, l->kind, values);
 	}
-	struct community_question q = {.l = l, .base = t->community_base[list - 1], .values = values, .exact = exact, .text = &text};
+	struct community_question q = {
+		.l = l, .base = t->community_base[list - 1], .values = values, .exact = exact, .text = &text};
 	for (uint32_t i = 0; i < l->rules.n && !(patterns && text.cut); i++) {
 		const struct conf_community_rule *r = conf_at(b->conf, l->rules, sizeof *r, i);
 		if (r && community_rule_matches(b, &q, i, r)) {

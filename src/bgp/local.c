@@ -1,11 +1,15 @@
 /* Routes of our own: network, redistribute, default-originate.
  *
- * A network with import check is valid while the kernel has a route for exactly its prefix, whatever kind: connected, an
- * address of this host, kernel, static. It stays in the table when it is not valid, so that show and explain can say so.
- * What has been put into the table is kept here, by prefix and kind: after a new configuration, all that it asks for is set anew
+ * A network with import check is valid while the kernel has a route for exactly its prefix, whatever kind:
+ * connected, an
+ * address of this host, kernel, static. It stays in the table when it is not valid, so that show and explain can
+ * say so.
+ * What has been put into the table is kept here, by prefix and kind: after a new configuration, all that it asks
+ * for is set anew
  * (rib.c leaves alone what is equal), and what was not asked for again goes.
  *
- * The default route of default-originate is in the table as never valid: it is nobody's best path, and adj_out.c gives it
+ * The default route of default-originate is in the table as never valid: it is nobody's best path, and adj_out.c
+ * gives it
  * to those peers that are configured so. */
 #include <errno.h>
 #include <string.h>
@@ -161,7 +165,8 @@ bool local_explain(const struct bgp *b, const struct prefix *p, struct sbuf *out
 {
 	const struct conf_bgp_network *c = b->cb ? network_find(b, p) : NULL;
 	const struct route *r = nht_exact(b, p);
-	static const char *const source[] = {"connected", "an address of this host", "kernel", "static", "another routing daemon's", "ours"};
+	static const char *const source[] = {"connected", "an address of this host",  "kernel",
+	                                     "static",    "another routing daemon's", "ours"};
 	if (!c)
 		return false;
 	sb_put(out, "network ");
@@ -170,9 +175,12 @@ bool local_explain(const struct bgp *b, const struct prefix *p, struct sbuf *out
 	if (!r && (c->no_check || !b->cb->import_check))
 		sb_put(out, "valid, because it is not compared with the kernel's routes");
 	else if (!r)
-		sb_put(out, "not valid, because the kernel has no route for exactly this prefix: neither connected, nor an address, nor kernel, nor static");
+		sb_put(out,
+		       "not valid, because the kernel has no route for exactly this prefix: neither connected, "
+			"nor an address, nor kernel, nor static");
 	else
-		sb_printf(out, "valid, the kernel has a route for exactly this prefix (%s)", r->source < ARRAY_LEN(source) ? source[r->source] : "?");
+		sb_printf(out, "valid, the kernel has a route for exactly this prefix (%s)",
+		          r->source < ARRAY_LEN(source) ? source[r->source] : "?");
 	return true;
 }
 
@@ -305,8 +313,7 @@ static void walk(struct bgp *b, mono_t now)
 static void sweep(struct bgp *b, mono_t now)
 {
 	struct bgp_local_state *s = b->local;
-	LIST_EACH(at, next, &s->all)
-	{
+	LIST_EACH (at, next, &s->all) {
 		struct local_route *r = LIST_ENTRY(at, struct local_route, all);
 		if (r->seen != s->generation)
 			put(b, &r->prefix, r->kind, NULL, false, now);
@@ -344,7 +351,7 @@ void local_fini(struct bgp *b)
 	struct bgp_local_state *s = b->local;
 	if (!s)
 		return;
-	LIST_EACH(at, next, &s->all)
+	LIST_EACH (at, next, &s->all)
 		route_drop(b, LIST_ENTRY(at, struct local_route, all));
 	mem_put(b->env.mem, s->net, sizeof *s->net * s->n_nets);
 	if (s->routes.bucket)

@@ -1,6 +1,9 @@
-/* Route maps (FRR's semantics): entries in order; one whose clauses all match decides. A permitting entry carries out its set
- * clauses, then the map that it calls, whose denial is final; then the map ends, or goes on at the next entry or a later one
- * (on-match, continue), where a permission that was given stays unless a later entry denies. No entry at all: denied. Entries only ever
+/* Route maps (FRR's semantics): entries in order; one whose clauses all match decides. A permitting entry carries
+ * out its set
+ * clauses, then the map that it calls, whose denial is final; then the map ends, or goes on at the next entry or a
+ * later one
+ * (on-match, continue), where a permission that was given stays unless a later entry denies. No entry at all:
+ * denied. Entries only ever
  * lead forward and calls are nested ten deep at most, so that every map ends. */
 #include <string.h>
 
@@ -85,12 +88,18 @@ static bool matches(const struct map_run *r, const struct conf_clause *c)
 }
 
 static const char *const match_name[] = {
-	[MATCH_PREFIX_LIST] = "address prefix-list", [MATCH_NEXT_HOP_LIST] = "next-hop prefix-list",
-	[MATCH_NEXT_HOP] = "next-hop",               [MATCH_COMMUNITY] = "community",
-	[MATCH_EXTCOMMUNITY] = "extcommunity",       [MATCH_LARGE_COMMUNITY] = "large-community",
-	[MATCH_AS_PATH] = "as-path",                 [MATCH_LOCAL_PREF] = "local-preference",
-	[MATCH_METRIC] = "metric",                   [MATCH_ORIGIN] = "origin",
-	[MATCH_TAG] = "tag",                         [MATCH_PEER] = "peer",
+	[MATCH_PREFIX_LIST] = "address prefix-list",
+	[MATCH_NEXT_HOP_LIST] = "next-hop prefix-list",
+	[MATCH_NEXT_HOP] = "next-hop",
+	[MATCH_COMMUNITY] = "community",
+	[MATCH_EXTCOMMUNITY] = "extcommunity",
+	[MATCH_LARGE_COMMUNITY] = "large-community",
+	[MATCH_AS_PATH] = "as-path",
+	[MATCH_LOCAL_PREF] = "local-preference",
+	[MATCH_METRIC] = "metric",
+	[MATCH_ORIGIN] = "origin",
+	[MATCH_TAG] = "tag",
+	[MATCH_PEER] = "peer",
 	[MATCH_SOURCE] = "source-protocol",
 };
 
@@ -108,7 +117,8 @@ static bool put_communities(struct bgp_edit *e, uint8_t type, struct span *at, s
 	return true;
 }
 
-static bool join(const struct map_run *r, const struct conf_clause *c, uint8_t type, struct span *at, size_t size, bool add)
+static bool join(const struct map_run *r, const struct conf_clause *c, uint8_t type, struct span *at, size_t size,
+                 bool add)
 {
 	struct span out;
 	return edit_union(r->e, add ? *at : (struct span){0}, values(r, c), size, &out) &&
@@ -162,7 +172,8 @@ static bool set_as_path(const struct map_run *r, const struct conf_clause *c)
 static bool set_community(const struct map_run *r, const struct conf_clause *c)
 {
 	struct bgp_edit *e = r->e;
-	struct span *std = &e->v.communities, *ext = &e->v.ext_communities, *large = &e->v.large_communities, none = {0};
+	struct span *std = &e->v.communities, *ext = &e->v.ext_communities, *large = &e->v.large_communities,
+		    none = {0};
 	switch ((enum conf_set)c->what) {
 	case SET_COMMUNITY:
 	case SET_COMMUNITY_ADD:
@@ -192,7 +203,8 @@ static uint32_t number_of(const struct addr *a)
 	return rd_u32(&rd);
 }
 
-/* `set ip ...` is about next hops of IPv4, `set ipv6 ...` about those of IPv6; what is said about the other kind is passed over. */
+/* `set ip ...` is about next hops of IPv4, `set ipv6 ...` about those of IPv6; what is said about the other kind is
+ * passed over. */
 static bool set_next_hop(const struct map_run *r, const struct conf_clause *c)
 {
 	struct bgp_edit *e = r->e;
@@ -277,7 +289,8 @@ static bool carry_out(const struct map_run *r, const struct conf_map_entry *en, 
 		if (c && set(r, c))
 			continue;
 		if (r->in->trace)
-			sb_printf(r->in->trace, "route-map %s: rule %u denies, its attributes become too long\n", name, en->seq);
+			sb_printf(r->in->trace, "route-map %s: rule %u denies, its attributes become too long\n", name,
+			          en->seq);
 		return false;
 	}
 	return true;
@@ -291,7 +304,8 @@ static bool permit(const struct map_run *r, const struct conf_map_entry *en, con
 	struct map_run deeper = *r;
 	deeper.depth++;
 	if (r->in->trace)
-		sb_printf(r->in->trace, "route-map %s: rule %u permits%s\n", name, en->seq, en->set.n ? ", attributes changed" : "");
+		sb_printf(r->in->trace, "route-map %s: rule %u permits%s\n", name, en->seq,
+		          en->set.n ? ", attributes changed" : "");
 	return carry_out(r, en, name) && (!en->call || run_map(&deeper, en->call));
 }
 

@@ -1,5 +1,6 @@
 /* Extended regular expressions without backtracking. The compiler goes over the pattern once and writes instructions;
- * jumps are relative, so a piece of code can be moved and copied: a quantifier behind an atom moves or copies the atom's
+ * jumps are relative, so a piece of code can be moved and copied: a quantifier behind an atom moves or copies the
+ * atom's
  * code. The machine keeps the set of all threads (Thompson 1968): one pass over the text, at most each instruction once
  * per octet. What glibc's regcomp refuses with REG_EXTENDED is refused here, and so is what is no part of POSIX
  * (back references, \w, [=a=]): a filter that is silently misread lets routes through. */
@@ -56,8 +57,8 @@ static bool room(struct rx_comp *c, uint32_t n)
 static void emit(struct rx_comp *c, enum rx_op op, unsigned ch, int a, int b)
 {
 	if (room(c, 1))
-		c->code[c->n++] =
-			(struct rx_insn){.op = (uint8_t)op, .c = (uint8_t)ch, .a = (int16_t)a, .b = (int16_t)b};
+		c->code[c->n++] = (struct rx_insn){
+			.op = (uint8_t)op, .c = (uint8_t)ch, .a = (int16_t)a, .b = (int16_t)b};
 }
 
 /* A split in front of the code that begins at `at`: into it, or `over` instructions on. */
@@ -362,7 +363,8 @@ static void branch(struct rx_comp *c)
 	}
 }
 
-/* Each branch but the last ends in a jump to the end of all; until that is known, the jump's `b` leads to the one before. */
+/* Each branch but the last ends in a jump to the end of all; until that is known, the jump's `b` leads to the one
+ * before. */
 static void alternatives(struct rx_comp *c)
 {
 	int last = -1;

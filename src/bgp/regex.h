@@ -1,4 +1,5 @@
-/* Extended regular expressions over the text of AS paths and communities, as FRR's users write them: POSIX ERE, and _ for
+/* Extended regular expressions over the text of AS paths and communities, as FRR's users write them: POSIX ERE, and
+ * _ for
  * a border: (^|[,{}() ]|$). Compiled to a small program that is run for all its threads at once, so that no pattern
  * can take longer than its length times that of the text. Used by filter.c; bgp_regex_check() is the front door's. */
 #ifndef BGP_REGEX_H

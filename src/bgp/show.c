@@ -67,7 +67,9 @@ void show_sorted_free(struct bgp *b, uint32_t *ids, uint32_t n)
 
 bool show_next_path(const struct bgp_table *t, const struct bgp_dest *d, uint32_t *cursor, uint32_t *id)
 {
-	uint32_t next = *cursor == 0 ? (d->best ? d->best : d->first) : *cursor == d->best ? d->first : rib_path(t, *cursor)->next;
+	uint32_t next = *cursor == 0         ? (d->best ? d->best : d->first)
+	                : *cursor == d->best ? d->first
+	                                     : rib_path(t, *cursor)->next;
 	if (*cursor && next && next == d->best)
 		next = rib_path(t, next)->next;
 	*cursor = *id = next;
@@ -81,7 +83,8 @@ const char *show_reason(const struct bgp *b, const struct bgp_table *t, const st
 	for (uint32_t id = d->first; id && best; id = rib_path(t, id)->next) {
 		const struct bgp_path *p = rib_path(t, id);
 		const char *unused;
-		if (p != best && p->attr && p->flags & PATH_VALID && (!second || decide_cmp(b, t, p, second, &unused) > 0))
+		if (p != best && p->attr && p->flags & PATH_VALID &&
+		    (!second || decide_cmp(b, t, p, second, &unused) > 0))
 			second = p;
 	}
 	if (second)
@@ -118,7 +121,8 @@ int64_t show_epoch(const struct show *s, mono_t at) { return s->wall_s - dur_to_
 static void date_of(int64_t days, int64_t *year, int *month, int *day)
 {
 	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+		doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int mp = (int)((5 * doy + 2) / 153);
 	*day = (int)(doy - (153 * mp + 2) / 5) + 1;
 	*month = mp < 10 ? mp + 3 : mp - 9;
@@ -168,7 +172,8 @@ void show_uptime(char out[24], int64_t t)
 	else if (t < 7 * 86400)
 		snprintf(out, 24, "%dd%02dh%02dm", (int)(t / 86400), (int)(t / 3600 % 24), (int)(t / 60 % 60));
 	else
-		snprintf(out, 24, "%02lldw%dd%02dh", (long long)(t / (7 * 86400)), (int)(t / 86400 % 7), (int)(t / 3600 % 24));
+		snprintf(out, 24, "%02lldw%dd%02dh", (long long)(t / (7 * 86400)), (int)(t / 86400 % 7),
+		         (int)(t / 3600 % 24));
 }
 
 const char *show_origin(uint8_t origin) { return origin == BGP_IGP ? "IGP" : origin == BGP_EGP ? "EGP" : "incomplete"; }

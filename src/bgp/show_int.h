@@ -1,4 +1,5 @@
-/* What the files of views share. A view is one JSON document, written as the tables are walked; destinations are sorted first, since the
+/* What the files of views share. A view is one JSON document, written as the tables are walked; destinations are
+ * sorted first, since the
  * tables are hashed and readers expect order. */
 #ifndef BGP_SHOW_INT_H
 #define BGP_SHOW_INT_H
@@ -11,18 +12,20 @@ struct show {
 	int64_t wall_s; /* at now */
 	struct jsonw w;
 };
-/* A destination's numbers in the order of prefixes. NULL: no memory; *n of them, to be given back with show_sorted_free(). */
+/* A destination's numbers in the order of prefixes. NULL: no memory; *n of them, to be given back with
+ * show_sorted_free(). */
 uint32_t *show_sorted(struct bgp *b, const struct bgp_table *t, uint32_t *n);
 void show_sorted_free(struct bgp *b, uint32_t *ids, uint32_t n);
-/* The usable path that would be chosen without the best one, and the step of the decision between the two, as FRR names it. */
+/* The usable path that would be chosen without the best one, and the step of the decision between the two, as FRR
+ * names it. */
 const char *show_reason(const struct bgp *b, const struct bgp_table *t, const struct bgp_dest *d);
 /* The paths of a destination, the best first: *cursor begins at 0; false: no more. */
 bool show_next_path(const struct bgp_table *t, const struct bgp_dest *d, uint32_t *cursor, uint32_t *id);
 
 void show_addr(struct show *s, const char *key, const struct addr *a);
-void show_id(struct show *s, const char *key, uint32_t id);         /* a router id: dotted */
+void show_id(struct show *s, const char *key, uint32_t id); /* a router id: dotted */
 void show_prefix(struct show *s, const char *key, const struct prefix *p);
-void show_time(struct show *s, const char *key, int64_t epoch);     /* {"epoch":..,"string":".."}, UTC */
+void show_time(struct show *s, const char *key, int64_t epoch);         /* {"epoch":..,"string":".."}, UTC */
 void show_lines(struct show *s, const char *key, const struct sbuf *b); /* an array of the lines */
 /* The wall clock's second of a moment that the engine noted. */
 int64_t show_epoch(const struct show *s, mono_t at);

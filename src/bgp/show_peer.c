@@ -1,4 +1,5 @@
-/* Views: sessions. Key names and the order of FRR's `show bgp summary json` and `show bgp neighbors X json`; what has no
+/* Views: sessions. Key names and the order of FRR's `show bgp summary json` and `show bgp neighbors X json`; what
+ * has no
  * counterpart here (window sizes, threads, MTU discovery) is left out rather than invented. */
 #include <string.h>
 
@@ -24,7 +25,10 @@ static const char *state_name(const struct bgp_peer *p)
 }
 
 /* Since when the session is as it is; 0: since it was configured, which FRR calls never. */
-static mono_t since(const struct bgp_peer *p) { return p->state == BGP_ESTABLISHED ? p->session->up_at : p->session->down_at; }
+static mono_t since(const struct bgp_peer *p)
+{
+	return p->state == BGP_ESTABLISHED ? p->session->up_at : p->session->down_at;
+}
 
 static void uptime(struct show *s, const struct bgp_peer *p)
 {
@@ -65,7 +69,10 @@ static void summary_peer(struct show *s, const struct bgp_peer *p, uint8_t af)
 	jw_int(&s->w, "pfxRcd", p->af[af].accepted);
 	jw_int(&s->w, "pfxSnt", p->af[af].sent);
 	jw_str(&s->w, "state", state_name(p));
-	jw_str(&s->w, "peerState", x->hindrance == HINDER_ADMIN ? "Admin" : x->hindrance == HINDER_MAX_PREFIX ? "PfxCt" : "OK");
+	jw_str(&s->w, "peerState",
+	       x->hindrance == HINDER_ADMIN        ? "Admin"
+	       : x->hindrance == HINDER_MAX_PREFIX ? "PfxCt"
+	                                           : "OK");
 	jw_int(&s->w, "connectionsEstablished", x->established);
 	jw_int(&s->w, "connectionsDropped", x->dropped);
 	if (p->conf->description)
@@ -162,7 +169,11 @@ static void families(struct show *s, const struct bgp_caps *us, const struct bgp
 		if (!us->mp[af] && !them->mp[af])
 			continue;
 		jw_object(&s->w, show_af(af));
-		jw_bool(&s->w, us->mp[af] && them->mp[af] ? "advertisedAndReceived" : us->mp[af] ? "advertised" : "received", true);
+		jw_bool(&s->w,
+		        us->mp[af] && them->mp[af] ? "advertisedAndReceived"
+		        : us->mp[af]               ? "advertised"
+		                                   : "received",
+		        true);
 		jw_end(&s->w);
 	}
 	jw_end(&s->w);
@@ -238,7 +249,10 @@ static void restart(struct show *s, const struct bgp_peer *p)
 
 static void messages(struct show *s, const struct bgp_session *x)
 {
-	static const struct { const char *out, *in; uint8_t what; } row[] = {
+	static const struct {
+		const char *out, *in;
+		uint8_t what;
+	} row[] = {
 		{"opensSent", "opensRecv", C_OPEN},
 		{"notificationsSent", "notificationsRecv", C_NOTIFICATION},
 		{"updatesSent", "updatesRecv", C_UPDATE},
@@ -285,13 +299,16 @@ static void family(struct show *s, const struct bgp_peer *p, uint8_t af)
 	jw_flag(&s->w, "nexthopSelfForce", c->next_hop_self_force);
 	jw_flag(&s->w, "defaultSent", c->default_originate);
 	if (c->send_community || c->send_extended)
-		jw_str(&s->w, "commAttriSentToNbr", c->send_community && c->send_extended ? "extendedAndStandard"
-		                                    : c->send_community               ? "standard"
-		                                                                      : "extended");
+		jw_str(&s->w, "commAttriSentToNbr",
+		       c->send_community && c->send_extended ? "extendedAndStandard"
+		       : c->send_community                   ? "standard"
+		                                             : "extended");
 	filter_name(s, "routeMapForIncomingAdvertisements", c->map_in ? filter_map_name(b, c->map_in) : NULL);
 	filter_name(s, "routeMapForOutgoingAdvertisements", c->map_out ? filter_map_name(b, c->map_out) : NULL);
-	filter_name(s, "incomingUpdatePrefixFilterList", c->prefix_list_in ? filter_prefix_list_name(b, c->prefix_list_in) : NULL);
-	filter_name(s, "outgoingUpdatePrefixFilterList", c->prefix_list_out ? filter_prefix_list_name(b, c->prefix_list_out) : NULL);
+	filter_name(s, "incomingUpdatePrefixFilterList",
+	            c->prefix_list_in ? filter_prefix_list_name(b, c->prefix_list_in) : NULL);
+	filter_name(s, "outgoingUpdatePrefixFilterList",
+	            c->prefix_list_out ? filter_prefix_list_name(b, c->prefix_list_out) : NULL);
 	jw_int(&s->w, "acceptedPrefixCounter", p->af[af].accepted);
 	jw_int(&s->w, "sentPrefixCounter", p->af[af].sent);
 	if (c->max_prefix) {
@@ -400,7 +417,8 @@ static void neighbor(struct show *s, const struct bgp_peer *p)
 	jw_int(&s->w, "connectionsDropped", x->dropped);
 	last_reset(s, p);
 	connection(s, p);
-	jw_int(&s->w, "connectRetryTimer", dur_to_s(p->conf->connect_retry >= 0 ? p->conf->connect_retry : s->b->cb->connect_retry));
+	jw_int(&s->w, "connectRetryTimer",
+	       dur_to_s(p->conf->connect_retry >= 0 ? p->conf->connect_retry : s->b->cb->connect_retry));
 	jw_end(&s->w);
 }
 

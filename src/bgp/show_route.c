@@ -101,7 +101,8 @@ static void hops(struct show *s, const struct route *r, bool fib)
 	jw_end(&s->w);
 }
 
-static void route(struct show *s, const struct route *r, const char *protocol, uint32_t distance, bool selected, bool installed)
+static void route(struct show *s, const struct route *r, const char *protocol, uint32_t distance, bool selected,
+                  bool installed)
 {
 	jw_object(&s->w, NULL);
 	show_prefix(s, "prefix", &r->dst);
@@ -122,7 +123,8 @@ static void route(struct show *s, const struct route *r, const char *protocol, u
 static void kernel_route(struct show *s, const struct route *r)
 {
 	static const char *const protocol[] = {"connected", "local", "kernel", "static", "other", "bgp"};
-	route(s, r, r->source < ARRAY_LEN(protocol) ? protocol[r->source] : "other", r->source == ROUTE_STATIC ? 1 : 0, true, true);
+	route(s, r, r->source < ARRAY_LEN(protocol) ? protocol[r->source] : "other", r->source == ROUTE_STATIC ? 1 : 0,
+	      true, true);
 }
 
 /* zebra's distances: 20 for external, 200 for internal routes and our own. */

@@ -53,7 +53,8 @@ static void next_hop_short(struct show *s, const struct bgp_attr *a, uint8_t af,
 }
 
 /* A path as the table has it. */
-static void row(struct show *s, const struct bgp_table *t, const struct bgp_dest *d, uint32_t id, const struct prefix *pfx)
+static void row(struct show *s, const struct bgp_table *t, const struct bgp_dest *d, uint32_t id,
+                const struct prefix *pfx)
 {
 	const struct bgp_path *p = rib_path(t, id);
 	const struct bgp_attr *a = attr_at(s->b, p->attr);
@@ -330,7 +331,8 @@ bool show_dest(struct show *s, const struct prefix *p, bool longest)
 }
 
 /* --- What a peer sent, and was sent --- */
-static void adj_row(struct show *s, const struct bgp_table *t, const struct bgp_dest *d, const struct bgp_attr *a, bool valid, bool is_best)
+static void adj_row(struct show *s, const struct bgp_table *t, const struct bgp_dest *d, const struct bgp_attr *a,
+                    bool valid, bool is_best)
 {
 	struct prefix pfx;
 	char key[PREFIX_TEXT];
@@ -356,13 +358,14 @@ static void adj_row(struct show *s, const struct bgp_table *t, const struct bgp_
 }
 
 /* The peer's path of a destination that belongs into the view: its attributes there; NULL: none. */
-static const struct bgp_attr *adj_in(const struct show *s, const struct bgp_table *t, const struct bgp_dest *d, const struct bgp_peer *p,
-                                     uint8_t which, uint32_t *id)
+static const struct bgp_attr *adj_in(const struct show *s, const struct bgp_table *t, const struct bgp_dest *d,
+                                     const struct bgp_peer *p, uint8_t which, uint32_t *id)
 {
 	for (*id = d->first; *id; *id = rib_path(t, *id)->next) {
 		const struct bgp_path *path = rib_path(t, *id);
 		bool filtered = path->flags & PATH_FILTERED;
-		if (path->peer != p->index || (which == SHOW_FILTERED && !filtered) || (which == SHOW_ACCEPTED && filtered))
+		if (path->peer != p->index || (which == SHOW_FILTERED && !filtered) ||
+		    (which == SHOW_ACCEPTED && filtered))
 			continue;
 		uint32_t a = which == SHOW_ACCEPTED || !path->raw ? path->attr : path->raw;
 		if (a)
@@ -375,10 +378,12 @@ static bool adj_dest(struct show *s, const struct bgp_table *t, uint32_t dest, c
 {
 	const struct bgp_dest *d = rib_dest(t, dest);
 	uint32_t id = d->best;
-	const struct bgp_attr *a = which == SHOW_ADVERTISED ? adj_advertised(s->b, p, t->af, dest) : adj_in(s, t, d, p, which, &id);
+	const struct bgp_attr *a = which == SHOW_ADVERTISED ? adj_advertised(s->b, p, t->af, dest)
+	                                                    : adj_in(s, t, d, p, which, &id);
 	/* FRR shows every route of these views as good, but for the peer's own table. */
 	if (a)
-		adj_row(s, t, d, a, which != SHOW_ACCEPTED || rib_path(t, id)->flags & PATH_VALID, which != SHOW_ACCEPTED || id == d->best);
+		adj_row(s, t, d, a, which != SHOW_ACCEPTED || rib_path(t, id)->flags & PATH_VALID,
+		        which != SHOW_ACCEPTED || id == d->best);
 	return a != NULL;
 }
 

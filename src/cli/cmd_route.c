@@ -1,4 +1,5 @@
-/* Commands about routing: show, explain, clear. Their words are put together to one question, which the routing module reads; the
+/* Commands about routing: show, explain, clear. Their words are put together to one question, which the routing
+ * module reads; the
  * document that comes back has FRR's keys, and a printer of text_bgp*.c gives it FRR's columns. */
 #include <string.h>
 
@@ -71,7 +72,8 @@ static int show_bgp(struct cli *c, int n, char **args)
 	sb_put(&q, "bgp");
 	for (int i = 0; i < n; i++)
 		sb_printf(&q, " %s", args[i]);
-	return ask_routing(c, "show", question, n > family ? text_bgp_path : text_bgp_table, n > family ? args[n - 1] : NULL);
+	return ask_routing(c, "show", question, n > family ? text_bgp_path : text_bgp_table,
+	                   n > family ? args[n - 1] : NULL);
 }
 
 int cli_show_routing(struct cli *c, int n, char **args)

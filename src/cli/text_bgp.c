@@ -5,15 +5,16 @@
 
 static void head(FILE *f, const char *version, const char *id, const char *pref, const char *as)
 {
-	fprintf(f, "BGP table version is %s, local router ID is %s, vrf id 0\n"
-	           "Default local pref %s, local AS %s\n"
-	           "Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,\n"
-	           "               i internal, r RIB-failure, S Stale, R Removed\n"
-	           "Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self\n"
-	           "Origin codes:  i - IGP, e - EGP, ? - incomplete\n"
-	           "RPKI validation codes: V valid, I invalid, N Not found\n"
-	           "\n"
-	           "   Network          Next Hop            Metric LocPrf Weight Path\n",
+	fprintf(f,
+	        "BGP table version is %s, local router ID is %s, vrf id 0\n"
+	        "Default local pref %s, local AS %s\n"
+	        "Status codes:  s suppressed, d damped, h history, * valid, > best, = multipath,\n"
+	        "               i internal, r RIB-failure, S Stale, R Removed\n"
+	        "Nexthop codes: @NNN nexthop's vrf id, < announce-nh-self\n"
+	        "Origin codes:  i - IGP, e - EGP, ? - incomplete\n"
+	        "RPKI validation codes: V valid, I invalid, N Not found\n"
+	        "\n"
+	        "   Network          Next Hop            Metric LocPrf Weight Path\n",
 	        version, id, pref, as);
 }
 
@@ -26,7 +27,8 @@ static const char *number(const json_t *doc, const char *key, char out[24])
 static void head_of(FILE *f, const json_t *doc, const char *version, const char *id)
 {
 	char v[24], pref[24], as[24];
-	head(f, number(doc, version, v), js_str(doc, id), number(doc, "defaultLocPrf", pref), number(doc, "localAS", as));
+	head(f, number(doc, version, v), js_str(doc, id), number(doc, "defaultLocPrf", pref),
+	     number(doc, "localAS", as));
 }
 
 /* Text in a column; what does not fit goes on in the next line at `indent`. */
@@ -157,7 +159,8 @@ static void path_line(FILE *f, const json_t *o)
 {
 	fprintf(f, "  %s", js_str(json_object_get(o, "aspath"), "string"));
 	if (js_has(o, "aggregatorAs"))
-		fprintf(f, ", (aggregated by %lld %s)", (long long)js_int(o, "aggregatorAs"), js_str(o, "aggregatorId"));
+		fprintf(f, ", (aggregated by %lld %s)", (long long)js_int(o, "aggregatorAs"),
+		        js_str(o, "aggregatorId"));
 	if (js_true(o, "rxedFromRrClient"))
 		fputs(", (Received from a RR-client)", f);
 	if (js_true(o, "stale"))
@@ -185,8 +188,9 @@ static void flag(FILE *f, const json_t *o, const char *key, const char *text)
 
 static void origin_line(FILE *f, const json_t *o)
 {
-	static const struct { const char *key, *text; } number_of[] = {{"metric", "metric"}, {"locPrf", "localpref"},
-	                                                             {"weight", "weight"}, {"tag", "tag"}};
+	static const struct {
+		const char *key, *text;
+	} number_of[] = {{"metric", "metric"}, {"locPrf", "localpref"}, {"weight", "weight"}, {"tag", "tag"}};
 	const json_t *best = json_object_get(o, "bestpath");
 	fprintf(f, "      Origin %s", js_str(o, "origin"));
 	for (size_t i = 0; i < ARRAY_LEN(number_of); i++) {
@@ -208,9 +212,11 @@ static void origin_line(FILE *f, const json_t *o)
 
 static void community_lines(FILE *f, const json_t *o)
 {
-	static const struct { const char *key, *text; } kind[] = {{"community", "Community"},
-	                                                        {"extendedCommunity", "Extended Community"},
-	                                                        {"largeCommunity", "Large Community"}};
+	static const struct {
+		const char *key, *text;
+	} kind[] = {{"community", "Community"},
+	            {"extendedCommunity", "Extended Community"},
+	            {"largeCommunity", "Large Community"}};
 	for (size_t i = 0; i < ARRAY_LEN(kind); i++) {
 		if (js_has(o, kind[i].key))
 			fprintf(f, "      %s: %s\n", kind[i].text, js_str(json_object_get(o, kind[i].key), "string"));
@@ -243,7 +249,8 @@ void text_bgp_path(FILE *f, const json_t *doc, const void *opts)
 		fprintf(f, "%% Network not in table: %s\n", opts ? (const char *)opts : "");
 		return;
 	}
-	fprintf(f, "BGP routing table entry for %s, version %lld\n", js_str(doc, "prefix"), (long long)js_int(doc, "version"));
+	fprintf(f, "BGP routing table entry for %s, version %lld\n", js_str(doc, "prefix"),
+	        (long long)js_int(doc, "version"));
 	fprintf(f, "Paths: (%zu available, ", json_array_size(paths));
 	if (best)
 		fprintf(f, "best #%zu", best);

@@ -6,7 +6,8 @@
 static void hop(FILE *f, const json_t *h)
 {
 	if (js_has(h, "ip"))
-		fprintf(f, "  gate %s, if %s, ifindex %lld\n", js_str(h, "ip"), js_str(h, "interfaceName"), (long long)js_int(h, "ifindex"));
+		fprintf(f, "  gate %s, if %s, ifindex %lld\n", js_str(h, "ip"), js_str(h, "interfaceName"),
+		        (long long)js_int(h, "ifindex"));
 	else
 		fprintf(f, "  if %s, ifindex %lld\n", js_str(h, "interfaceName"), (long long)js_int(h, "ifindex"));
 }
@@ -47,7 +48,10 @@ void text_bgp_nexthop(FILE *f, const json_t *doc, const void *opts)
 /* --- Routes --- */
 static char code_of(const char *protocol)
 {
-	static const struct { const char *name; char code; } code[] = {
+	static const struct {
+		const char *name;
+		char code;
+	} code[] = {
 		{"bgp", 'B'}, {"connected", 'C'}, {"local", 'L'}, {"kernel", 'K'}, {"static", 'S'},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(code); i++) {
@@ -60,8 +64,10 @@ static char code_of(const char *protocol)
 static void way(FILE *f, const json_t *h, const char *protocol)
 {
 	if (js_true(h, "unreachable"))
-		fprintf(f, " unreachable%s", js_true(h, "blackhole") ? " (blackhole)" : js_true(h, "prohibited") ? " (ICMP admin-prohibited)"
-		                                                                                      : " (ICMP unreachable)");
+		fprintf(f, " unreachable%s",
+		        js_true(h, "blackhole")    ? " (blackhole)"
+		        : js_true(h, "prohibited") ? " (ICMP admin-prohibited)"
+		                                   : " (ICMP unreachable)");
 	else if (js_has(h, "ip"))
 		fprintf(f, " via %s, %s", js_str(h, "ip"), js_str(h, "interfaceName"));
 	else
@@ -81,7 +87,8 @@ static void route(FILE *f, const json_t *o)
 		if (i)
 			fprintf(f, "  %c %*s", js_true(h, "fib") ? '*' : ' ', (int)strlen(js_str(o, "prefix")), "");
 		else
-			fprintf(f, "%c%c%c %s", code_of(protocol), js_true(o, "selected") ? '>' : ' ', js_true(h, "fib") ? '*' : ' ', js_str(o, "prefix"));
+			fprintf(f, "%c%c%c %s", code_of(protocol), js_true(o, "selected") ? '>' : ' ',
+			        js_true(h, "fib") ? '*' : ' ', js_str(o, "prefix"));
 		if (i == 0 && strcmp(protocol, "connected") != 0 && strcmp(protocol, "local") != 0)
 			fprintf(f, " [%lld/%lld]", (long long)js_int(o, "distance"), (long long)js_int(o, "metric"));
 		way(f, h, protocol);
@@ -97,10 +104,7 @@ void text_routes(FILE *f, const json_t *doc, const void *opts)
 	fputs("Codes: B - BGP, C - connected, K - kernel route, L - local, S - static, ? - another program's,\n"
 	      "       > - selected route, * - FIB route\n\n",
 	      f);
-	json_object_foreach((json_t *)doc, prefix, list)
-	{
-		json_array_foreach(list, i, o) route(f, o);
-	}
+	json_object_foreach((json_t *)doc, prefix, list) { json_array_foreach(list, i, o) route(f, o); }
 }
 
 /* --- Explain --- */
@@ -108,16 +112,19 @@ static void lines(FILE *f, const json_t *list, const char *indent)
 {
 	size_t i;
 	json_t *line;
-	json_array_foreach(list, i, line) fprintf(f, "%s%s\n", indent, json_string_value(line) ? json_string_value(line) : "");
+	json_array_foreach(list, i, line)
+		fprintf(f, "%s%s\n", indent, json_string_value(line) ? json_string_value(line) : "");
 }
 
 static void candidate(FILE *f, const json_t *o)
 {
-	fprintf(f, "  %s %s: ", js_has(o, "peer") ? "from" : "own", js_has(o, "peer") ? js_str(o, "peer") : js_str(o, "local"));
+	fprintf(f, "  %s %s: ", js_has(o, "peer") ? "from" : "own",
+	        js_has(o, "peer") ? js_str(o, "peer") : js_str(o, "local"));
 	if (js_true(o, "bestpath"))
 		fprintf(f, "best (%s)", js_str(o, "selectionReason"));
 	else if (js_has(o, "lost"))
-		fprintf(f, "%snot best: %s", js_true(o, "multipath") ? "used beside the best, " : "", js_str(o, "lost"));
+		fprintf(f, "%snot best: %s", js_true(o, "multipath") ? "used beside the best, " : "",
+		        js_str(o, "lost"));
 	else
 		fputs("waits for the decision", f);
 	fputs(js_true(o, "stale") ? ", stale\n" : "\n", f);
@@ -134,8 +141,9 @@ static void candidate(FILE *f, const json_t *o)
 
 static void aggregate(FILE *f, const json_t *o)
 {
-	fprintf(f, "aggregate %s: %s, %lld parts, %lld suppressed%s%s\n", js_str(o, "prefix"), js_true(o, "active") ? "active" : "not active",
-	        (long long)js_int(o, "parts"), (long long)js_int(o, "suppressed"), js_has(o, "why") ? ": " : "", js_str(o, "why"));
+	fprintf(f, "aggregate %s: %s, %lld parts, %lld suppressed%s%s\n", js_str(o, "prefix"),
+	        js_true(o, "active") ? "active" : "not active", (long long)js_int(o, "parts"),
+	        (long long)js_int(o, "suppressed"), js_has(o, "why") ? ": " : "", js_str(o, "why"));
 }
 
 static void announced(FILE *f, const char *peer, const json_t *o)

@@ -15,11 +15,30 @@ const char *cfg_index_path(struct cfg_load *l, const char *path, unsigned i)
 	return p ? p : path;
 }
 
+/* All octets of base: what has no row is zero. */
+static void plain_element(struct cfg_load *l, const struct cfg_section *s, void *base, size_t size)
+{
+	struct cfg_plain *p = l->plains;
+	while (p && p->s != s)
+		p = p->next;
+	if (!p) {
+		void *copy = arena_get(&l->arena, size);
+		p = copy ? arena_get(&l->arena, sizeof *p) : NULL;
+		if (!p)
+			return;
+		cfg_defaults(l, s, copy);
+		*p = (struct cfg_plain){.next = l->plains, .s = s, .base = copy};
+		l->plains = p;
+	}
+	memcpy(base, p->base, size);
+}
+
 bool cfg_element(struct cfg_load *l, const struct cfg_section *s, const struct cfg_node *v, const char *path,
-                 const char *text, void *base, struct cfg_given *given)
+                 const char *text, void *base, size_t size, struct cfg_given *given)
 {
 	unsigned errors = l->errors;
-	cfg_defaults(l, s, base);
+	memset(base, 0, size);
+	plain_element(l, s, base, size);
 	if (text && v->kind == NODE_TEXT) {
 		int i = cfg_find(s, text);
 		struct sbuf none = sb_init(NULL, 0);

@@ -1,6 +1,7 @@
 /* Rules of prefix, community and AS path lists as FRR writes them. See clause.h. */
 #include <string.h>
 
+#include "bgp/bgp.h"
 #include "config/clause.h"
 #include "config/community.h"
 
@@ -28,19 +29,18 @@ static size_t form_of(const struct words *w, size_t from, const char *const *for
 
 static bool same_rule(const struct draft_rule *a, const struct draft_rule *b, uint8_t list)
 {
-	size_t size = list == LIST_PREFIX ? sizeof a->u.prefix
-	              : list == LIST_COMMUNITY ? sizeof a->u.community : sizeof a->u.aspath;
-	struct draft_rule x = *a, y = *b;
+	const struct conf_prefix_rule *p = &a->u.prefix, *q = &b->u.prefix;
 	if (list == LIST_PREFIX)
-		x.u.prefix.seq = y.u.prefix.seq = 0;
-	return memcmp(&x.u, &y.u, size) == 0;
+		return p->action == q->action && p->any == q->any && p->ge == q->ge && p->le == q->le &&
+		       p->prefix.len == q->prefix.len && addr_eq(&p->prefix.addr, &q->prefix.addr);
+	return memcmp(&a->u, &b->u, list == LIST_COMMUNITY ? sizeof a->u.community : sizeof a->u.aspath) == 0;
 }
 
 /* Puts the rule in its place. Without a number, one that is there already is not added again (lib/plist of FRR). */
 static void put_rule(struct draft *d, struct draft_list *l, uint8_t list, uint32_t seq, const struct draft_rule *rule)
 {
 	bool is_new;
-	for (uint32_t i = 0; seq == 0 && i < l->rules.n; i++) {
+	for (uint32_t i = 0; seq == 0 && d->frr && i < l->rules.n; i++) {
 		if (same_rule(DRAFT_AT(&l->rules, struct draft_rule, i), rule, list))
 			return;
 	}
@@ -108,6 +108,17 @@ static bool read_values(struct draft *d, uint8_t kind, const char *line, struct 
 	return true;
 }
 
+/* The speaker's own: what it does not take it could not apply. */
+static bool good_regex(const char *pattern, struct sbuf *why)
+{
+	char text[160];
+	struct sbuf t = SB(text);
+	if (bgp_regex_check(pattern, &t))
+		return true;
+	sb_printf(why, "expected a regular expression: %s", text);
+	return false;
+}
+
 bool rule_community(struct draft *d, const struct words *w, size_t from, bool expanded, struct draft_list *l,
                     struct sbuf *why)
 {
@@ -123,6 +134,8 @@ bool rule_community(struct draft *d, const struct words *w, size_t from, bool ex
 			sb_put(why, "expected a regular expression, found the end of the line");
 			return false;
 		}
+		if (!good_regex(a.v[2].s, why))
+			return false;
 		rule.u.community.regex = conf_builder_str(d->b, a.v[2].s);
 	} else if (!read_values(d, l->sub, a.v[2].s, &rule.u.community, why)) {
 		return false;
@@ -137,6 +150,8 @@ bool rule_aspath(struct draft *d, const struct words *w, size_t from, struct dra
 	struct args a;
 	struct draft_rule rule;
 	if (form_of(w, from, forms, 1, &a, why) == 1)
+		return false;
+	if (!good_regex(a.v[2].s, why))
 		return false;
 	memset(&rule, 0, sizeof rule);
 	rule.u.aspath.action = (uint8_t)a.v[1].n;

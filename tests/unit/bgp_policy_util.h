@@ -1,4 +1,5 @@
-/* For the tests of filters, own routes, the kernel's routes and views: a configuration from the lines of an frr.conf. */
+/* For the tests of filters, own routes, the kernel's routes and views: a configuration from the lines of an
+ * frr.conf. */
 #ifndef TESTS_BGP_POLICY_UTIL_H
 #define TESTS_BGP_POLICY_UTIL_H
 

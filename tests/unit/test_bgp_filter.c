@@ -1,4 +1,5 @@
-/* bgp/: prefix lists, AS path and community lists, every match and set clause of route maps, how entries lead on, what explain
+/* bgp/: prefix lists, AS path and community lists, every match and set clause of route maps, how entries lead on,
+ * what explain
  * hears of it; no memory. The configurations are lines of an frr.conf. */
 #include <errno.h>
 #include <setjmp.h>
@@ -24,8 +25,8 @@ void act_note(struct bgp *b, int level, const char *fmt, ...)
 static uint8_t committed[8192];
 static size_t n_committed;
 static struct bgp_attr interned;
-struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *next_hop, const struct addr *next_hop_ll, uint32_t weight,
-                          uint32_t tag, bool track)
+struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *next_hop, const struct addr *next_hop_ll,
+                          uint32_t weight, uint32_t tag, bool track)
 {
 	(void)b, (void)next_hop_ll, (void)track;
 	assert_true(canon.n <= sizeof committed);
@@ -77,19 +78,32 @@ static uint32_t index_of(struct conf_array a, size_t size, const char *name)
 /* --- prefix lists --- */
 static void test_prefix_lists(void **state)
 {
-	static const struct { const char *list, *prefix; bool permit; const char *trace; } row[] = {
+	static const struct {
+		const char *list, *prefix;
+		bool permit;
+		const char *trace;
+	} row[] = {
 		{"exact", "10.0.9.0/30", true, "prefix-list exact: rule 5 permits\n"},
 		{"exact", "10.0.9.0/29", false, "prefix-list exact: no rule matches, denied\n"},
 		{"exact", "10.0.9.1/32", false, "no rule matches"},
 		{"exact", "10.0.9.4/30", false, "no rule matches"},
-		{"ge", "10.0.0.0/8", false, NULL},   {"ge", "10.1.0.0/16", true, NULL},  {"ge", "10.1.1.1/32", true, NULL},
-		{"le", "10.0.0.0/8", true, NULL},    {"le", "10.1.0.0/16", true, NULL},  {"le", "10.1.0.0/17", false, NULL},
-		{"both", "10.1.0.0/15", false, NULL},{"both", "10.1.0.0/16", true, NULL},{"both", "10.1.1.0/24", true, NULL},
-		{"both", "10.1.1.0/25", false, NULL},{"both", "11.1.0.0/16", false, NULL},
+		{"ge", "10.0.0.0/8", false, NULL},
+		{"ge", "10.1.0.0/16", true, NULL},
+		{"ge", "10.1.1.1/32", true, NULL},
+		{"le", "10.0.0.0/8", true, NULL},
+		{"le", "10.1.0.0/16", true, NULL},
+		{"le", "10.1.0.0/17", false, NULL},
+		{"both", "10.1.0.0/15", false, NULL},
+		{"both", "10.1.0.0/16", true, NULL},
+		{"both", "10.1.1.0/24", true, NULL},
+		{"both", "10.1.1.0/25", false, NULL},
+		{"both", "11.1.0.0/16", false, NULL},
 		{"order", "10.0.9.0/30", false, "prefix-list order: rule 5 denies\n"},
 		{"order", "10.0.8.0/30", true, "prefix-list order: rule 10 permits\n"},
 		{"order", "2001:db8::/32", true, NULL}, /* any is any */
-		{"six", "2001:db8:1::/48", true, NULL}, {"six", "2001:db9::/48", false, NULL}, {"six", "10.0.0.0/8", false, NULL},
+		{"six", "2001:db8:1::/48", true, NULL},
+		{"six", "2001:db9::/48", false, NULL},
+		{"six", "10.0.0.0/8", false, NULL},
 	};
 	(void)state;
 	begin("ip prefix-list exact permit 10.0.9.0/30\n"
@@ -153,8 +167,8 @@ static struct bgp_edit e;
 static void fresh(void)
 {
 	memset(&e, 0, sizeof e);
-	e.v.has = HAS(BGP_A_ORIGIN) | HAS(BGP_A_AS_PATH) | HAS(BGP_A_LOCAL_PREF) | HAS(BGP_A_MED) | HAS(BGP_A_COMMUNITIES) |
-	          HAS(BGP_A_EXT_COMMUNITIES) | HAS(BGP_A_LARGE_COMMUNITIES);
+	e.v.has = HAS(BGP_A_ORIGIN) | HAS(BGP_A_AS_PATH) | HAS(BGP_A_LOCAL_PREF) | HAS(BGP_A_MED) |
+	          HAS(BGP_A_COMMUNITIES) | HAS(BGP_A_EXT_COMMUNITIES) | HAS(BGP_A_LARGE_COMMUNITIES);
 	e.v.local_pref = 100;
 	e.v.med = 5;
 	e.v.next_hop = policy_addr("10.0.0.2");
@@ -259,35 +273,55 @@ static void test_aspath_lists(void **state)
 
 static void test_matches(void **state)
 {
-	static const struct { const char *match; bool yes; } row[] = {
-		{"ip address prefix-list here", true},       {"ip address prefix-list there", false},
-		{"ip next-hop prefix-list gate", true},      {"ip next-hop prefix-list there", false},
-		{"ip next-hop address 10.0.0.2", true},      {"ip next-hop address 10.0.0.3", false},
-		{"community one", true},                     {"community one exact-match", false},
-		{"community two exact-match", true},         {"community three", false},
-		{"community all", true},                     {"community text", true},
-		{"community notext", false},                 {"extcommunity rt", true},
-		{"extcommunity rt2", false},                 {"large-community l", true},
-		{"large-community l exact-match", true},     {"large-community l2", false},
-		{"as-path via", true},                       {"as-path notvia", false},
-		{"local-preference 100", true},              {"local-preference 101", false},
-		{"metric 5", true},                          {"metric 6", false},
-		{"origin igp", true},                        {"origin egp", false},
-		{"tag 7", false},                            {"peer 10.0.0.2", true},
-		{"peer 10.0.0.3", false},                    {"source-protocol static", false},
+	static const struct {
+		const char *match;
+		bool yes;
+	} row[] = {
+		{"ip address prefix-list here", true},
+		{"ip address prefix-list there", false},
+		{"ip next-hop prefix-list gate", true},
+		{"ip next-hop prefix-list there", false},
+		{"ip next-hop address 10.0.0.2", true},
+		{"ip next-hop address 10.0.0.3", false},
+		{"community one", true},
+		{"community one exact-match", false},
+		{"community two exact-match", true},
+		{"community three", false},
+		{"community all", true},
+		{"community text", true},
+		{"community notext", false},
+		{"extcommunity rt", true},
+		{"extcommunity rt2", false},
+		{"large-community l", true},
+		{"large-community l exact-match", true},
+		{"large-community l2", false},
+		{"as-path via", true},
+		{"as-path notvia", false},
+		{"local-preference 100", true},
+		{"local-preference 101", false},
+		{"metric 5", true},
+		{"metric 6", false},
+		{"origin igp", true},
+		{"origin egp", false},
+		{"tag 7", false},
+		{"peer 10.0.0.2", true},
+		{"peer 10.0.0.3", false},
+		{"source-protocol static", false},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		char text[2048], want[64];
 		struct sbuf s = SB(text);
-		sb_put(&s, "ip prefix-list here permit 192.0.2.0/24\nip prefix-list there permit 198.51.100.0/24\n"
-		           "ip prefix-list gate permit 10.0.0.0/30 le 32\n"
-		           "bgp community-list standard one permit 65000:1\nbgp community-list standard two permit 65000:1 65000:2\n"
-		           "bgp community-list standard three permit 65000:1 65000:3\nbgp community-list standard all permit internet\n"
-		           "bgp community-list expanded text permit _65000:[12]_\nbgp community-list expanded notext permit ^65000:1$\n"
-		           "bgp extcommunity-list standard rt permit rt 65000:1\nbgp extcommunity-list standard rt2 permit rt 65000:2\n"
-		           "bgp large-community-list standard l permit 65000:1:2\nbgp large-community-list standard l2 permit 65000:1:3\n"
-		           "bgp as-path access-list via permit ^65001_\nbgp as-path access-list notvia permit ^65002_\n" BGP "route-map M permit 10\n match ");
+		sb_put(&s,
+		       "ip prefix-list here permit 192.0.2.0/24\nip prefix-list there permit 198.51.100.0/24\n"
+		       "ip prefix-list gate permit 10.0.0.0/30 le 32\n"
+		       "bgp community-list standard one permit 65000:1\nbgp community-list standard two permit 65000:1 65000:2\n"
+		       "bgp community-list standard three permit 65000:1 65000:3\nbgp community-list standard all permit internet\n"
+		       "bgp community-list expanded text permit _65000:[12]_\nbgp community-list expanded notext permit ^65000:1$\n"
+		       "bgp extcommunity-list standard rt permit rt 65000:1\nbgp extcommunity-list standard rt2 permit rt 65000:2\n"
+		       "bgp large-community-list standard l permit 65000:1:2\nbgp large-community-list standard l2 permit 65000:1:3\n"
+		       "bgp as-path access-list via permit ^65001_\nbgp as-path access-list notvia permit ^65002_\n" BGP
+		       "route-map M permit 10\n match ");
 		sb_put(&s, row[i].match);
 		sb_put(&s, "\nexit\n");
 		begin(text);
@@ -304,17 +338,27 @@ static void test_matches(void **state)
 /* What a route lacks, and what is a route of our own. */
 static void test_matches_absent(void **state)
 {
-	static const struct { const char *match; bool yes; } row[] = {
-		{"metric 0", true}, {"local-preference 100", true}, {"peer 10.0.0.2", false}, {"source-protocol static", true},
-		{"source-protocol connected", false}, {"community one", false}, {"community text", true}, {"ip next-hop prefix-list gate", false},
+	static const struct {
+		const char *match;
+		bool yes;
+	} row[] = {
+		{"metric 0", true},
+		{"local-preference 100", true},
+		{"peer 10.0.0.2", false},
+		{"source-protocol static", true},
+		{"source-protocol connected", false},
+		{"community one", false},
+		{"community text", true},
+		{"ip next-hop prefix-list gate", false},
 		{"tag 7", true},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		char text[1024];
 		struct sbuf s = SB(text);
-		sb_put(&s, "bgp community-list standard one permit 65000:1\nbgp community-list expanded text permit ^$\n"
-		           "ip prefix-list gate permit any\n" BGP "route-map M permit 10\n match ");
+		sb_put(&s,
+		       "bgp community-list standard one permit 65000:1\nbgp community-list expanded text permit ^$\n"
+		       "ip prefix-list gate permit any\n" BGP "route-map M permit 10\n match ");
 		sb_put(&s, row[i].match);
 		sb_put(&s, "\nexit\n");
 		begin(text);
@@ -330,7 +374,9 @@ static void test_matches_absent(void **state)
 
 static void test_sets(void **state)
 {
-	static const struct { const char *set, *result; } row[] = {
+	static const struct {
+		const char *set, *result;
+	} row[] = {
 		{"local-preference 250", "IGP med 5 pref 250 nh 10.0.0.2 path [65001 65002]" COMS},
 		{"metric 9", "IGP med 9 pref 100 nh 10.0.0.2 path [65001 65002]" COMS},
 		{"metric +9", "IGP med 14 pref 100 nh 10.0.0.2 path [65001 65002]" COMS},
@@ -342,7 +388,8 @@ static void test_sets(void **state)
 		{"origin incomplete", "? med 5 pref 100 nh 10.0.0.2 path [65001 65002]" COMS},
 		{"tag 3", "IGP med 5 pref 100 tag 3 nh 10.0.0.2 path [65001 65002]" COMS},
 		{"community 65000:9 65000:3", PLAIN " com 65000:3 65000:9 ext RT:65000:1 large 65000:1:2"},
-		{"community 65000:1 65000:0 additive", PLAIN " com 65000:0 65000:1 65000:2 ext RT:65000:1 large 65000:1:2"},
+		{"community 65000:1 65000:0 additive",
+	         PLAIN " com 65000:0 65000:1 65000:2 ext RT:65000:1 large 65000:1:2"},
 		{"community none", PLAIN " ext RT:65000:1 large 65000:1:2"},
 		{"comm-list one delete", PLAIN " com 65000:2 ext RT:65000:1 large 65000:1:2"},
 		{"comm-list any delete", PLAIN " ext RT:65000:1 large 65000:1:2"},
@@ -368,9 +415,10 @@ static void test_sets(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		char text[1024], got[512];
 		struct sbuf s = SB(text), g = SB(got);
-		sb_put(&s, "bgp community-list standard one permit 65000:1\nbgp community-list standard any permit internet\n"
-		           "bgp community-list expanded text deny :1$\nbgp community-list expanded text permit .*\n"
-		           "bgp large-community-list standard l permit 65000:1:2\n" BGP "route-map M permit 10\n set ");
+		sb_put(&s,
+		       "bgp community-list standard one permit 65000:1\nbgp community-list standard any permit internet\n"
+		       "bgp community-list expanded text deny :1$\nbgp community-list expanded text permit .*\n"
+		       "bgp large-community-list standard l permit 65000:1:2\n" BGP "route-map M permit 10\n set ");
 		sb_put(&s, row[i].set);
 		sb_put(&s, "\nexit\n");
 		begin(text);
@@ -386,20 +434,30 @@ static void test_sets(void **state)
 
 static void test_flow(void **state)
 {
-	static const struct { const char *map, *result; } row[] = {
+	static const struct {
+		const char *map, *result;
+	} row[] = {
 		{"route-map M deny 10\n", "deny"},
 		{"route-map M permit 10\n match tag 1\n", "deny"},
 		{"route-map M permit 10\n set tag 1\nroute-map M permit 20\n set weight 9\n", "tag 1"},
-		{"route-map M permit 10\n set tag 1\n on-match next\nroute-map M permit 20\n set weight 9\n", "weight 9 tag 1"},
-		{"route-map M permit 10\n set tag 1\n on-match next\nroute-map M permit 20\n match tag 2\n set weight 9\n", "tag 1"},
-		{"route-map M permit 10\n set tag 1\n on-match next\nroute-map M permit 20\n match tag 1\n set weight 9\n", "weight 9 tag 1"},
+		{"route-map M permit 10\n set tag 1\n on-match next\nroute-map M permit 20\n set weight 9\n",
+	         "weight 9 tag 1"},
+		{"route-map M permit 10\n set tag 1\n on-match next\nroute-map M permit 20\n match tag 2\n set weight 9\n",
+	         "tag 1"},
+		{"route-map M permit 10\n set tag 1\n on-match next\nroute-map M permit 20\n match tag 1\n set weight 9\n",
+	         "weight 9 tag 1"},
 		{"route-map M permit 10\n set tag 1\n continue\nroute-map M deny 20\n", "deny"},
-		{"route-map M permit 10\n set tag 1\n on-match goto 30\nroute-map M deny 20\nroute-map M permit 30\n set weight 3\n", "weight 3 tag 1"},
-		{"route-map M permit 10\n set tag 1\n continue 25\nroute-map M deny 20\nroute-map M permit 30\n set weight 3\n", "weight 3 tag 1"},
+		{"route-map M permit 10\n set tag 1\n on-match goto 30\nroute-map M deny 20\nroute-map M permit 30\n set weight 3\n",
+	         "weight 3 tag 1"},
+		{"route-map M permit 10\n set tag 1\n continue 25\nroute-map M deny 20\nroute-map M permit 30\n set weight 3\n",
+	         "weight 3 tag 1"},
 		{"route-map M permit 10\n set tag 1\n continue 99\nroute-map M deny 20\n", "tag 1"},
-		{"route-map M permit 10\n call N\n set tag 1\nroute-map N permit 5\n match tag 1\n set weight 4\n", "weight 4 tag 1"},
-		{"route-map M permit 10\n call N\n on-match next\nroute-map M permit 20\n set tag 1\nroute-map N deny 5\n", "deny"},
-		{"route-map M permit 10\n call N\n on-match next\nroute-map M permit 20\n set tag 1\nroute-map N permit 5\n", "tag 1"},
+		{"route-map M permit 10\n call N\n set tag 1\nroute-map N permit 5\n match tag 1\n set weight 4\n",
+	         "weight 4 tag 1"},
+		{"route-map M permit 10\n call N\n on-match next\nroute-map M permit 20\n set tag 1\nroute-map N deny 5\n",
+	         "deny"},
+		{"route-map M permit 10\n call N\n on-match next\nroute-map M permit 20\n set tag 1\nroute-map N permit 5\n",
+	         "tag 1"},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
@@ -425,7 +483,8 @@ static void test_flow(void **state)
 static void test_calls(void **state)
 {
 	(void)state;
-	begin(BGP "route-map M permit 10\n call N\nexit\nroute-map N permit 10\n set tag 1\nexit\n"
+	begin(BGP
+	      "route-map M permit 10\n call N\nexit\nroute-map N permit 10\n set tag 1\nexit\n"
 	      "ip prefix-list p permit any\nroute-map deep permit 10\n call inner\nexit\nroute-map inner permit 10\n match ip address prefix-list p\nexit\n");
 	/* The loader refuses maps that call each other; a blob from somewhere else may have them. */
 	const struct conf_route_map *m = conf_at(conf, b.cb->route_maps, sizeof *m, MAP("N") - 1);
@@ -449,8 +508,9 @@ static void test_too_long(void **state)
 	char text[4096];
 	struct sbuf s = SB(text);
 	(void)state;
-	sb_put(&s, BGP "route-map M permit 10\n set community 65000:1 65000:2 additive\n set as-path prepend 65000\n on-match next\n"
-	           "route-map M permit 20\n set community 65000:4 additive\nexit\n");
+	sb_put(&s, BGP
+	       "route-map M permit 10\n set community 65000:1 65000:2 additive\n set as-path prepend 65000\n on-match next\n"
+	       "route-map M permit 20\n set community 65000:4 additive\nexit\n");
 	begin(text);
 	fresh();
 	struct wr w = wr_init(many, sizeof many);
@@ -469,10 +529,11 @@ static void test_too_long(void **state)
 /* --- edit_commit --- */
 static void test_commit(void **state)
 {
-	static const uint8_t in[] = {0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9, 0xe0, 3 + 8 + 1, 1, 0xaa, 0xc0, 16, 8, 0, 2, 0xfd, 0xe8, 0, 0, 0, 1,
-	                             0xe0, 99, 2, 1, 2};
-	static const uint8_t want[] = {0x40, 1, 1, 2, 0x40, 2, 10, 2, 2, 0, 0, 0xfd, 0xe8, 0, 0, 0xfd, 0xe9, 0x80, 4, 4, 0, 0, 0, 9, 0xe0, 12, 1, 0xaa,
-	                               0xc0, 16, 8, 0, 2, 0xfd, 0xe8, 0, 0, 0, 1, 0xe0, 99, 2, 1, 2};
+	static const uint8_t in[] = {0x40, 1,  1, 0, 0x40, 2,    6,    2, 1, 0, 0, 0xfd, 0xe9, 0xe0, 3 + 8 + 1, 1, 0xaa,
+	                             0xc0, 16, 8, 0, 2,    0xfd, 0xe8, 0, 0, 0, 1, 0xe0, 99,   2,    1,         2};
+	static const uint8_t want[] = {0x40, 1,    1,    2,    0x40, 2, 10, 2, 2, 0,    0,  0xfd, 0xe8, 0,    0,
+	                               0xfd, 0xe9, 0x80, 4,    4,    0, 0,  0, 9, 0xe0, 12, 1,    0xaa, 0xc0, 16,
+	                               8,    0,    2,    0xfd, 0xe8, 0, 0,  0, 1, 0xe0, 99, 2,    1,    2};
 	uint32_t as = 65000;
 	struct bgp_attr *a = calloc(1, sizeof *a + sizeof in);
 	(void)state;
@@ -531,7 +592,8 @@ static void test_prepend_full(void **state)
 static void test_memory(void **state)
 {
 	static const char text[] = "bgp as-path access-list a permit ^1\nbgp as-path access-list a permit ^2\n"
-	                           "bgp community-list expanded c permit 1:2\n" BGP "route-map M permit 10\n match community c\nexit\n";
+				   "bgp community-list expanded c permit 1:2\n" BGP
+				   "route-map M permit 10\n match community c\nexit\n";
 	(void)state;
 	for (unsigned n = 1;; n++) {
 		begin(text);
@@ -580,10 +642,12 @@ static void test_bad_pattern(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_prefix_lists), cmocka_unit_test(test_aspath_lists),   cmocka_unit_test(test_matches),
-		cmocka_unit_test(test_matches_absent), cmocka_unit_test(test_sets),         cmocka_unit_test(test_flow),
-		cmocka_unit_test(test_calls),        cmocka_unit_test(test_too_long),       cmocka_unit_test(test_commit),
-		cmocka_unit_test(test_prepend_full), cmocka_unit_test(test_memory),         cmocka_unit_test(test_bad_pattern),
+		cmocka_unit_test(test_prefix_lists), cmocka_unit_test(test_aspath_lists),
+		cmocka_unit_test(test_matches),      cmocka_unit_test(test_matches_absent),
+		cmocka_unit_test(test_sets),         cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_calls),        cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_commit),       cmocka_unit_test(test_prepend_full),
+		cmocka_unit_test(test_memory),       cmocka_unit_test(test_bad_pattern),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* bgp/regex: against regcomp and regexec of the C library: a table, then many patterns at random; limits; the time that a
+/* bgp/regex: against regcomp and regexec of the C library: a table, then many patterns at random; limits; the time
+ * that a
  * bad pattern takes; each allocation fails. */
 #include <errno.h>
 #include <regex.h>
@@ -86,19 +87,114 @@ static void compare(const char *pattern, struct regex *r, const regex_t *re, con
 }
 
 static const char *const texts[] = {
-	"", "65001", "65001 65002", "65002 65001", "165001", "650011", "65001 65001 65001", "{65001,65002}", "65003 {65001}",
-	"(65001) 65002", "65000:1", "65000:1 65000:2", "no-export", "abc", "aaa", "ab", "a", "b", "ba", "a.c", "a+b", "a b", "()", "]", "-", "^a", "a$", "x_y",
+	"",
+	"65001",
+	"65001 65002",
+	"65002 65001",
+	"165001",
+	"650011",
+	"65001 65001 65001",
+	"{65001,65002}",
+	"65003 {65001}",
+	"(65001) 65002",
+	"65000:1",
+	"65000:1 65000:2",
+	"no-export",
+	"abc",
+	"aaa",
+	"ab",
+	"a",
+	"b",
+	"ba",
+	"a.c",
+	"a+b",
+	"a b",
+	"()",
+	"]",
+	"-",
+	"^a",
+	"a$",
+	"x_y",
 };
 
 static void test_table(void **state)
 {
 	static const char *const patterns[] = {
-		"", "^$", "^65001", "65001$", "^65001$", "_65001_", "^65001_", "_65001$", "_65001 65002_", "65001|65002", "^(65001|65002)$",
-		"^65001( 65001)*$", "^[0-9]+$", "^[0-9]+ [0-9]+$", "^([0-9]+ ){2}[0-9]+$", "^[^ ]+$", "\\{65001", "[{]65001", ".*", ".",
-		"a.c", "a\\.c", "a\\+b", "^a+$", "^a?b?$", "(a|b)*", "^(a|b)+$", "a{2}", "a{2,}", "a{4,}", "^a{1,2}$", "a{0}b", "^a{0,1}b$",
-		"^a{,2}$", "(a|)b", "()", "a||b", "(|a)", "[]]", "[^]]", "[-]", "[a-]", "[]-]", "[a-c]{3}", "[[:digit:]]+:[[:digit:]]", "[[:alpha:]]$",
-		"[[:alnum:]_]", "[[:space:]]", "a^b", "a$b", "^^a", "a$$", "(^a)", "(b$)", "(^|b)a", "a)", "((a)(b))", "_", "_ _", "__", "^_$", "(_a)*b",
-		"65000:[12]", "no-.*t", "^(65001_)+$", "x_y", "[_]", "(a*)*b", "(a*)+", "(a|a)*c", "((a{1,2}){1,2}){1,2}$", "[a-z]|[0-9]+_", "\\(\\)", "\\^a", "a\\$",
+		"",
+		"^$",
+		"^65001",
+		"65001$",
+		"^65001$",
+		"_65001_",
+		"^65001_",
+		"_65001$",
+		"_65001 65002_",
+		"65001|65002",
+		"^(65001|65002)$",
+		"^65001( 65001)*$",
+		"^[0-9]+$",
+		"^[0-9]+ [0-9]+$",
+		"^([0-9]+ ){2}[0-9]+$",
+		"^[^ ]+$",
+		"\\{65001",
+		"[{]65001",
+		".*",
+		".",
+		"a.c",
+		"a\\.c",
+		"a\\+b",
+		"^a+$",
+		"^a?b?$",
+		"(a|b)*",
+		"^(a|b)+$",
+		"a{2}",
+		"a{2,}",
+		"a{4,}",
+		"^a{1,2}$",
+		"a{0}b",
+		"^a{0,1}b$",
+		"^a{,2}$",
+		"(a|)b",
+		"()",
+		"a||b",
+		"(|a)",
+		"[]]",
+		"[^]]",
+		"[-]",
+		"[a-]",
+		"[]-]",
+		"[a-c]{3}",
+		"[[:digit:]]+:[[:digit:]]",
+		"[[:alpha:]]$",
+		"[[:alnum:]_]",
+		"[[:space:]]",
+		"a^b",
+		"a$b",
+		"^^a",
+		"a$$",
+		"(^a)",
+		"(b$)",
+		"(^|b)a",
+		"a)",
+		"((a)(b))",
+		"_",
+		"_ _",
+		"__",
+		"^_$",
+		"(_a)*b",
+		"65000:[12]",
+		"no-.*t",
+		"^(65001_)+$",
+		"x_y",
+		"[_]",
+		"(a*)*b",
+		"(a*)+",
+		"(a|a)*c",
+		"((a{1,2}){1,2}){1,2}$",
+		"[a-z]|[0-9]+_",
+		"\\(\\)",
+		"\\^a",
+		"a\\$",
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
@@ -120,15 +216,34 @@ static void test_table(void **state)
 
 static void test_refused(void **state)
 {
-	static const struct { const char *pattern, *why; bool posix; /* which regcomp would take */ } row[] = {
-		{"*a", "nothing in front", false},   {"a|*b", "nothing in front", false},  {"(+a)", "nothing in front", false},
-		{"{2}", "nothing in front", false},  {"^*", "nothing in front", false},    {"a(", ") is missing", false},
-		{"(a", ") is missing", false},       {"[a", "] is missing", false},        {"[", "] is missing", false},
-		{"[]", "] is missing", false},       {"[^]", "] is missing", false},       {"[b-a]", "before its start", false},
-		{"[[:digits:]]", "no such class", false}, {"a{2,1}", "m above n", false},  {"a{,}", "no number", true},
-		{"a{x}", "no number", false},        {"a{1", "} is missing", false},       {"a{256}", "255", true},
-		{"\\", "escapes nothing", false},    {"(a)\\1", "\\ is only", true},       {"\\w", "\\ is only", true},
-		{"[[=a=]]", "not supported", true},  {"[[.a.]]", "not supported", true},   {"\\<a", "\\ is only", true},
+	static const struct {
+		const char *pattern, *why;
+		bool posix; /* which regcomp would take */
+	} row[] = {
+		{"*a", "nothing in front", false},
+		{"a|*b", "nothing in front", false},
+		{"(+a)", "nothing in front", false},
+		{"{2}", "nothing in front", false},
+		{"^*", "nothing in front", false},
+		{"a(", ") is missing", false},
+		{"(a", ") is missing", false},
+		{"[a", "] is missing", false},
+		{"[", "] is missing", false},
+		{"[]", "] is missing", false},
+		{"[^]", "] is missing", false},
+		{"[b-a]", "before its start", false},
+		{"[[:digits:]]", "no such class", false},
+		{"a{2,1}", "m above n", false},
+		{"a{,}", "no number", true},
+		{"a{x}", "no number", false},
+		{"a{1", "} is missing", false},
+		{"a{256}", "255", true},
+		{"\\", "escapes nothing", false},
+		{"(a)\\1", "\\ is only", true},
+		{"\\w", "\\ is only", true},
+		{"[[=a=]]", "not supported", true},
+		{"[[.a.]]", "not supported", true},
+		{"\\<a", "\\ is only", true},
 		{"((((a{99}){99}){99}){99})", "repeats too much", true},
 		{"((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))", "inside each other", true},
 	};
@@ -189,7 +304,8 @@ static void test_memory(void **state)
 /* What takes others exponential time: (a*)*b and the like on a long run. The unit test's own limit would end it. */
 static void test_bounded(void **state)
 {
-	static const char *const patterns[] = {"(a*)*b", "(a|a)*b", "(a|aa)+b", "((a+)+)+b", "(.*)(.*)(.*)(.*)(.*)b", "(a?){200}a{200}b"};
+	static const char *const patterns[] = {
+		"(a*)*b", "(a|a)*b", "(a|aa)+b", "((a+)+)+b", "(.*)(.*)(.*)(.*)(.*)b", "(a?){200}a{200}b"};
 	static char text[16384];
 	(void)state;
 	memset(text, 'a', sizeof text - 1);
@@ -216,8 +332,10 @@ static const char *pick(const char *const *from, size_t n) { return from[below((
 
 static void random_pattern(char *out, size_t cap, unsigned pieces)
 {
-	static const char *const piece[] = {"a", "b", "1", "2", " ", "_", ".", "(", ")", "|", "*", "+", "?", "^", "$", "[ab]", "[^a]", "[1-3]", "[[:digit:]]",
-	                                    "{2}", "{1,2}", "{0,}", "\\.", "(a|b)", "12", "\\{", ",", "(", ")", "a*", "{,2}", "[b-]"};
+	static const char *const piece[] = {"a",    "b",     "1",           "2",   " ",     "_",    ".",    "(",
+	                                    ")",    "|",     "*",           "+",   "?",     "^",    "$",    "[ab]",
+	                                    "[^a]", "[1-3]", "[[:digit:]]", "{2}", "{1,2}", "{0,}", "\\.",  "(a|b)",
+	                                    "12",   "\\{",   ",",           "(",   ")",     "a*",   "{,2}", "[b-]"};
 	struct sbuf sb = sb_init(out, cap);
 	for (unsigned n = 1 + below(pieces); n; n--)
 		sb_put(&sb, pick(piece, ARRAY_LEN(piece)));
