@@ -131,6 +131,7 @@ enum bgp_dest_flag {
 	DEST_LIVE = 1,                   /* not a free number */
 	DEST_IDLE = 2,                   /* without paths, kept until the messages that withdraw it are closed */
 	DEST_TOUCHED = 4,                /* what was the best path has changed or gone */
+	DEST_DECIDING = 8,               /* an aggregate that lets go of it now does not free it */
 	DEST_FIB_QUEUED = 0x80,
 };
 struct bgp_dest {
