@@ -100,6 +100,8 @@ bool nht_is_local(const struct bgp *b, const struct addr *a);
 /* Our address and interface on the network that the peer is connected through; false: not connected. Peers of a tunnel
  * that is down are not connected. */
 bool nht_connected(const struct bgp *b, const struct addr *peer, uint32_t *ifindex, struct addr *local);
+/* An address of this interface to speak to the peer from; false: it has none of the family. */
+bool nht_if_address(const struct bgp *b, uint32_t ifindex, const struct addr *peer, struct addr *out);
 bool nht_if_usable(const struct bgp *b, uint32_t ifindex); /* link up and its tunnel, if any, too */
 uint32_t nht_router_id(const struct bgp *b); /* as zebra chooses: highest loopback address that is not 127/8, else the highest IPv4 address */
 

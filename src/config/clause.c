@@ -358,3 +358,11 @@ void clause_set_print(struct sbuf *b, const struct conf *c, const struct conf_cl
 {
 	print_clause(b, c, set_rows, ARRAY_LEN(set_rows), true, s);
 }
+
+const char *clause_words(bool set, size_t i)
+{
+	const struct clause_row *rows = set ? set_rows : match_rows;
+	size_t n = set ? ARRAY_LEN(set_rows) : ARRAY_LEN(match_rows);
+	/* Those that are refused come last. */
+	return i < n && rows[i].value != V_REFUSED ? rows[i].words : NULL;
+}

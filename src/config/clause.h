@@ -25,6 +25,8 @@ bool rule_community(struct draft *d, const struct words *w, size_t from, bool ex
                     struct sbuf *why) MUST_USE;
 bool rule_aspath(struct draft *d, const struct words *w, size_t from, struct draft_list *l, struct sbuf *why) MUST_USE;
 
+/* The patterns of clauses, for the manual. */
+const char *clause_words(bool set, size_t i); /* NULL beyond the end */
 /* The same as texts. before: the seq of the rule before, 0 = none; a seq that follows by itself is not written. */
 void clause_match_print(struct sbuf *b, const struct conf *c, const struct conf_clause *m);
 void clause_set_print(struct sbuf *b, const struct conf *c, const struct conf_clause *s);

@@ -49,6 +49,7 @@ struct draft {
 	struct conf_routing routing;
 	struct conf_bgp bgp;
 	bool has_bgp;
+	bool frr;                /* of an frr.conf: a rule that is there already, under another number, is not added again */
 	struct draft_vec listen_on, peers, networks, aggregates, redistribute, statics;
 	struct draft_vec list[LIST_N]; /* struct draft_list; of LIST_MAP: struct draft_map */
 	struct draft_vec mentions;

@@ -303,6 +303,7 @@ int frr_load(struct config_job *j, struct arena *a, struct draft *d, const char 
 		f->arena = a;
 		f->d = d;
 		f->path = path;
+		d->frr = true;
 		frr_defaults(f);
 		for (const char *s = in.s, *end = in.s + in.n; s < end && !a->bad;) {
 			const char *nl = memchr(s, '\n', (size_t)(end - s));

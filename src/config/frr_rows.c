@@ -155,7 +155,7 @@ static const struct frr_row bgp_rows[] = {
 	{"write-quanta ...", .act = FRR_QUIET},
 	{"synchronization", .act = FRR_QUIET},
 	{"auto-summary", .act = FRR_QUIET},
-	{"timers bgp <0-65535> <0-65535> [delayopen <1-240>]", CALL(frr_timers)},
+	{"timers bgp <0-65535> <0-65535>", CALL(frr_timers)},
 };
 
 static const struct frr_row af_rows4[] = {

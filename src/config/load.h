@@ -30,11 +30,19 @@ struct cfg_key {
 	const char *path;             /* "tunnels.a" */
 };
 
+/* The defaults of a section, kept for the next element of a list. */
+struct cfg_plain {
+	struct cfg_plain *next;
+	const struct cfg_section *s;
+	const void *base;
+};
+
 struct cfg_load {
 	struct config_job *job;
 	struct arena arena;
 	struct cfg_text text;
 	struct cfg_tunnel plain;      /* the table's defaults for a tunnel */
+	struct cfg_plain *plains;     /* and for elements of routing */
 	struct cfg_key *keys, **last_key;
 	bool remote_default;          /* the section defaults has remote */
 	unsigned errors;
@@ -80,9 +88,10 @@ conf_ref cfg_origin(struct cfg_load *l, const struct cfg_node *v);
 /* load_routing.c, load_bgp.c, load_filter.c, load_json.c */
 struct draft;
 void cfg_routing_load(struct cfg_load *l, const struct cfg_node *v);
-/* Reads an element of a list: a group by the rows of s, or a text for the row `text` (NULL: none). False: told. */
+/* Reads an element of a list into base, of `size` octets: a group by the rows of s, or a text for the row `text` (NULL:
+ * none). False: told. */
 bool cfg_element(struct cfg_load *l, const struct cfg_section *s, const struct cfg_node *v, const char *path,
-                 const char *text, void *base, struct cfg_given *given);
+                 const char *text, void *base, size_t size, struct cfg_given *given);
 /* "PATH[i]", in the arena. */
 const char *cfg_index_path(struct cfg_load *l, const char *path, unsigned i);
 /* Notes the filters that the rows of s named. */

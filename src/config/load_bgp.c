@@ -106,8 +106,7 @@ static void load_neighbor(struct cfg_load *l, struct draft *d, const struct cfg_
 {
 	struct cfg_neighbor n;
 	struct cfg_given given = {0};
-	memset(&n, 0, sizeof n);
-	if (!cfg_element(l, &cfg_neighbor, v, path, NULL, &n, &given))
+	if (!cfg_element(l, &cfg_neighbor, v, path, NULL, &n, sizeof n, &given))
 		return;
 	n.p.origin = cfg_origin(l, v);
 	check_end(l, v, &n.p, path);
@@ -130,8 +129,7 @@ static void load_network(struct cfg_load *l, struct draft *d, const struct cfg_n
 {
 	struct conf_bgp_network n, *out;
 	struct cfg_given given = {0};
-	memset(&n, 0, sizeof n);
-	if (!cfg_element(l, &cfg_network, v, path, "prefix", &n, &given))
+	if (!cfg_element(l, &cfg_network, v, path, "prefix", &n, sizeof n, &given))
 		return;
 	for (uint32_t i = 0; i < d->networks.n; i++) {
 		if (!same_prefix(&DRAFT_AT(&d->networks, struct conf_bgp_network, i)->prefix, &n.prefix))
@@ -149,8 +147,7 @@ static void load_aggregate(struct cfg_load *l, struct draft *d, const struct cfg
 {
 	struct conf_bgp_aggregate a, *out;
 	struct cfg_given given = {0};
-	memset(&a, 0, sizeof a);
-	if (!cfg_element(l, &cfg_aggregate, v, path, "prefix", &a, &given))
+	if (!cfg_element(l, &cfg_aggregate, v, path, "prefix", &a, sizeof a, &given))
 		return;
 	for (uint32_t i = 0; i < d->aggregates.n; i++) {
 		if (!same_prefix(&DRAFT_AT(&d->aggregates, struct conf_bgp_aggregate, i)->prefix, &a.prefix))
@@ -168,8 +165,7 @@ static void load_redistribute(struct cfg_load *l, struct draft *d, const struct 
 {
 	struct conf_bgp_redistribute r, *out;
 	struct cfg_given given = {0};
-	memset(&r, 0, sizeof r);
-	if (!cfg_element(l, &cfg_redistribute, v, path, "source", &r, &given))
+	if (!cfg_element(l, &cfg_redistribute, v, path, "source", &r, sizeof r, &given))
 		return;
 	for (uint32_t i = 0; i < d->redistribute.n; i++) {
 		out = DRAFT_AT(&d->redistribute, struct conf_bgp_redistribute, i);
@@ -211,8 +207,7 @@ static void load_static(struct cfg_load *l, struct draft *d, const struct cfg_no
 	struct conf_static_route s, *out;
 	struct tunnel_conf *t;
 	struct cfg_given given = {0};
-	memset(&s, 0, sizeof s);
-	if (!cfg_element(l, &cfg_static, v, path, NULL, &s, &given))
+	if (!cfg_element(l, &cfg_static, v, path, NULL, &s, sizeof s, &given))
 		return;
 	const struct addr *via = &s.route.hop[0].gateway;
 	s.route.source = ROUTE_STATIC;

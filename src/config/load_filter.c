@@ -127,8 +127,7 @@ static void load_entry(struct cfg_load *l, struct draft *d, const struct cfg_nod
 {
 	struct cfg_map_entry e;
 	struct cfg_given given = {0};
-	memset(&e, 0, sizeof e);
-	if (!cfg_element(l, &cfg_map_entry, v, path, NULL, &e, &given))
+	if (!cfg_element(l, &cfg_map_entry, v, path, NULL, &e, sizeof e, &given))
 		return;
 	const struct draft_entry *last = DRAFT_AT(&m->entries, struct draft_entry, m->entries.n - 1);
 	if (e.e.seq == 0)

@@ -15,11 +15,30 @@ const char *cfg_index_path(struct cfg_load *l, const char *path, unsigned i)
 	return p ? p : path;
 }
 
+/* All octets of base: what has no row is zero. */
+static void plain_element(struct cfg_load *l, const struct cfg_section *s, void *base, size_t size)
+{
+	struct cfg_plain *p = l->plains;
+	while (p && p->s != s)
+		p = p->next;
+	if (!p) {
+		void *copy = arena_get(&l->arena, size);
+		p = copy ? arena_get(&l->arena, sizeof *p) : NULL;
+		if (!p)
+			return;
+		cfg_defaults(l, s, copy);
+		*p = (struct cfg_plain){.next = l->plains, .s = s, .base = copy};
+		l->plains = p;
+	}
+	memcpy(base, p->base, size);
+}
+
 bool cfg_element(struct cfg_load *l, const struct cfg_section *s, const struct cfg_node *v, const char *path,
-                 const char *text, void *base, struct cfg_given *given)
+                 const char *text, void *base, size_t size, struct cfg_given *given)
 {
 	unsigned errors = l->errors;
-	cfg_defaults(l, s, base);
+	memset(base, 0, size);
+	plain_element(l, s, base, size);
 	if (text && v->kind == NODE_TEXT) {
 		int i = cfg_find(s, text);
 		struct sbuf none = sb_init(NULL, 0);
@@ -236,6 +255,9 @@ void cfg_routing_load(struct cfg_load *l, const struct cfg_node *v)
 	cfg_group(l, &cfg_routing, v, "routing", r, &given);
 	check_module(l, v, r, &given);
 	memcpy(&d->routing, &r->r, sizeof d->routing);
+	/* An frr.conf means what it means to FRR. */
+	if (r->frr_conf && !cfg_given_at(&cfg_routing, &given, "accept_default"))
+		d->routing.accept_default = true;
 	if (r->options)
 		d->routing.options = cfg_json(l, r->options);
 	cfg_statics_load(l, d, r->statics);

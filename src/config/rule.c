@@ -28,19 +28,18 @@ static size_t form_of(const struct words *w, size_t from, const char *const *for
 
 static bool same_rule(const struct draft_rule *a, const struct draft_rule *b, uint8_t list)
 {
-	size_t size = list == LIST_PREFIX ? sizeof a->u.prefix
-	              : list == LIST_COMMUNITY ? sizeof a->u.community : sizeof a->u.aspath;
-	struct draft_rule x = *a, y = *b;
+	const struct conf_prefix_rule *p = &a->u.prefix, *q = &b->u.prefix;
 	if (list == LIST_PREFIX)
-		x.u.prefix.seq = y.u.prefix.seq = 0;
-	return memcmp(&x.u, &y.u, size) == 0;
+		return p->action == q->action && p->any == q->any && p->ge == q->ge && p->le == q->le &&
+		       p->prefix.len == q->prefix.len && addr_eq(&p->prefix.addr, &q->prefix.addr);
+	return memcmp(&a->u, &b->u, list == LIST_COMMUNITY ? sizeof a->u.community : sizeof a->u.aspath) == 0;
 }
 
 /* Puts the rule in its place. Without a number, one that is there already is not added again (lib/plist of FRR). */
 static void put_rule(struct draft *d, struct draft_list *l, uint8_t list, uint32_t seq, const struct draft_rule *rule)
 {
 	bool is_new;
-	for (uint32_t i = 0; seq == 0 && i < l->rules.n; i++) {
+	for (uint32_t i = 0; seq == 0 && d->frr && i < l->rules.n; i++) {
 		if (same_rule(DRAFT_AT(&l->rules, struct draft_rule, i), rule, list))
 			return;
 	}

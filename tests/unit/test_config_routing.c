@@ -405,7 +405,7 @@ static void check_literal(const struct cfg_section *s, const struct cfg_row *row
 	struct test_mem m;
 	struct loaded l, again;
 	const char *what = "", *dot = strchr(row->path, '.');
-	char inner[256], text[512], *printed;
+	char inner[256], text[1024], *printed;
 	bool top = s == &cfg_routing;
 	snprintf(inner, sizeof inner, "%.*s%s%s = %s;%s", dot ? (int)(dot - row->path) : 0, row->path, dot ? " = { " : "",
 	         dot ? dot + 1 : row->path, literal, dot ? " };" : "");
