@@ -23,7 +23,7 @@ struct session {
 	uint32_t tx_us, rx_us;                   /* said: bfd.DesiredMinTxInterval, bfd.RequiredMinRxInterval */
 	uint32_t use_tx_us, use_rx_us;           /* counted with: others while a Poll Sequence lasts */
 	uint32_t remote_tx_us, remote_rx_us;     /* bfd.RemoteMinRxInterval is 1 until we know */
-	bool poll, remote_demand, heard;         /* heard: within the detection time */
+	bool poll, remote_demand;
 	bool told_up;            /* what the last STATE said */
 	bool leaving;            /* AdminDown, gone when its detection timer ends */
 	mono_t sent_at, since;

@@ -101,7 +101,7 @@ void bfd_input(struct bfd *b, const struct bfd_path *path, uint8_t ttl, struct s
 /* Nothing came for a detection time (RFC 5880 6.8.1); what it wanted then binds us no longer. */
 static void forget_remote(struct session *s)
 {
-	s->heard = s->remote_demand = false;
+	s->remote_demand = false;
 	s->remote_id = 0;
 	s->remote_rx_us = 1;
 }
@@ -167,7 +167,7 @@ static int start(struct bfd *b, const struct bfd_cmd *cmd)
 	s->min_ttl = cmd->min_ttl ? cmd->min_ttl : BFD_MIN_TTL_DEFAULT;
 	s->want_tx_us = wish_us(cmd->tx_ms);
 	s->want_rx_us = wish_us(cmd->rx_ms);
-	if (s->leaving) { /* it was on its way out: heard before is not heard now */
+	if (s->leaving) { /* it was on its way out, and begins anew */
 		s->leaving = false;
 		forget_remote(s);
 		heap_clear(&b->timers, &s->detect);

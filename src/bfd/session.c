@@ -55,7 +55,7 @@ void session_tell(struct bfd *b, struct session *s)
 		return;
 	}
 	a->up = up;
-	a->admin = !up && s->remote_state == BFD_ADMIN_DOWN;
+	a->admin = s->remote_state == BFD_ADMIN_DOWN;
 	a->diag = s->diag;
 	s->told_up = up;
 }
@@ -118,7 +118,7 @@ static void restart_detection(struct bfd *b, struct session *s)
 {
 	dur_t d = session_detection(s);
 	if (!s->leaving)
-		heap_set(&b->timers, &s->detect, d && s->heard ? mono_add(b->now, d) : MONO_NEVER);
+		heap_set(&b->timers, &s->detect, d ? mono_add(b->now, d) : MONO_NEVER);
 }
 
 void session_event(struct bfd *b, struct session *s, uint8_t event)
@@ -147,7 +147,6 @@ void session_input(struct bfd *b, struct session *s, const struct bfd_packet *p)
 	bool polled_before = s->poll;
 
 	s->received++;
-	s->heard = true;
 	s->remote_id = p->mine;
 	s->remote_state = p->state;
 	s->remote_diag = p->diag;

@@ -100,6 +100,8 @@ bool nht_is_local(const struct bgp *b, const struct addr *a);
 /* Our address and interface on the network that the peer is connected through; false: not connected. Peers of a tunnel
  * that is down are not connected. */
 bool nht_connected(const struct bgp *b, const struct addr *peer, uint32_t *ifindex, struct addr *local);
+/* An address of this interface to speak to the peer from; false: it has none of the family. */
+bool nht_if_address(const struct bgp *b, uint32_t ifindex, const struct addr *peer, struct addr *out);
 bool nht_if_usable(const struct bgp *b, uint32_t ifindex); /* link up and its tunnel, if any, too */
 uint32_t nht_router_id(const struct bgp *b); /* as zebra chooses: highest loopback address that is not 127/8, else the highest IPv4 address */
 
@@ -129,6 +131,7 @@ enum bgp_dest_flag {
 	DEST_LIVE = 1,                   /* not a free number */
 	DEST_IDLE = 2,                   /* without paths, kept until the messages that withdraw it are closed */
 	DEST_TOUCHED = 4,                /* what was the best path has changed or gone */
+	DEST_DECIDING = 8,               /* an aggregate that lets go of it now does not free it */
 	DEST_FIB_QUEUED = 0x80,
 };
 struct bgp_dest {

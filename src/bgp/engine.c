@@ -46,11 +46,11 @@ void engine_walk(struct bgp *b)
 typedef int init_fn(struct bgp *b);
 typedef void fini_fn(struct bgp *b);
 static const struct { init_fn *init; fini_fn *fini; } parts[] = {
-	{attr_init, attr_fini}, {nht_init, nht_fini}, {rib_init, rib_fini}, {filter_init, filter_fini}, {adj_init, adj_fini},
-	{local_init, local_fini}, {aggregate_init, aggregate_fini}, {fib_init, fib_fini}, {peers_init, peers_fini},
+	{peers_init, peers_fini}, {attr_init, attr_fini}, {nht_init, nht_fini}, {rib_init, rib_fini}, {filter_init, filter_fini},
+	{adj_init, adj_fini}, {local_init, local_fini}, {aggregate_init, aggregate_fini}, {fib_init, fib_fini},
 };
 
-/* What holds references goes first: attr and rib were made first and go last. */
+/* Who refers to others goes first: everybody to peers, paths to attributes. */
 static void fini_parts(struct bgp *b, size_t n)
 {
 	while (n > 0)
@@ -106,8 +106,11 @@ static void look(struct bgp *b)
 	if (!b->peers->look)
 		return;
 	b->peers->look = false;
-	if (b->router_id == 0)
+	if (b->router_id == 0) {
 		world_router_id(b);
+		if (b->router_id)
+			aggregate_conf(b, b->now); /* aggregates carry it */
+	}
 	world_look(b);
 }
 
@@ -326,6 +329,7 @@ static void on_route(struct bgp *b, const struct bgp_fact *f)
 	if (BUG(!f->route))
 		return;
 	nht_route(b, f->route, f->gone);
+	b->peers->look |= f->route->source == ROUTE_CONNECTED;
 	if (b->conf)
 		local_kernel_route(b, &f->route->dst, b->now);
 }

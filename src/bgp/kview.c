@@ -395,6 +395,11 @@ static bool address_towards(const struct bgp *b, uint32_t ifindex, const struct 
 	return found;
 }
 
+bool nht_if_address(const struct bgp *b, uint32_t ifindex, const struct addr *peer, struct addr *out)
+{
+	return address_towards(b, ifindex, peer, out);
+}
+
 bool nht_connected(const struct bgp *b, const struct addr *peer, uint32_t *ifindex, struct addr *local)
 {
 	for (int len = (int)(8 * addr_len(peer)); len > 0; len--) {

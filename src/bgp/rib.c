@@ -219,7 +219,10 @@ static void dest_free(struct bgp_table *t, uint32_t id)
 	pool_put(&t->dest, id);
 }
 
-static bool unused(const struct bgp_dest *d) { return !d->first && !d->in_fib && !d->suppressed && !(d->flags & DEST_FIB_QUEUED); }
+static bool unused(const struct bgp_dest *d)
+{
+	return !d->first && !d->in_fib && !d->suppressed && !(d->flags & (DEST_FIB_QUEUED | DEST_DECIDING));
+}
 
 void rib_dest_idle(struct bgp *b, struct bgp_table *t, uint32_t dest)
 {
@@ -268,7 +271,9 @@ void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pa
 	/* The default route of default-originate is nobody's best path, and yet some get it. */
 	if (path && (path == d->best || (path_at(t, path)->flags & PATH_LOCAL && path_at(t, path)->path_id == LOCAL_DEFAULT)))
 		d->flags |= DEST_TOUCHED;
+	d->flags |= DEST_DECIDING;
 	decide_dest(b, t, dest, now);
+	d->flags &= (uint8_t)~DEST_DECIDING;
 	if (!d->first)
 		rib_dest_idle(b, t, dest);
 }

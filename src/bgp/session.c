@@ -106,17 +106,24 @@ static void drop_conn(struct bgp *b, struct bgp_fsm *f)
 		conn_close(b, f->conn);
 }
 
+static const struct route_link *named_link(const struct bgp *b, conf_ref name)
+{
+	const char *text = name ? conf_str(b->conf, name) : "";
+	return text[0] ? nht_link_by_name(b, text) : NULL;
+}
+
 static void fill_call(struct bgp *b, struct bgp_peer *p, struct bgp_connect *call)
 {
 	const struct conf_bgp_peer *c = p->conf;
-	const char *name = c->interface ? conf_str(b->conf, c->interface) : "";
-	const struct route_link *bound = name[0] ? nht_link_by_name(b, name) : NULL;
+	const struct route_link *bound = named_link(b, c->interface), *from = named_link(b, c->update_source_if);
 	uint32_t ifindex = 0;
 	struct addr local = {0};
 	*call = (struct bgp_connect){.remote = p->address, .port = c->port ? c->port : BGP_PORT, .md5 = c->password};
 	bool connected = nht_connected(b, &p->address, &ifindex, &local);
 	if (c->update_source.family == p->address.family)
 		call->local = c->update_source;
+	else if (from && nht_if_address(b, from->ifindex, &p->address, &local))
+		call->local = local;
 	else if (connected)
 		call->local = local;
 	call->ifindex = bound ? bound->ifindex : addr_link_local(&p->address) ? ifindex : 0;
@@ -261,7 +268,7 @@ static void leave(struct bgp_step *s, const struct bgp_error *e)
 		session_set_timer(b, &se->timer[T_RETRY], 0);
 	if (up)
 		session_down(s, say);
-	else if (say || s->rcvd)
+	else if ((say || s->rcvd) && s->event != EV_COLLISION)
 		session_note(b, f->peer, "%s", se->last_why);
 	again(b, f);
 }

@@ -255,6 +255,9 @@ void cfg_routing_load(struct cfg_load *l, const struct cfg_node *v)
 	cfg_group(l, &cfg_routing, v, "routing", r, &given);
 	check_module(l, v, r, &given);
 	memcpy(&d->routing, &r->r, sizeof d->routing);
+	/* An frr.conf means what it means to FRR. */
+	if (r->frr_conf && !cfg_given_at(&cfg_routing, &given, "accept_default"))
+		d->routing.accept_default = true;
 	if (r->options)
 		d->routing.options = cfg_json(l, r->options);
 	cfg_statics_load(l, d, r->statics);

@@ -55,6 +55,9 @@ static const struct cfg_row routing_rows[] = {
 	 .doc = "For modules of others: a group of any keys, which the module is given as a JSON object."},
 	{"grace", CT_TIME, R(r.grace), CFG_LIVE, .min = 0, .max = DAY, .dflt = "\"1m\"",
 	 .doc = "How long routes outlive a module that died and has not come back."},
+	{"accept_default", CT_BOOL, R(r.accept_default), CFG_LIVE, .dflt = "false",
+	 .doc = "Whether a default route of a module goes into the kernel. One that a tunnel brings can cut off the tunnel itself. "
+	        "With an frr.conf the default is true, as FRR has it; a default route among statics needs nothing."},
 	{"statics", CT_NODE_ANY, R(statics), CFG_LIVE,
 	 .doc = "For the module static: a list of groups, a route each. See below."},
 	{"as", CT_INT, B(as), CFG_LIVE, CFG_ZERO, .min = 1, .max = UINT32_MAX, .dflt = "0",

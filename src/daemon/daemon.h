@@ -63,6 +63,9 @@ int sandbox_enter_hook(const char *user, const char *caps) MUST_USE;
 /* Where a forbidden system call is reported: a LOG message whose ticket is its number. */
 void sandbox_set_channel(int fd);
 
+/* The start is over: gives back memory that only it needed (settle.c). */
+void role_settle(void);
+
 /* malloc and getrandom(2) as handles. */
 struct mem *mem_os(void);
 struct rng *rng_os(void);

@@ -210,6 +210,7 @@ static int run(struct hook_role *r, struct role_start *start)
 	    loop_signals(r->loop, signals, ARRAY_LEN(signals), on_signal, r) < 0 ||
 	    loop_timer(r->loop, when, on_due, r) < 0 || privsep_hello(r->chan, start->log_level) < 0)
 		return 1;
+	role_settle();
 	return loop_run(r->loop);
 }
 

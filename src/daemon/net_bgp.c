@@ -210,7 +210,7 @@ static void on_conn(void *ctx, int fd, uint32_t events, mono_t now)
 
 /* --- opening --- */
 
-void conn_open(struct route_role *r, uint32_t number, const struct gretel_connect *g, bool program, mono_t now)
+void net_bgp_open(struct route_role *r, uint32_t number, const struct gretel_connect *g, bool program, mono_t now)
 {
 	struct conn *c = number && !(number & GRETEL_CONN_IN) && !find(r, number) ? conn_new(r, number) : NULL;
 	struct m_route_socket m;
@@ -423,7 +423,7 @@ void conns_write(struct route_role *r, mono_t now)
 
 /* --- closing --- */
 
-void conn_close(struct route_role *r, uint32_t number, mono_t now)
+void net_bgp_close(struct route_role *r, uint32_t number, mono_t now)
 {
 	struct conn *c = find(r, number);
 	if (!c)

@@ -19,7 +19,7 @@
 
 #include "daemon/notify.h"
 
-enum { STOP_S = 5, START_S = 15, STUCK_S = 30 };
+enum { SETTLE_S = 2, STOP_S = 5, START_S = 15, STUCK_S = 30 };
 
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 {
@@ -59,6 +59,7 @@ void priv_ready_now(struct priv *p)
 	if (p->told_ready)
 		return;
 	p->told_ready = true;
+	p->settle = mono_add(loop_now(p->loop), DUR_S(SETTLE_S));
 	notify("READY=1\nSTATUS=running");
 	priv_logf(p, 1, "gretel " GRETEL_VERSION " is running");
 	if (p->opt->ready_fd < 0)
@@ -194,7 +195,7 @@ static mono_t stuck_due(const struct peer *x)
 static mono_t when(void *ctx)
 {
 	const struct priv *p = ctx;
-	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), route_due(p));
+	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), mono_min(route_due(p), p->settle));
 	if (p->stopping)
 		return mono_min(t, p->stop_due);
 	t = mono_min(t, mono_min(p->ike.restart, p->hook.restart));
@@ -225,6 +226,10 @@ static void on_due(void *ctx, mono_t now)
 	struct priv *p = ctx;
 	jobs_expire(p, now);
 	route_is_due(p, now);
+	if (p->settle <= now) {
+		p->settle = MONO_NEVER;
+		role_settle();
+	}
 	if (p->watchdog <= now) {
 		notify("WATCHDOG=1");
 		p->watchdog = mono_add(now, notify_watchdog());
@@ -357,7 +362,7 @@ static void finish(struct priv *p)
 int priv_role_run(struct greteld_options *opt)
 {
 	struct priv p = {.opt = opt, .pid_file = -1, .spawner = -1, .stderr_read = -1, .stderr_write = -1};
-	p.watchdog = p.stop_due = MONO_NEVER;
+	p.watchdog = p.stop_due = p.settle = MONO_NEVER;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
 		p.socket[i] = -1;
 	p.ike.restart = p.hook.restart = p.ike.stuck_since = p.hook.stuck_since = MONO_NEVER;

@@ -122,6 +122,7 @@ struct priv {
 	bool stopping, ike_told_stop;
 	mono_t stop_due;
 	mono_t watchdog;         /* next WATCHDOG=1 */
+	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
 	mono_t log_window;       /* rate limit on ike's lines */
 	uint32_t log_lines;
 	int result;

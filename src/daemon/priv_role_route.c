@@ -204,6 +204,8 @@ void route_link(struct priv *p)
 	memset(&e, 0, sizeof e);
 	memset(&to_ike, 0, sizeof to_ike);
 	e.have = to_ike.have = 1;
+	privsep_widen(pair[0]);
+	privsep_widen(pair[1]);
 	route_event(p, RV_LINK, 0, &e, SPAN(NULL, 0), &pair[0], 1);
 	ike_event(p, PRIV_ROUTE_LINK, 0, &to_ike, SPAN(NULL, 0), &pair[1], 1);
 	close(pair[0]);
@@ -506,6 +508,11 @@ void route_fini(struct priv *p)
 		while (waitpid(r->peer.pid, NULL, 0) < 0 && errno == EINTR)
 			;
 		r->peer.pid = 0;
+	}
+	/* It may have died before it could take its routes away. */
+	if (r->actor && !graceful(p)) {
+		actor_routes_stale(r->actor);
+		sweep(p, "gretel has ended");
 	}
 	LIST_EACH(it, tmp, &r->tools) {
 		list_del(it);

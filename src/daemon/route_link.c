@@ -224,7 +224,7 @@ void link_adopt(struct route_role *r, struct priv_msg *m)
 	link_close(r);
 	if (m->n_fds != 1)
 		return;
-	r->ike = privsep_new(m->fd[0], PRIV_ROLE_ROUTE, &LINK_VERBS);
+	r->ike = privsep_adopt(m->fd[0], PRIV_ROLE_ROUTE, &LINK_VERBS);
 	if (!r->ike)
 		return;
 	m->fd[0] = -1; /* kept */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* A turn that takes more processor time than this is one of a module that hangs: SIGPROF ends the process. */
-enum { TURN_S = 10 };
+enum { TURN_S = 10, SETTLE_S = 2 };
 
 void route_log(struct route_role *r, int8_t level, const char *fmt, ...)
 {
@@ -238,12 +238,16 @@ static mono_t when(void *ctx)
 	link_watch(r);
 	(void)setitimer(ITIMER_PROF, &limit, NULL);
 	mono_t t = mono_min(r->module->due(r->self), bfd_due(r->bfd));
-	return mono_min(t, mono_min(conns_due(r), link_due(r)));
+	return mono_min(mono_min(t, r->settle), mono_min(conns_due(r), link_due(r)));
 }
 
 static void on_due(void *ctx, mono_t now)
 {
 	struct route_role *r = ctx;
+	if (r->settle <= now) {
+		r->settle = MONO_NEVER;
+		role_settle();
+	}
 	conns_are_due(r, now);
 	link_is_due(r, now);
 	if (bfd_due(r->bfd) <= now)
@@ -319,6 +323,7 @@ static int open_role(struct route_role *r, struct role_start *start)
 	list_init(&r->bfd_sockets);
 	list_init(&r->tunnels);
 	r->link_settles = MONO_NEVER;
+	r->settle = mono_add(loop_now(r->loop), DUR_S(SETTLE_S));
 	r->batch = wr_init(r->batch_room, sizeof r->batch_room);
 	r->self = r->module->open(&r->host);
 	r->priv_events = EPOLLIN;

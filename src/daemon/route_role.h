@@ -90,6 +90,7 @@ struct route_role {
 	struct list bfd_sockets;
 	/* ike */
 	uint32_t link_epoch;
+	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
 	mono_t link_settles;     /* tunnels that the new ike did not speak of are down then */
 	struct list tunnels;
 	struct gretel_acts acts;
@@ -109,10 +110,10 @@ void route_run(struct route_role *r, mono_t now);  /* carries out what there is 
 void route_batch_done(struct route_role *r, const struct priv_msg *m, mono_t now);
 
 /* --- net_bgp.c --- */
-void conn_open(struct route_role *r, uint32_t number, const struct gretel_connect *c, bool program, mono_t now);
+void net_bgp_open(struct route_role *r, uint32_t number, const struct gretel_connect *c, bool program, mono_t now);
 void conn_fd(struct route_role *r, struct priv_msg *m, mono_t now); /* FD: takes the descriptor over */
 void conn_output(struct route_role *r, uint32_t number);
-void conn_close(struct route_role *r, uint32_t number, mono_t now);
+void net_bgp_close(struct route_role *r, uint32_t number, mono_t now);
 void conns_write(struct route_role *r, mono_t now);
 mono_t conns_due(const struct route_role *r);
 void conns_are_due(struct route_role *r, mono_t now);

@@ -106,9 +106,11 @@ static int build(scmp_filter_ctx f, uint8_t role)
 		struct scmp_arg_cmp is = {some[i].arg, SCMP_CMP_MASKED_EQ, some[i].mask, some[i].value};
 		rc = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, some[i].call, 1, &is);
 	}
-	/* A TCP socket from priv is bound already; it can only become a session with somebody. */
+	/* A TCP socket from priv is bound already: it can only become a session with somebody. The timer ends a module that hangs. */
 	if (rc == 0 && role == ROLE_ROUTE)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(connect), 0);
+	if (rc == 0 && role == ROLE_ROUTE)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setitimer), 0);
 	return rc ? rc : seccomp_load(f);
 }
 

@@ -88,6 +88,11 @@ static void test_parameters(void **state)
 	assert_int_equal(h->open.as, 4200000000);
 	assert_int_equal(h->open.as2, 23456);
 	assert_int_equal(h->open.hold_s, 30);
+	h->c->peer[0].update_source.family = AF_NONE;
+	h->c->peer[0].update_source_if = hand_text(h, "gre1");
+	hand_apply(h);
+	assert_int_equal(h->call.local.b[3], 77);
+	h->got = SB(h->log);
 	assert_true(h->open.caps.mp[BGP_V6] && h->open.caps.ext_nexthop);
 	assert_int_equal(h->open.caps.addpath[BGP_V4], BGP_ADDPATH_RX | BGP_ADDPATH_TX);
 	hand_free(h);

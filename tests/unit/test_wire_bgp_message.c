@@ -97,6 +97,7 @@ static void test_open_refused(void **state)
 	refused("04fde800b40a00000103020141", 0);   /* capability without a length */
 	refused("04fde800b40a000001040202410a", 0); /* capability over the end */
 	/* RFC 9072: FRR's CVE-2022-40302, -40318, -43681 */
+	refused("04fde800b40a00000100ff0000", 0); /* an old length of 0 has no mark behind it */
 	refused("04fde800b40a000001ff", 0);
 	refused("04fde800b40a000001ffff", 0);
 	refused("04fde800b40a000001ffff00", 0);
@@ -141,6 +142,24 @@ static void test_open_twice(void **state)
 	assert_true(bgp_open_decode(body, &o, &e));
 	assert_int_equal(o.caps.gr_time_s, 5);
 	assert_false(o.caps.gr_restarted || o.caps.gr_af[BGP_V4] || o.caps.gr_forwarding[BGP_V4]);
+	wire_free(body);
+}
+
+/* RFC 7911 4: only 1, 2 and 3 mean something, each family by itself. */
+static void test_add_path(void **state)
+{
+	(void)state;
+	struct span body = wire_hex("04fde800b40a0000010c" "020a" "4508" "00010103" "00020104");
+	struct bgp_open o;
+	struct bgp_error e;
+
+	assert_true(bgp_open_decode(body, &o, &e));
+	assert_int_equal(o.caps.addpath[BGP_V4], BGP_ADDPATH_RX | BGP_ADDPATH_TX);
+	assert_int_equal(o.caps.addpath[BGP_V6], 0);
+	wire_free(body);
+	body = wire_hex("04fde800b40a00000108" "0206" "4504" "00010100");
+	assert_true(bgp_open_decode(body, &o, &e));
+	assert_int_equal(o.caps.addpath[BGP_V4], 0);
 	wire_free(body);
 }
 
@@ -340,7 +359,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames),        cmocka_unit_test(test_open_refused), cmocka_unit_test(test_open_ok),
-		cmocka_unit_test(test_open_twice),    cmocka_unit_test(test_open_largest), cmocka_unit_test(test_written),
+		cmocka_unit_test(test_open_twice),    cmocka_unit_test(test_add_path),     cmocka_unit_test(test_open_largest), cmocka_unit_test(test_written),
 		cmocka_unit_test(test_long_quote),    cmocka_unit_test(test_shutdown_text), cmocka_unit_test(test_shutdown_data),
 		cmocka_unit_test(test_refresh),       cmocka_unit_test(test_names),
 	};

@@ -51,6 +51,7 @@ static const struct row rows[] = {
 	{"extended length of a short one", " as4 v4", "", "5001000100" OK_PATH OK_HOP OK_PREF, NLRI, BGP_V_OK, 0, 0, 0},
 	{"next hop of class A", " as4 v4", "", OK_ORIGIN OK_PATH "4003047e000001" OK_PREF, NLRI, BGP_V_OK, 0, 0, 0},
 	{"next hop 223", " as4 v4", "", OK_ORIGIN OK_PATH "400304dfffffff" OK_PREF, NLRI, BGP_V_OK, 0, 0, 0},
+	{"ORIGIN incomplete", " as4 v4", "", "40010102" OK_PATH OK_HOP OK_PREF, NLRI, BGP_V_OK, 0, 0, 0},
 	{"/32 and /0", " as4 v4", "", OK, "20c000020100", BGP_V_OK, 0, 0, 0},
 	{"/128", " as4 v4 v6", "", OK "800e26" "00020110" V6_HOP "00" "80" V6_HOP OK_HOP, "", BGP_V_OK, 0, 0, 0},
 	{"confederation inside", " as4 v4", "", OK_ORIGIN "4002060301000000074003040a000001" OK_PREF, NLRI, BGP_V_OK, 0, 0, 0},
@@ -270,7 +271,7 @@ static void test_families(void **state)
 	decode(" as4 v4 v6", "", "800f03000201", "");
 	assert_int_equal(u.eor, BGP_V6);
 	/* no End-of-RIB: */
-	static const char *const not[] = {("800f03000201" OK_ORIGIN), "800f03000280", OK_ORIGIN, "800f0400020100"};
+	static const char *const not[] = {("800f03000201" OK_ORIGIN), "c00f03000201", "800f03000280", OK_ORIGIN, "800f0400020100"};
 	for (size_t i = 0; i < ARRAY_LEN(not); i++) {
 		decode(" as4 v4 v6", "", not[i], "");
 		assert_int_equal(u.eor, -1);

@@ -95,6 +95,27 @@ static void test_reach(void **state)
 	            "40010100" "4003040a000001", "00");
 }
 
+/* A message need not be the first thing in a buffer: nh_at counts from its own start. */
+static void test_next_hop_at(void **state)
+{
+	(void)state;
+	const struct bgp_coding c = bgp_coding_of(" as4 v4");
+	const struct addr hop = address("10.0.0.1"), v6 = address("fd99::1");
+	struct wr w = wr_init(out, sizeof out);
+	struct bgp_update_wr u;
+
+	for (int i = 0; i < 4; i++) {
+		const struct addr *h = i % 2 ? &v6 : &hop;
+		wr_u8(&w, 0x99);
+		size_t start = w.len;
+		bgp_reach_begin(&u, &w, BGP_V4, &c, SPAN("\x40\x01\x01\x00", 4), h, NULL);
+		bgp_update_end(&u);
+		assert_memory_equal(out + start + u.nh_at, h->b, u.nh_len);
+		assert_int_equal(out[start + 16] << 8 | out[start + 17], w.len - start);
+	}
+	assert_true(wr_ok(&w));
+}
+
 /* RFC 6793 4.2.2: two octets, and beside them what two octets cannot say. */
 static void test_reach_old(void **state)
 {
@@ -243,6 +264,13 @@ static void test_put(void **state)
 		struct wr small = wr_init(out, room);
 		bgp_attrs_put(&small, &a);
 		assert_false(wr_ok(&small));
+	}
+	/* The extended length begins where one octet ends. */
+	for (size_t n = 254; n < 258; n++) {
+		struct wr one = wr_init(out, sizeof out);
+		bgp_attr_put(&one, 200, value, n);
+		assert_int_equal(one.len, n + (n > 255 ? 4 : 3));
+		assert_int_equal(out[0] & BGP_F_EXTENDED, n > 255 ? BGP_F_EXTENDED : 0);
 	}
 	struct wr huge = wr_init(out, sizeof out);
 	bgp_attr_put(&huge, BGP_A_COMMUNITIES, out, 65536);
@@ -397,7 +425,7 @@ static void test_nlri(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reach),   cmocka_unit_test(test_reach_old),   cmocka_unit_test(test_unreach),
+		cmocka_unit_test(test_reach),   cmocka_unit_test(test_reach_old),   cmocka_unit_test(test_next_hop_at),   cmocka_unit_test(test_unreach),
 		cmocka_unit_test(test_room),    cmocka_unit_test(test_too_long),    cmocka_unit_test(test_put),
 		cmocka_unit_test(test_paths),   cmocka_unit_test(test_join),        cmocka_unit_test(test_communities),
 		cmocka_unit_test(test_many_communities), cmocka_unit_test(test_nlri),

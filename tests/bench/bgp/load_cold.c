@@ -92,6 +92,17 @@ static void await(int node, const char *path)
 		usleep(500);
 }
 
+static bool is_new(const void *prefix, unsigned routes, uint32_t *seen)
+{
+	uint32_t i;
+	memcpy(&i, prefix, 4);
+	i = (ntohl(i) >> 8) - BASE_PREFIX;
+	if (i >= routes || *seen & 1u << i)
+		return false;
+	*seen |= 1u << i;
+	return true;
+}
+
 /* How many new routes of the feed the notes in this buffer are about. */
 static unsigned read_routes(int fd, unsigned routes, uint32_t *seen)
 {
@@ -100,18 +111,16 @@ static unsigned read_routes(int fd, unsigned routes, uint32_t *seen)
 	unsigned found = 0;
 	for (struct nlmsghdr *h = (void *)buf; n > 0 && NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
 		struct rtmsg *r = NLMSG_DATA(h);
-		int left = (int)RTM_PAYLOAD(h);
+		struct rtattr *a = RTM_RTA(r);
+		size_t left = RTM_PAYLOAD(h);
 		if (h->nlmsg_type != RTM_NEWROUTE || r->rtm_dst_len != 24)
 			continue;
-		for (struct rtattr *a = RTM_RTA(r); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-			uint32_t i;
-			if (a->rta_type != RTA_DST)
-				continue;
-			i = (ntohl(*(uint32_t *)RTA_DATA(a)) >> 8) - BASE_PREFIX;
-			if (i < routes && !(*seen & 1u << i)) {
-				*seen |= 1u << i;
-				found++;
-			}
+		while (left >= sizeof *a && a->rta_len >= sizeof *a && a->rta_len <= left) {
+			size_t step = RTA_ALIGN(a->rta_len);
+			if (a->rta_type == RTA_DST)
+				found += is_new(RTA_DATA(a), routes, seen);
+			left -= step < left ? step : left;
+			a = (void *)((char *)a + step);
 		}
 	}
 	return found;
