@@ -8,6 +8,7 @@
  *   mem, rng  handles, so that pure code has no global state
  *   list, hmap, heap   intrusive: no allocation per element
  *   sbuf      bounded text
+ *   jsonw     JSON, written in pieces
  *   secret    key octets, wiped
  *   bug       BUG(), MUST_USE, small macros */
 #ifndef BASE_BASE_H
@@ -16,6 +17,7 @@
 #include "base/bug.h"
 #include "base/heap.h"
 #include "base/hmap.h"
+#include "base/jsonw.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/mtime.h"

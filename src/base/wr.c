@@ -5,15 +5,9 @@
 
 uint8_t *wr_space(struct wr *w, size_t n)
 {
-	if (w->bad || w->cap - w->len < n) {
-		w->bad = true;
-		return NULL;
-	}
-	if (n == 0) /* an empty writer may have no address */
-		return w->base ? w->base + w->len : NULL;
-	uint8_t *p = w->base + w->len;
-	memset(p, 0, n);
-	w->len += n;
+	uint8_t *p = wr_room(w, n);
+	if (p && n)
+		memset(p, 0, n);
 	return p;
 }
 
@@ -52,7 +46,7 @@ void wr_u64(struct wr *w, uint64_t v) { append_be(w, 8, v); }
 
 void wr_bytes(struct wr *w, const void *p, size_t n)
 {
-	uint8_t *out = wr_space(w, n);
+	uint8_t *out = wr_room(w, n);
 	if (out && n)
 		memcpy(out, p, n);
 }

@@ -18,6 +18,20 @@ static inline struct wr wr_init(void *p, size_t cap)
 }
 static inline bool wr_ok(const struct wr *w) { return !w->bad; }
 
+/* Reserves n octets, as they are: the caller writes each of them. NULL when they do not fit. Inline: prefixes of routes come by
+ * the million. */
+static inline uint8_t *wr_room(struct wr *w, size_t n)
+{
+	if (w->bad || w->cap - w->len < n) {
+		w->bad = true;
+		return NULL;
+	}
+	if (n == 0) /* an empty writer may have no address */
+		return w->base ? w->base + w->len : NULL;
+	uint8_t *p = w->base + w->len;
+	w->len += n;
+	return p;
+}
 /* Reserves n octets, zeroed, and returns them; NULL when they do not fit. */
 uint8_t *wr_space(struct wr *w, size_t n);
 void wr_u8(struct wr *w, unsigned v);

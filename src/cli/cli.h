@@ -56,6 +56,9 @@ int cli_version(struct cli *c, int n, char **args);
 int cli_check(struct cli *c, int n, char **args);
 int cli_guard(struct cli *c, int n, char **args);
 int cli_ipsec(struct cli *c, int n, char **args);
+int cli_show_routing(struct cli *c, int n, char **args);
+int cli_explain(struct cli *c, int n, char **args);
+int cli_clear(struct cli *c, int n, char **args);
 
 /* --- asking the daemon (ask.c) --- */
 /* One request. Lines are written as they come (with --json: kept, and shown with the result). 0 and *out, or a negative
@@ -79,6 +82,8 @@ int cli_do(struct cli *c, struct ask *a);
 typedef void cli_printer(FILE *f, const json_t *doc, const void *opts);
 /* As JSON when --json, else through the printer. Control characters in texts are replaced before printing. */
 void cli_show(struct cli *c, json_t *doc, cli_printer *print, const void *opts);
+/* What the daemon answered: the document when it came, whatever the code; its sentence on standard error. The exit code. */
+int cli_answer(struct cli *c, struct control_reply *r, cli_printer *print, const void *opts);
 void cli_complain(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* --- text printers --- */
@@ -91,6 +96,10 @@ struct text_status {
 cli_printer text_status; /* text_status.c: strongSwan's shape, ike.md 5.2 */
 cli_printer text_own;    /* text_own.c: what strongSwan does not say */
 cli_printer text_list, text_guards, text_counters, text_version, text_kernel_guards; /* text_list.c */
+/* FRR's columns: */
+cli_printer text_bgp_table, text_bgp_adj, text_bgp_path; /* text_bgp.c; text_bgp_path's opts: what was asked for */
+cli_printer text_bgp_summary, text_bgp_neighbors; /* text_bgp_peer.c */
+cli_printer text_bgp_nexthop, text_routes, text_explain; /* text_bgp_route.c */
 
 /* Members of a document; missing or of another kind: "", 0, false. */
 const char *js_str(const json_t *o, const char *key);

@@ -41,18 +41,6 @@ int cli_log_level(struct cli *c, int n, char **args)
 	return cli_do(c, &(struct ask){.verb = "log-level", .arg = args[0]});
 }
 
-/* A document: shown when it came, whatever the code; the code's sentence is on standard error. */
-static int show_answer(struct cli *c, struct control_reply *r, cli_printer *print, const void *opts)
-{
-	if (r->doc)
-		cli_show(c, r->doc, print, opts);
-	if (r->code != CONTROL_OK)
-		cli_complain(c, "%s", r->text);
-	else if (!r->doc)
-		cli_complain(c, "greteld gave no answer");
-	return r->code != CONTROL_OK ? r->code : r->doc ? CONTROL_OK : CONTROL_FAILED;
-}
-
 /* --strict: whether all that is shown and wanted (named, or auto=start) is up. */
 static bool all_up(const json_t *doc, bool named)
 {
@@ -82,7 +70,7 @@ static int show_status(struct cli *c, const char *verb, const char *name)
 		opt.release = host.release;
 		opt.machine = host.machine;
 	}
-	int code = show_answer(c, &r, text_status, &opt);
+	int code = cli_answer(c, &r, text_status, &opt);
 	if (code == CONTROL_OK && c->strict && !all_up(r.doc, name != NULL))
 		code = CONTROL_FAILED;
 	control_reply_fini(&r);
@@ -101,7 +89,7 @@ static int show_document(struct cli *c, const char *verb, cli_printer *print)
 	json_decref(a.kept);
 	if (err < 0)
 		return cli_failure(err);
-	int code = show_answer(c, &r, print, NULL);
+	int code = cli_answer(c, &r, print, NULL);
 	control_reply_fini(&r);
 	return code;
 }

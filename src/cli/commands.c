@@ -19,6 +19,9 @@ static const struct cli_command rows[] = {
 	{"check",     "",           0, 0,  cli_check,     "say what is wrong with the files; --print: as gretel.conf"},
 	{"guard",     "[clear]",    0, 1,  cli_guard,     "what keeps GRE from the clear; clear: take it away"},
 	{"counters",  "",           0, 0,  cli_counters,  "IKE packets and drops"},
+	{"show",      "WHAT ...",   1, 5,  cli_show_routing, "bgp [PREFIX], bgp summary, bgp neighbor X, routes, ..."},
+	{"explain",   "route PREFIX", 1, 4, cli_explain,  "why a route is as it is; to PEER: announced to it"},
+	{"clear",     "bgp X",      1, 4,  cli_clear,     "end a session; soft [in|out]: only look at its routes again"},
 	{"version",   "",           0, 0,  cli_version,   "versions of gretel and greteld"},
 	{"ipsec",     "COMMAND ...", 0, 16, cli_ipsec,    "strongSwan's ipsec: its words and exit codes"},
 };

@@ -71,6 +71,17 @@ void cli_complain(struct cli *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+int cli_answer(struct cli *c, struct control_reply *r, cli_printer *print, const void *opts)
+{
+	if (r->doc)
+		cli_show(c, r->doc, print, opts);
+	if (r->code != CONTROL_OK)
+		cli_complain(c, "%s", r->text);
+	else if (!r->doc)
+		cli_complain(c, "greteld gave no answer");
+	return r->code != CONTROL_OK ? r->code : r->doc ? CONTROL_OK : CONTROL_FAILED;
+}
+
 void text_duration(FILE *f, int64_t s)
 {
 	static const struct {

@@ -112,6 +112,42 @@ static void print_refused(FILE *f, const json_t *r)
 	        js_str(r, "reason"));
 }
 
+/* One line each: "  |   10.0.0.2 Established since 00:12:03, 4 prefixes". */
+static void print_sessions(FILE *f, const json_t *summary, const char *family)
+{
+	const json_t *af = json_object_get(summary, family);
+	json_t *peers = json_object_get(af, "peers"), *p;
+	const char *at;
+	json_object_foreach(peers, at, p)
+	{
+		fprintf(f, "  |   %s %s", at, js_str(p, "state"));
+		if (is(p, "state", "Established"))
+			fprintf(f, " since %s, %lld prefixes", js_str(p, "peerUptime"), (long long)js_int(p, "pfxRcd"));
+		fputc('\n', f);
+	}
+}
+
+static void print_routing(FILE *f, const json_t *r)
+{
+	const json_t *role = json_object_get(r, "role");
+	if (!json_is_object(r))
+		return;
+	fprintf(f, "Routing:\n  | module %s%s\n", js_str(r, "module"),
+	        json_is_object(role) ? "" : ", its process is not running, see `gretel log`");
+	if (*js_str(r, "refused"))
+		fprintf(f, "  |   why: %s\n", js_str(r, "refused"));
+	if (!json_is_object(role))
+		return;
+	if (!js_true(role, "forwarding4"))
+		fputs("  |   warning, ip_forward is off, this host forwards no packets (sysctl net.ipv4.ip_forward)\n", f);
+	if (js_int(role, "routesRefused"))
+		fprintf(f, "  |   %lld routes were refused, see `gretel log`\n", (long long)js_int(role, "routesRefused"));
+	const json_t *summary = json_object_get(role, "summary");
+	print_sessions(f, summary, "ipv4Unicast");
+	if (!json_object_get(json_object_get(summary, "ipv4Unicast"), "peers"))
+		print_sessions(f, summary, "ipv6Unicast");
+}
+
 void text_own(FILE *f, const json_t *doc, const void *opts)
 {
 	static const struct {
@@ -125,6 +161,7 @@ void text_own(FILE *f, const json_t *doc, const void *opts)
 	for (k = 0; k < ARRAY_LEN(part); k++) {
 		json_array_foreach(json_object_get(doc, part[k].key), i, o) part[k].print(f, o);
 	}
+	print_routing(f, json_object_get(doc, "routing"));
 	if (js_true(json_object_get(doc, "daemon"), "restarted"))
 		fputs("  | the ike role was restarted, see `gretel log`\n", f);
 }

@@ -195,6 +195,52 @@ void conf_builder_refuse(struct conf_builder *b, const char *name, const char *o
 	v[b->n_refused++] = r;
 }
 
+struct conf_array conf_builder_array(struct conf_builder *b, const void *elements, uint32_t n, size_t size)
+{
+	conf_ref at = n ? pool_add(b, elements, n * size) : 0;
+	return (struct conf_array){.at = at, .n = at ? n : 0};
+}
+
+conf_ref conf_builder_struct(struct conf_builder *b, const void *p, size_t size) { return pool_add(b, p, size); }
+
+void conf_builder_routing(struct conf_builder *b, const struct conf_routing *r) { b->routing = pool_add(b, r, sizeof *r); }
+
+static struct conf_array carry_array(struct conf_builder *b, const struct conf *from, uint8_t shape, struct conf_array a);
+
+/* Turns the references of the struct at `to` in the pool from from's into ours. It is found by its place, for the
+ * pool moves. */
+static void carry_parts(struct conf_builder *b, const struct conf *from, uint8_t shape, conf_ref to)
+{
+	const struct conf_shape *s = conf_shape(shape);
+	for (size_t i = 0; i < s->n && !b->bad; i++) {
+		conf_ref at = to + s->part[i].off;
+		struct conf_array a = {.n = 1};
+		memcpy(&a, b->pool + at, s->part[i].kind == PART_ARRAY ? sizeof a : sizeof a.at);
+		if (s->part[i].kind == PART_TEXT)
+			a.at = conf_builder_str(b, conf_str(from, a.at));
+		else if (a.at)
+			a = carry_array(b, from, s->part[i].shape, a);
+		if (!b->bad)
+			memcpy(b->pool + at, &a, s->part[i].kind == PART_ARRAY ? sizeof a : sizeof a.at);
+	}
+}
+
+static struct conf_array carry_array(struct conf_builder *b, const struct conf *from, uint8_t shape, struct conf_array a)
+{
+	size_t size = conf_shape(shape)->size;
+	struct conf_array out = conf_builder_array(b, conf_at(from, a, size, 0), a.n, size);
+	for (uint32_t i = 0; shape != SHAPE_OCTETS && i < out.n; i++)
+		carry_parts(b, from, shape, out.at + (conf_ref)(i * size));
+	return out;
+}
+
+void conf_builder_carry_routing(struct conf_builder *b, const struct conf *from, const struct conf_routing *r)
+{
+	conf_builder_routing(b, r);
+	if (b->routing)
+		carry_parts(b, from, SHAPE_ROUTING, b->routing);
+}
+
 void conf_builder_file(struct conf_builder *b, const char *path)
 {
 	for (const char *c = b->files_len ? "\n" : "", *next = path; c; c = next, next = NULL) {
@@ -231,6 +277,7 @@ int conf_builder_finish(struct conf_builder *b, struct conf **out)
 	c->tunnels = tunnels;
 	c->n_refused = (uint32_t)b->n_refused;
 	c->refused = refused;
+	c->routing = b->routing;
 	if (BUG(!conf_check(c, b->len))) {
 		free(c);
 		return -ENOMEM;

@@ -24,6 +24,7 @@ struct conf_builder {
 	uint8_t source;           /* enum conf_source */
 	char *files;              /* see conf_builder_file */
 	size_t files_len, cap_files;
+	conf_ref routing;         /* see conf_builder_routing */
 	bool bad;
 };
 
@@ -44,6 +45,15 @@ void conf_builder_carry(struct conf_builder *b, const struct conf *from, const s
 void conf_builder_refuse(struct conf_builder *b, const char *name, const char *origin, const char *reason);
 /* Appends a line to conf->files. */
 void conf_builder_file(struct conf_builder *b, const char *path);
+/* Adds n structs of the routing part, whose references come from this builder. Unused places must be zero. */
+struct conf_array conf_builder_array(struct conf_builder *b, const void *elements, uint32_t n, size_t size);
+/* Adds one such struct; 0: no memory. */
+conf_ref conf_builder_struct(struct conf_builder *b, const void *p, size_t size);
+/* Makes *r the routing part. */
+void conf_builder_routing(struct conf_builder *b, const struct conf_routing *r);
+/* Takes the routing part of another configuration over, with all that it refers to; r: that part, or a changed copy
+ * of it whose references are still from's. */
+void conf_builder_carry_routing(struct conf_builder *b, const struct conf *from, const struct conf_routing *r);
 /* 0 and a malloc'ed blob that conf_check() accepts, or -ENOMEM. The builder still wants its fini. */
 int conf_builder_finish(struct conf_builder *b, struct conf **out) MUST_USE;
 

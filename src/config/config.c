@@ -86,7 +86,7 @@ static bool is_ipsec(struct config_job *j, const char *path)
 	if (strcmp(name, "ipsec.conf") == 0 || strcmp(name, "gretel.conf") == 0)
 		return name[0] == 'i';
 	if (j->io->read(j->io, path, &t) == 0) {
-		for (const char *line = t.s; line && !found; line = strchr(line, '\n'), line += line ? 1 : 0) {
+		for (const char *line = t.s; line && !found; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 			for (size_t i = 0; i < ARRAY_LEN(header); i++)
 				found = found || strncmp(line, header[i], strlen(header[i])) == 0;
 		}
@@ -258,7 +258,8 @@ int config_load(const struct config_paths *where, struct config_files *io, struc
 {
 	struct conf_builder build;
 	struct psk_set keys;
-	struct config_job j = {.where = where, .io = io, .build = &build, .psks = &keys, .d = d};
+	struct config_job j = {.where = where, .io = io, .build = &build, .psks = &keys,
+	                       .running_psks = psks, .d = d};
 	*conf = NULL;
 	psk_set_init(&keys, psks->mem);
 	arena_init(&j.arena, d->mem);

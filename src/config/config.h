@@ -8,6 +8,8 @@
  *   ipsec.conf, ipsec.secrets, strongswan.conf (+ its includes)
  *                             as strongSwan's users wrote them; a bad conn is left out
  *                             with its reason, the others load
+ *   frr.conf                  as FRR's users wrote it, when the section routing of a gretel.conf
+ *                             names it; with an error routing is left out, the rest loads
  *
  * Which file (config_load, in this order):
  *
@@ -30,7 +32,7 @@
  * running version is carried over into the new blob with `kept` set, so that a
  * typing error never takes a tunnel down. The same goes for a conn that is gone from
  * a file with errors of grammar: its header or the include that led to it may be what
- * is broken. When config_load fails as a whole, the caller keeps what it has. */
+ * is broken. An frr.conf that became unusable is routing.refused likewise, with kept. When config_load fails as a whole, the caller keeps what it has. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -81,7 +83,8 @@ int config_load(const struct config_paths *where, struct config_files *io, struc
 void config_free(struct conf *conf);
 
 /* print.c: the canonical gretel.conf of a configuration, whichever language it came from; read again it gives an equal one
- * (all fields but origin, files, source, generation, swapped, kept and allow_swap, which say how it was come by). psks: also
+ * (all fields but origin, files, source, generation, swapped, kept, refused, frr_conf and allow_swap, which say how it was
+ * come by). psks: also
  * print these keys (for root's eyes only), NULL: not. 0 and *text malloc'ed (config_text_free), or -ENOMEM. */
 int config_print(const struct conf *conf, const struct psk_set *psks, char **text) MUST_USE;
 void config_text_free(char *text); /* wipes */
@@ -104,6 +107,7 @@ struct config_diff {
 	struct config_change *change; /* new's order, then what is gone */
 	size_t n;
 	uint8_t setup;            /* enum config_needs bits of the daemon's own settings */
+	uint8_t routing;          /* CONFIG_NEEDS_UPDATE: the module is given the new one; CONFIG_NEEDS_RESTART: it is another one */
 	bool same;                /* nothing at all changed */
 };
 /* old may be NULL. The result borrows from both. 0 or -ENOMEM; out wants its fini when 0. */

@@ -1,7 +1,7 @@
 /* What changed between two configurations, per tunnel and per class of change, from the rows of the schema: a row says
  * what a new value asks for. For reload: what did not change is not touched. */
 #include "config/config.h"
-#include "config/schema.h"
+#include "config/print.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static int rows_differ(const struct cfg_section *s, const struct conf *a, const 
 	int all = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct cfg_row *row = &s->row[i];
-		if (row->type == CT_NODE || row->type == CT_NODE_TEXTS)
+		if (!cfg_type_ops(row->type)->print)
 			continue;
 		int equal = row_equal(row, a, base_a, b, base_b);
 		if (equal < 0)
@@ -86,20 +86,41 @@ static int diff_tunnels(const struct conf *old, const struct conf *new, struct c
 	return 0;
 }
 
+/* The routing part is compared as it is printed: lists and references and all. -ENOMEM. */
+static int routing_differs(const struct conf *a, const struct conf *b)
+{
+	const struct conf_routing *x = conf_routing(a), *y = conf_routing(b);
+	struct cfg_buf ta = {0}, tb = {0};
+	if (!x || !y)
+		return x || y ? CONFIG_NEEDS_RESTART : 0;
+	print_routing(&ta, a, NULL);
+	print_routing(&tb, b, NULL);
+	bool bad = ta.bad || tb.bad, same = strcmp(cfg_buf_text(&ta), cfg_buf_text(&tb)) == 0;
+	cfg_buf_fini(&ta);
+	cfg_buf_fini(&tb);
+	if (bad)
+		return -ENOMEM;
+	bool other = strcmp(conf_str(a, x->module), conf_str(b, y->module)) != 0 ||
+	             strcmp(conf_str(a, x->command), conf_str(b, y->command)) != 0;
+	return other ? CONFIG_NEEDS_RESTART : same ? 0 : CONFIG_NEEDS_UPDATE;
+}
+
 int config_diff(const struct conf *old, const struct conf *new, struct config_diff *out)
 {
 	size_t most = (size_t)new->n_tunnels + (old ? old->n_tunnels : 0);
 	*out = (struct config_diff){.change = calloc(most ? most : 1, sizeof *out->change)};
 	int rc = out->change ? diff_tunnels(old, new, out) : -ENOMEM;
 	int setup = rc < 0 || !old ? 0 : rows_differ(&cfg_daemon, old, &old->setup, new, &new->setup);
-	if (rc < 0 || setup < 0) {
+	int routing = rc < 0 || !old ? 0 : routing_differs(old, new);
+	if (rc < 0 || setup < 0 || routing < 0) {
 		config_diff_fini(out);
 		return -ENOMEM;
 	}
 	out->setup = (uint8_t)setup;
+	out->routing = (uint8_t)routing;
 	for (size_t i = 0; i < out->n; i++)
 		out->same = out->same || out->change[i].type != CONFIG_UNCHANGED;
-	out->same = old && !setup && !out->same;
+	out->same = old && !setup && !routing && !out->same;
 	return 0;
 }
 

@@ -4,15 +4,16 @@
  *   ipsec     conns of an ipsec.conf become tunnels; keys of an ipsec.secrets go first into the set
  *   defaults  table's defaults, then the keys here: where each tunnel begins
  *   tunnels   new ones, or additions (gre, guard, psk) to a conn of that name
- *   secrets   and the keys of tunnels go last, where equals are preferred */
+ *   secrets   and the keys of tunnels go last, where equals are preferred
+ *   routing   names tunnels */
 #include "config/load.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const section_names[] = {"daemon", "defaults", "tunnels", "secrets", "ipsec"};
-enum section { SEC_DAEMON, SEC_DEFAULTS, SEC_TUNNELS, SEC_SECRETS, SEC_IPSEC, SEC_N };
+static const char *const section_names[] = {"daemon", "defaults", "tunnels", "secrets", "ipsec", "routing"};
+enum section { SEC_DAEMON, SEC_DEFAULTS, SEC_TUNNELS, SEC_SECRETS, SEC_IPSEC, SEC_ROUTING, SEC_N };
 
 static void find_sections(struct cfg_load *l, const struct cfg_node *root, const struct cfg_node *sec[SEC_N])
 {
@@ -58,7 +59,7 @@ static void load_ipsec(struct cfg_load *l, const struct cfg_node *v)
 	load_foreign(l, i.secrets, "ipsec.secrets", config_load_secrets);
 }
 
-static conf_ref origin(struct cfg_load *l, const struct cfg_node *v)
+conf_ref cfg_origin(struct cfg_load *l, const struct cfg_node *v)
 {
 	char text[CFG_PATH_MAX];
 	unsigned line;
@@ -67,7 +68,7 @@ static conf_ref origin(struct cfg_load *l, const struct cfg_node *v)
 	return conf_builder_str(l->job->build, text);
 }
 
-static struct tunnel_conf *find_tunnel(const struct conf_builder *b, size_t n, const char *name)
+struct tunnel_conf *cfg_find_tunnel(const struct conf_builder *b, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(conf_builder_text(b, b->tunnel[i].name), name) == 0)
@@ -76,7 +77,7 @@ static struct tunnel_conf *find_tunnel(const struct conf_builder *b, size_t n, c
 	return NULL;
 }
 
-static bool is_refused(const struct conf_builder *b, const char *name)
+bool cfg_is_refused(const struct conf_builder *b, const char *name)
 {
 	for (size_t i = 0; i < b->n_refused; i++) {
 		if (strcmp(conf_builder_text(b, b->refused[i].name), name) == 0)
@@ -148,12 +149,12 @@ static void load_tunnel(struct cfg_load *l, const struct cfg_node *v, const stru
 		         "expected a name of 1 to %d octets without control characters", CONF_NAME_MAX - 1);
 		return;
 	}
-	struct tunnel_conf *conn = find_tunnel(b, n_conns, name);
-	if (conn || is_refused(b, name)) {
+	struct tunnel_conf *conn = cfg_find_tunnel(b, n_conns, name);
+	if (conn || cfg_is_refused(b, name)) {
 		add_to_conn(l, conn, v, path, &given);
 		return;
 	}
-	if (find_tunnel(b, b->n_tunnels, name))
+	if (cfg_find_tunnel(b, b->n_tunnels, name))
 		cfg_tell(l, DIAG_ERROR, named ? named : v, path, "there is a tunnel %s already", name);
 	/* psk here replaces psk_file of the defaults, and the other way round. */
 	if (cfg_given_at(&cfg_tunnels, &given, "psk") && !cfg_given_at(&cfg_tunnels, &given, "psk_file"))
@@ -161,7 +162,7 @@ static void load_tunnel(struct cfg_load *l, const struct cfg_node *v, const stru
 	else if (cfg_given_at(&cfg_tunnels, &given, "psk_file") && !cfg_given_at(&cfg_tunnels, &given, "psk"))
 		t.psk = NULL;
 	t.t.name = conf_builder_str(b, name);
-	t.t.origin = origin(l, v);
+	t.t.origin = cfg_origin(l, v);
 	if (!cfg_given_at(&cfg_tunnels, &given, "remote") && !l->remote_default)
 		cfg_tell(l, DIAG_ERROR, v, path, "expected remote = \"ADDRESS or NAME\", found none");
 	cfg_check_gre(l, &t.t, &given, v, path);
@@ -217,7 +218,9 @@ static void load_sections(struct cfg_load *l, const struct cfg_node *root)
 	if (sec[SEC_SECRETS])
 		cfg_secrets_load(l, sec[SEC_SECRETS]);
 	cfg_keys_add(l);
-	if (b->n_tunnels == 0 && b->n_refused == 0 && l->errors + l->text.errors == 0)
+	if (sec[SEC_ROUTING])
+		cfg_routing_load(l, sec[SEC_ROUTING]);
+	else if (b->n_tunnels == 0 && b->n_refused == 0 && l->errors + l->text.errors == 0)
 		cfg_tell(l, DIAG_WARNING, &(struct cfg_node){.line = 1}, NULL, "there is no tunnel in this file");
 }
 

@@ -4,6 +4,8 @@
  *   load_tree.c    text to nodes (libconfig)
  *   load_group.c   a group of nodes to fields, by the rows of a section; all complaints about single values
  *   load_secret.c  psk, psk_file, the section secrets
+ *   load_routing.c the section routing: its keys, frr_conf; load_bgp.c its neighbors and own routes, load_filter.c its
+ *                  lists and route maps, load_json.c the options of modules
  *   load_check.c   what no single value can say: required keys, contradictions, doubles
  *   load.c         the sections, in their order
  *
@@ -28,11 +30,19 @@ struct cfg_key {
 	const char *path;             /* "tunnels.a" */
 };
 
+/* The defaults of a section, kept for the next element of a list. */
+struct cfg_plain {
+	struct cfg_plain *next;
+	const struct cfg_section *s;
+	const void *base;
+};
+
 struct cfg_load {
 	struct config_job *job;
 	struct arena arena;
 	struct cfg_text text;
 	struct cfg_tunnel plain;      /* the table's defaults for a tunnel */
+	struct cfg_plain *plains;     /* and for elements of routing */
 	struct cfg_key *keys, **last_key;
 	bool remote_default;          /* the section defaults has remote */
 	unsigned errors;
@@ -59,8 +69,38 @@ const struct cfg_node *cfg_given_at(const struct cfg_section *s, const struct cf
 void cfg_key_note(struct cfg_load *l, const struct cfg_tunnel *t, const char *path);
 void cfg_keys_add(struct cfg_load *l);
 void cfg_secrets_load(struct cfg_load *l, const struct cfg_node *list);
+/* The octets of a key: psk or the file whose first line it is (one of them NULL). path is that of the group, key the
+ * name of the former. False: told, or no memory. */
+struct cfg_octets {
+	uint8_t *p; /* in the arena, which is wiped */
+	size_t n;
+};
+bool cfg_key_read(struct cfg_load *l, const struct cfg_node *psk, const struct cfg_node *file, const char *path,
+                  const char *key, struct cfg_octets *out) MUST_USE;
 /* A path in the file is relative to that file. In the arena; NULL: no memory. */
 const char *cfg_path(struct cfg_load *l, const struct cfg_node *v);
+
+/* load.c */
+struct tunnel_conf *cfg_find_tunnel(const struct conf_builder *b, size_t n, const char *name);
+bool cfg_is_refused(const struct conf_builder *b, const char *name);
+conf_ref cfg_origin(struct cfg_load *l, const struct cfg_node *v);
+
+/* load_routing.c, load_bgp.c, load_filter.c, load_json.c */
+struct draft;
+void cfg_routing_load(struct cfg_load *l, const struct cfg_node *v);
+/* Reads an element of a list into base, of `size` octets: a group by the rows of s, or a text for the row `text` (NULL:
+ * none). False: told. */
+bool cfg_element(struct cfg_load *l, const struct cfg_section *s, const struct cfg_node *v, const char *path,
+                 const char *text, void *base, size_t size, struct cfg_given *given);
+/* "PATH[i]", in the arena. */
+const char *cfg_index_path(struct cfg_load *l, const char *path, unsigned i);
+/* Notes the filters that the rows of s named. */
+void cfg_mention(struct cfg_load *l, struct draft *d, const struct cfg_section *s, const struct cfg_given *given,
+                 const void *base, const char *path);
+void cfg_bgp_load(struct cfg_load *l, struct draft *d, const struct cfg_routing *r);
+void cfg_statics_load(struct cfg_load *l, struct draft *d, const struct cfg_node *list);
+void cfg_filters_load(struct cfg_load *l, struct draft *d, const struct cfg_routing *r);
+conf_ref cfg_json(struct cfg_load *l, const struct cfg_node *group);
 
 /* load_check.c */
 void cfg_check_setup(struct cfg_load *l, const struct cfg_given *g);

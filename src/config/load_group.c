@@ -1,10 +1,10 @@
 /* A group of nodes to the fields of a struct, by the rows of a section. See load.h. */
 #include "config/load.h"
+#include "config/words.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum { NAMES_MAX = CFG_ROWS_MAX, NAME_SHOWN = 64 };
 
@@ -70,35 +70,12 @@ void cfg_defaults(struct cfg_load *l, const struct cfg_section *s, void *base)
 	}
 }
 
-/* Damerau's distance (a swap of neighbours is one step), without regard to case. */
-static size_t distance(const char *a, const char *b)
-{
-	enum { MAX = 32 };
-	size_t n = strlen(a), m = strlen(b), d[MAX + 1][MAX + 1];
-	if (n > MAX || m > MAX)
-		return SIZE_MAX;
-	for (size_t i = 0; i <= n; i++) {
-		for (size_t k = 0; k <= m; k++) {
-			if (i == 0 || k == 0) {
-				d[i][k] = i + k;
-				continue;
-			}
-			bool same = strncasecmp(a + i - 1, b + k - 1, 1) == 0;
-			d[i][k] = min_z(d[i - 1][k - 1] + !same, min_z(d[i - 1][k], d[i][k - 1]) + 1);
-			if (i > 1 && k > 1 && strncasecmp(a + i - 1, b + k - 2, 1) == 0 &&
-			    strncasecmp(a + i - 2, b + k - 1, 1) == 0)
-				d[i][k] = min_z(d[i][k], d[i - 2][k - 2] + 1);
-		}
-	}
-	return d[n][m];
-}
-
 void cfg_unknown(struct cfg_load *l, const struct cfg_node *v, const char *path, const char *const *name, size_t n)
 {
 	const char *best = NULL;
 	size_t best_at = strlen(v->name) / 3 + 1;
 	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(v->name, name[i]);
+		size_t d = words_distance(v->name, name[i], strlen(name[i]));
 		if (d < best_at || (d == best_at && !best)) {
 			best = name[i];
 			best_at = d;

@@ -9,18 +9,13 @@
 
 enum { IDS_MAX = 64, KEY_SHORT = 20 };
 
-struct key {
-	uint8_t *p; /* in the arena, which is wiped */
-	size_t n;
-};
-
 static int digit(char c, const char *alphabet)
 {
 	const char *p = c ? strchr(alphabet, c) : NULL;
 	return p ? (int)(p - alphabet) : -1;
 }
 
-static bool decode_hex(const char *s, struct key *k)
+static bool decode_hex(const char *s, struct cfg_octets *k)
 {
 	static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
 	for (; s[0]; s += 2) {
@@ -34,7 +29,7 @@ static bool decode_hex(const char *s, struct key *k)
 }
 
 /* RFC 4648 4. */
-static bool decode_base64(const char *s, struct key *k)
+static bool decode_base64(const char *s, struct cfg_octets *k)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t acc = 0;
@@ -53,9 +48,9 @@ static bool decode_base64(const char *s, struct key *k)
 }
 
 /* The forms of ipsec.secrets: 0x hexadecimal, 0s base64, else the text itself. NULL, or what was expected. */
-static const char *decode(struct cfg_load *l, const char *s, struct key *k)
+static const char *decode(struct cfg_load *l, const char *s, struct cfg_octets *k)
 {
-	*k = (struct key){.p = arena_get(&l->arena, strlen(s) + 1)};
+	*k = (struct cfg_octets){.p = arena_get(&l->arena, strlen(s) + 1)};
 	if (!k->p)
 		return NULL;
 	if (strncasecmp(s, "0x", 2) == 0)
@@ -115,13 +110,12 @@ static char *read_line(struct cfg_load *l, const struct cfg_node *v, const char 
 	return line;
 }
 
-/* The key that psk or psk_file (one of them NULL) gives. False: told, or no memory. */
-static bool key_read(struct cfg_load *l, const struct cfg_node *psk, const struct cfg_node *file, const char *path,
-                     struct key *k)
+bool cfg_key_read(struct cfg_load *l, const struct cfg_node *psk, const struct cfg_node *file, const char *path,
+                  const char *key, struct cfg_octets *k)
 {
 	char full[CFG_PATH_MAX];
 	unsigned line;
-	snprintf(full, sizeof full, "%s.%s", path, psk ? "psk" : "psk_file");
+	snprintf(full, sizeof full, "%s.%s%s", path, key, psk ? "" : "_file");
 	const char *text = psk ? psk->text : read_line(l, file, full);
 	struct cfg_file *f = psk ? cfg_text_where(&l->text, psk->line, &line) : NULL;
 	if (f)
@@ -129,8 +123,17 @@ static bool key_read(struct cfg_load *l, const struct cfg_node *psk, const struc
 	const char *expected = text ? decode(l, text, k) : NULL;
 	if (expected)
 		cfg_tell(l, DIAG_ERROR, psk ? psk : file, full, "expected %s, found something else", expected);
-	if (!text || expected || !k->p)
+	return text && !expected && k->p;
+}
+
+/* The key that psk or psk_file (one of them NULL) gives. False: told, or no memory. */
+static bool key_read(struct cfg_load *l, const struct cfg_node *psk, const struct cfg_node *file, const char *path,
+                     struct cfg_octets *k)
+{
+	char full[CFG_PATH_MAX];
+	if (!cfg_key_read(l, psk, file, path, "psk", k))
 		return false;
+	snprintf(full, sizeof full, "%s.%s", path, psk ? "psk" : "psk_file");
 	if (k->n < KEY_SHORT)
 		cfg_tell(l, DIAG_WARNING, psk ? psk : file, full,
 		         "a key of %zu octets can be guessed: at least %d, better 32 random ones", k->n, KEY_SHORT);
@@ -138,7 +141,7 @@ static bool key_read(struct cfg_load *l, const struct cfg_node *psk, const struc
 }
 
 static void key_add(struct cfg_load *l, const struct cfg_node *at, const struct ident *id, size_t n,
-                    const struct key *k)
+                    const struct cfg_octets *k)
 {
 	char origin[CFG_PATH_MAX];
 	unsigned line;
@@ -197,7 +200,7 @@ static size_t key_ids(const struct cfg_load *l, const struct cfg_key *k, struct 
 void cfg_keys_add(struct cfg_load *l)
 {
 	for (const struct cfg_key *k = l->keys; k; k = k->next) {
-		struct key key;
+		struct cfg_octets key;
 		struct ident id[3];
 		const struct cfg_node *at = k->psk ? k->psk : k->psk_file;
 		if (!key_read(l, k->psk, k->psk_file, k->path, &key))
@@ -235,7 +238,7 @@ static void load_secret(struct cfg_load *l, const struct cfg_node *v, const char
 	struct cfg_secret s = {0};
 	struct cfg_given given = {0};
 	struct ident *id = arena_get(&l->arena, IDS_MAX * sizeof *id);
-	struct key key;
+	struct cfg_octets key;
 	size_t n;
 	if (v->kind != NODE_GROUP) {
 		cfg_wrong(l, v, path, "a group { ids = [...]; psk = \"...\"; }");

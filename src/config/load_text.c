@@ -16,7 +16,7 @@ struct scan {
 	struct cfg_file *file;
 	const char *p, *end;
 	unsigned line, depth;
-	bool secret;             /* the last name was psk: what follows is not shown */
+	bool secret;             /* the last name was psk or password: what follows is not shown */
 };
 
 void cfg_text_init(struct cfg_text *t, struct arena *a, struct config_job *job)
@@ -195,7 +195,7 @@ static void scan_run(struct scan *s)
 	bool big = false, over = false, fits = n < sizeof w;
 	snprintf(w, sizeof w, "%.*s", (int)min_z(n, sizeof w - 1), s->p);
 	if (name_follows(s, q)) {
-		s->secret = strcmp(w, "psk") == 0;
+		s->secret = strcmp(w, "psk") == 0 || strcmp(w, "password") == 0;
 		if (!fits || !is_name(w)) {
 			SCAN_ERROR(s, s->line, "a name begins with a letter and goes on with letters, digits, - and _ "
 			                       "(name = \"...\" inside a tunnel takes any other), found %.*s", WORD_SHOWN, w);

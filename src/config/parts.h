@@ -11,6 +11,7 @@ struct config_job {
 	struct config_files *io;
 	struct conf_builder *build;
 	struct psk_set *psks;
+	const struct psk_set *running_psks; /* those in use */
 	struct diags *d;
 	struct arena arena;       /* for what must outlive a part */
 	unsigned hidden;          /* errors of grammar behind which a whole conn may be hidden */

@@ -1,7 +1,7 @@
 /* The canonical gretel.conf of a configuration, from the rows of the schema: what equals its default is left out, the
  * rest stands in the order of the table. Read again it gives the same configuration, also when that came from an
  * ipsec.conf: this is the converter behind `gretel check --print`. */
-#include "config/schema.h"
+#include "config/print.h"
 
 #include "config/config.h"
 
@@ -11,32 +11,25 @@
 #include <string.h>
 #include <strings.h>
 
-/* A section while it is printed: which sub-group is open. */
-struct place {
-	struct cfg_buf *o;
-	unsigned depth;
-	char group[64]; /* "dpd", "" = none */
-};
-
-static void indent(struct cfg_buf *o, unsigned depth)
+void print_indent(struct cfg_buf *o, unsigned depth)
 {
 	while (depth--)
 		cfg_buf_put(o, "\t");
 }
 
 /* Closes the open sub-group and opens another, unless it is the same one. */
-static void enter(struct place *p, const char *group, size_t n)
+static void enter(struct print_place *p, const char *group, size_t n)
 {
 	if (strlen(p->group) == n && memcmp(p->group, group, n) == 0)
 		return;
 	if (p->group[0]) {
-		indent(p->o, p->depth);
+		print_indent(p->o, p->depth);
 		cfg_buf_put(p->o, "};\n");
 	}
 	struct sbuf b = SB(p->group);
 	sb_printf(&b, "%.*s", (int)n, group);
 	if (n) {
-		indent(p->o, p->depth);
+		print_indent(p->o, p->depth);
 		cfg_buf_printf(p->o, "%s = {\n", p->group);
 	}
 }
@@ -52,20 +45,20 @@ static void default_text(struct cfg_buf *o, const struct conf *c, const struct c
 		cfg_buf_put(o, row->dflt ? row->dflt : "");
 }
 
-static void print_rows(struct place *p, const struct conf *c, const struct cfg_section *s, const void *base, bool gre)
+void print_rows(struct print_place *p, const struct conf *c, const struct cfg_section *s, const void *base, bool gre)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct cfg_row *row = &s->row[i];
 		struct cfg_buf text = {0}, dflt = {0};
 		bool is_gre = s == &cfg_tunnels && strncmp(row->path, "gre.", 4) == 0;
-		if (row->type == CT_NODE || row->type == CT_NODE_TEXTS || (is_gre && !gre))
+		if (!cfg_type_ops(row->type)->print || (is_gre && !gre))
 			continue;
 		cfg_print(&text, c, row, base);
 		default_text(&dflt, c, row, base);
 		if ((row->flags & CFG_REQUIRED) || strcmp(cfg_buf_text(&text), cfg_buf_text(&dflt)) != 0) {
 			const char *dot = strchr(row->path, '.');
 			enter(p, row->path, dot ? (size_t)(dot - row->path) : 0);
-			indent(p->o, p->depth + (dot ? 1 : 0));
+			print_indent(p->o, p->depth + (dot ? 1 : 0));
 			cfg_buf_printf(p->o, "%s = %s;\n", dot ? dot + 1 : row->path, cfg_buf_text(&text));
 		}
 		p->o->bad = p->o->bad || text.bad || dflt.bad;
@@ -75,8 +68,7 @@ static void print_rows(struct place *p, const struct conf *c, const struct cfg_s
 	enter(p, "", 0);
 }
 
-/* Whether libconfig takes it for the name of a setting. */
-static bool plain_name(const char *s)
+bool print_plain_name(const char *s)
 {
 	if (!isalpha((unsigned char)s[0]) || strcasecmp(s, "true") == 0 || strcasecmp(s, "false") == 0)
 		return false;
@@ -87,8 +79,8 @@ static void print_tunnel(struct cfg_buf *o, const struct conf *c, uint32_t i)
 {
 	const struct tunnel_conf *t = conf_tunnel(c, i);
 	const char *name = conf_str(c, t->name);
-	struct place p = {.o = o, .depth = 2};
-	if (plain_name(name)) {
+	struct print_place p = {.o = o, .depth = 2};
+	if (print_plain_name(name)) {
 		cfg_buf_printf(o, "\t%s = {\n", name);
 	} else {
 		/* Any name will do that no other tunnel has, nor is made here for another. */
@@ -106,23 +98,22 @@ static void print_tunnel(struct cfg_buf *o, const struct conf *c, uint32_t i)
 	cfg_buf_put(o, "\t};\n");
 }
 
-/* The key as text where that reads back as the same octets. */
-static void print_key(struct cfg_buf *o, const struct psk *k)
+void print_key(struct cfg_buf *o, const uint8_t *key, size_t n)
 {
-	bool text = k->key_len > 0;
-	for (size_t i = 0; i < k->key_len; i++)
-		text = text && isprint(k->key[i]);
-	if (k->key_len >= 2 && k->key[0] == '0' && strchr("xXsS", k->key[1]))
+	bool text = n > 0;
+	for (size_t i = 0; i < n; i++)
+		text = text && isprint(key[i]);
+	if (n >= 2 && key[0] == '0' && strchr("xXsS", key[1]))
 		text = false;
 	struct cfg_buf s = {0};
 	if (text) {
-		cfg_buf_bytes(&s, (const char *)k->key, k->key_len);
+		cfg_buf_bytes(&s, (const char *)key, n);
 		cfg_buf_quote(o, cfg_buf_text(&s));
 	} else {
 		cfg_buf_put(&s, "0x");
-		for (size_t i = 0; i < k->key_len; i++)
-			cfg_buf_printf(&s, "%02x", k->key[i]);
-		cfg_buf_printf(o, "\"%s\"", k->key_len ? cfg_buf_text(&s) : "");
+		for (size_t i = 0; i < n; i++)
+			cfg_buf_printf(&s, "%02x", key[i]);
+		cfg_buf_printf(o, "\"%s\"", n ? cfg_buf_text(&s) : "");
 	}
 	o->bad = o->bad || s.bad;
 	cfg_buf_fini(&s);
@@ -142,7 +133,7 @@ static void print_secrets(struct cfg_buf *o, const struct psk_set *psks)
 			cfg_buf_quote(o, id);
 		}
 		cfg_buf_put(o, k->n_selectors ? "]; psk = " : "psk = ");
-		print_key(o, k);
+		print_key(o, k->key, k->key_len);
 		cfg_buf_put(o, "; }");
 	}
 	cfg_buf_put(o, "\n);\n");
@@ -151,7 +142,7 @@ static void print_secrets(struct cfg_buf *o, const struct psk_set *psks)
 int config_print(const struct conf *c, const struct psk_set *psks, char **text)
 {
 	struct cfg_buf o = {0}, daemon = {0};
-	struct place p = {.o = &daemon, .depth = 1};
+	struct print_place p = {.o = &daemon, .depth = 1};
 	*text = NULL;
 	print_rows(&p, c, &cfg_daemon, &c->setup, false);
 	if (daemon.n)
@@ -168,6 +159,7 @@ int config_print(const struct conf *c, const struct psk_set *psks, char **text)
 	for (uint32_t i = 0; i < c->n_tunnels; i++)
 		print_tunnel(&o, c, i);
 	cfg_buf_put(&o, "};\n");
+	print_routing(&o, c, psks);
 	if (psks && psks->n)
 		print_secrets(&o, psks);
 	bool bad = o.bad || daemon.bad;

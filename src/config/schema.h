@@ -36,7 +36,13 @@ enum cfg_type {
 	CT_IFNAME,    /* char[16] */
 	CT_FRAG,      /* bool, off2 the bool frag_accept_only */
 	CT_FILELOGS,  /* conf_setup.filelog, n_filelogs */
-	CT_NODE,      /* const struct cfg_node *: kept for the loader, never printed */
+	CT_NOT,       /* bool: the field is the contrary */
+	CT_PREFIX,    /* struct prefix; min 1: host bits are kept */
+	CT_ID4,       /* uint32_t in host order, as a.b.c.d */
+	CT_AS,        /* uint32_t remote_as, off2 the bool external */
+	CT_FILTER,    /* uint32_t: a name while it is read, then index + 1; min: enum conf_list, max: enum bgp_af */
+	CT_NODE,      /* const struct cfg_node *: a text, kept for the loader, never printed */
+	CT_NODE_ANY,  /* the same; whatever it is */
 	CT_NODE_TEXTS,/* the same; one text or a list of texts */
 	CT_N
 };
@@ -53,6 +59,7 @@ enum cfg_flag {
 	CFG_ADDABLE = 32,  /* may be given for a conn of an ipsec.conf */
 	CFG_SIGNED = 64,
 	CFG_PREV = 128,    /* the default is the value of the row before, which has CFG_BOTH */
+	CFG_HIDDEN = 256,  /* not in the manual by itself */
 };
 
 /* A word and the number that it stands for; the first word of a number is the canonical one. */
@@ -67,7 +74,7 @@ struct cfg_row {
 	uint16_t size;             /* octets of the field (types of fixed shape do not ask) */
 	uint16_t off;
 	uint8_t change;            /* enum cfg_change */
-	uint8_t flags;             /* enum cfg_flag */
+	uint16_t flags;            /* enum cfg_flag */
 	uint16_t off2;
 	int64_t min, max;          /* CT_TIME: nanoseconds */
 	const struct cfg_word *words;
@@ -96,9 +103,28 @@ struct cfg_ipsec {
 	const struct cfg_node *conf, *secrets, *strongswan;
 };
 
-enum { CFG_ROWS_MAX = 80, CFG_EXPECT_MAX = 512 };
+/* The section `routing` and its parts. What has rows of nodes is read, and printed, apart from the rest. */
+struct cfg_routing {
+	struct conf_routing r;
+	struct conf_bgp b;
+	bool hub;
+	const struct cfg_node *frr_conf, *options, *listen_on, *neighbors, *networks, *aggregates, *redistribute, *prefix_lists,
+		*prefix_lists6, *community_lists, *extcommunity_lists, *large_community_lists, *aspath_lists, *route_maps, *statics;
+};
+struct cfg_neighbor {
+	struct conf_bgp_peer p;
+	const struct cfg_node *password, *password_file;
+};
+struct cfg_map_entry {
+	struct conf_map_entry e;
+	const struct cfg_node *match, *set;
+};
+
+enum { CFG_ROWS_MAX = 128, CFG_EXPECT_MAX = 512 };
 
 extern const struct cfg_section cfg_daemon, cfg_filelog, cfg_tunnels, cfg_secrets, cfg_ipsec;
+extern const struct cfg_section cfg_routing, cfg_neighbor, cfg_network, cfg_aggregate, cfg_redistribute, cfg_static,
+	cfg_map_entry;
 /* The value 1 of conf_gre.tos: copied from the inner packet. */
 enum { CFG_TOS_INHERIT = 1 };
 
@@ -144,6 +170,8 @@ void cfg_ident_print(struct sbuf *b, const struct ident *id);
 /* schema_value.c */
 extern const struct cfg_ops cfg_ops_bool, cfg_ops_int, cfg_ops_enum, cfg_ops_time, cfg_ops_real, cfg_ops_percent,
 	cfg_ops_size, cfg_ops_frag;
+/* schema_route_types.c */
+extern const struct cfg_ops cfg_ops_not, cfg_ops_prefix, cfg_ops_id4, cfg_ops_as, cfg_ops_filter;
 /* schema_net.c */
 extern const struct cfg_ops cfg_ops_hosts, cfg_ops_ident, cfg_ops_prefixes, cfg_ops_addr, cfg_ops_proposal,
 	cfg_ops_mark, cfg_ops_key, cfg_ops_ifname;

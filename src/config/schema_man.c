@@ -47,13 +47,13 @@ static void put_words(struct cfg_buf *o, const char *lead, const char *s, size_t
 	cfg_buf_put(o, "\n");
 }
 
-static void para(struct cfg_buf *o, const char *s) { put_words(o, "", s, MAN_WIDTH, true); }
+void man_para(struct cfg_buf *o, const char *s) { put_words(o, "", s, MAN_WIDTH, true); }
 
-static void section(struct cfg_buf *o, const char *title, const char *text)
+void man_section(struct cfg_buf *o, const char *title, const char *text)
 {
 	cfg_buf_printf(o, ".Sh %s\n", title);
 	if (text)
-		para(o, text);
+		man_para(o, text);
 }
 
 /* ---- the manual ---- */
@@ -71,7 +71,7 @@ static void man_row(struct cfg_buf *o, const struct cfg_row *row)
 	char expected[CFG_EXPECT_MAX], text[2 * CFG_EXPECT_MAX];
 	struct sbuf e = SB(expected), t = SB(text);
 	cfg_buf_printf(o, ".It Ic %s No = Ar %s\n", row->path, cfg_type_ops(row->type)->name);
-	para(o, row->doc);
+	man_para(o, row->doc);
 	cfg_expected(&e, row);
 	if (row->type == CT_ENUM || row->words) {
 		sb_printf(&t, "Values: %s. ", expected);
@@ -84,19 +84,21 @@ static void man_row(struct cfg_buf *o, const struct cfg_row *row)
 	}
 	row_default(&t, row);
 	if (text[0])
-		para(o, text);
+		man_para(o, text);
 	if (row->swan) {
 		struct sbuf s = SB(text);
 		sb_printf(&s, "In strongSwan: %s.", row->swan);
-		para(o, text);
+		man_para(o, text);
 	}
 }
 
-static void man_rows(struct cfg_buf *o, const struct cfg_section *s)
+void man_rows(struct cfg_buf *o, const struct cfg_section *s)
 {
 	cfg_buf_put(o, ".Bl -tag -width Ds\n");
-	for (size_t i = 0; i < s->n; i++)
-		man_row(o, &s->row[i]);
+	for (size_t i = 0; i < s->n; i++) {
+		if (!(s->row[i].flags & CFG_HIDDEN))
+			man_row(o, &s->row[i]);
+	}
 	cfg_buf_put(o, ".El\n");
 }
 
@@ -122,7 +124,7 @@ static const char adding[] =
 	"\ttunnel = { gre = { name = \"gre1\"; address = [\"10.0.0.1/30\"]; }; };\n"
 	"};\n";
 
-static void man_code(struct cfg_buf *o, const char *code)
+void man_code(struct cfg_buf *o, const char *code)
 {
 	cfg_buf_put(o, ".Bd -literal -offset indent\n");
 	cfg_buf_put(o, code);
@@ -147,11 +149,16 @@ static void man_values(struct cfg_buf *o)
 		              "aes256gcm16-prfsha256-ecp256!\"."},
 		{"mark", "A number, or a text \"VALUE/MASK\", both decimal or hexadecimal."},
 		{"key", "A number, or \"none\"."},
+		{"prefix", "An address and a length, \"10.0.0.0/24\"; what is behind the length is cleared."},
+		{"router id", "Four numbers with dots between, \"192.0.2.1\"."},
+		{"AS", "The number of an autonomous system, \"internal\" or \"external\"."},
+		{"filter", "The name of a list or route map of the section routing."},
+		{"list", "A list or group that is described below."},
 	};
 	cfg_buf_put(o, ".Ss Values\n.Bl -tag -width Ds\n");
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		cfg_buf_printf(o, ".It Ar %s\n", kinds[i].name);
-		para(o, kinds[i].text);
+		man_para(o, kinds[i].text);
 	}
 	cfg_buf_put(o, ".El\n");
 }
@@ -164,7 +171,7 @@ static void man_algorithms(struct cfg_buf *o)
 	};
 	size_t n;
 	const struct algo *a = algo_table(&n);
-	section(o, "ALGORITHMS",
+	man_section(o, "ALGORITHMS",
 	        "The words of ike and esp. Those marked with * are weak: they are never proposed by default, and are warned "
 	        "about where they are asked for.");
 	cfg_buf_put(o, ".Bl -tag -width Ds\n");
@@ -184,7 +191,7 @@ static void man_algorithms(struct cfg_buf *o)
 		}
 		cfg_buf_put(&words, ".");
 		cfg_buf_printf(o, ".It %s\n", kinds[k].title);
-		para(o, cfg_buf_text(&words));
+		man_para(o, cfg_buf_text(&words));
 		o->bad = o->bad || words.bad;
 		cfg_buf_fini(&words);
 	}
@@ -193,36 +200,37 @@ static void man_algorithms(struct cfg_buf *o)
 
 static void man_sections(struct cfg_buf *o)
 {
-	section(o, "SECTION daemon", "What concerns the daemon as a whole.");
+	man_section(o, "SECTION daemon", "What concerns the daemon as a whole.");
 	man_rows(o, &cfg_daemon);
 	cfg_buf_put(o, ".Pp\n");
-	para(o, "Each group of filelog has these keys:");
+	man_para(o, "Each group of filelog has these keys:");
 	man_rows(o, &cfg_filelog);
-	section(o, "SECTION tunnels",
+	man_section(o, "SECTION tunnels",
 	        "A group of groups, one for each tunnel. The name of a group is the name of the tunnel for gretel(8). With "
 	        "only remote and a key, a tunnel protects GRE between this host and remote.");
 	man_rows(o, &cfg_tunnels);
-	section(o, "SECTION defaults",
+	man_section(o, "SECTION defaults",
 	        "Any of the keys of a tunnel except name. All tunnels of this file begin with them; conns of an ipsec.conf do "
 	        "not. A key that a tunnel gives counts for that tunnel, also inside dpd and gre, which are not replaced as a "
 	        "whole.");
-	section(o, "SECTION secrets",
+	man_section(o, "SECTION secrets",
 	        "A list of groups, for keys that do not stand with a tunnel. The key whose identities fit the peer best is "
 	        "used, then the one that fits us best, then the later one; the keys of the tunnels are the latest. "
 	        "The key of a tunnel belongs to its remote_id; where two tunnels share that, local_id tells them apart. "
 	        "When others than its owner may read a file with keys, a warning says so.");
 	man_rows(o, &cfg_secrets);
-	section(o, "SECTION ipsec",
+	man_section(o, "SECTION ipsec",
 	        "Files of strongSwan that are loaded besides, for those who move over step by step. A conn that cannot be "
 	        "used is left out with its reason and does not spoil the rest. Keys of the section daemon win over what "
 	        "strongswan.conf and config setup say.");
 	man_rows(o, &cfg_ipsec);
 	cfg_buf_put(o, ".Pp\n");
-	para(o, "A tunnel here that has the name of a conn there adds to that conn. Only what strongSwan does not have can be "
+	man_para(o, "A tunnel here that has the name of a conn there adds to that conn. Only what strongSwan does not have can be "
 	        "added: gre, guard, psk and psk_file; any other key is an error, so that the two files cannot contradict each "
 	        "other:");
 	man_code(o, adding);
-	para(o, "gretel check --print shows everything that is loaded as one gretel.conf, without its keys: the last step.");
+	man_para(o, "gretel check --print shows everything that is loaded as one gretel.conf, without its keys: the last step.");
+	man_routing(o);
 }
 
 void schema_man(struct cfg_buf *o)
@@ -230,28 +238,35 @@ void schema_man(struct cfg_buf *o)
 	cfg_buf_put(o, ".\\\" Written by src/config/schema_doc.c from the table in src/config/schema.c: change that.\n"
 	               ".Dd November 22, 2026\n.Dt GRETEL.CONF 5\n.Os\n.Sh NAME\n.Nm gretel.conf\n"
 	               ".Nd configuration of greteld\n");
-	section(o, "DESCRIPTION",
+	man_section(o, "DESCRIPTION",
 	        "A file in the syntax of libconfig: settings are name = value; texts stand in quotes, groups in { }, lists in "
 	        "[ ] or ( ), and comments follow # or // or stand between /* and */. Keys are written here with dots, so that "
 	        "dpd.delay is delay in the group dpd: dpd = { delay = \"30s\"; };");
 	cfg_buf_put(o, ".Pp\n");
-	para(o, "All or nothing: with one error nothing of the file is loaded, and a daemon that runs goes on with what it has. "
+	man_para(o, "All or nothing: with one error nothing of the file is loaded, and a daemon that runs goes on with what it has. "
 	        "All errors are listed, each with file, line, key, what was expected and what was found. A key that is not "
 	        "listed here is an error.");
 	cfg_buf_put(o, ".Pp\n");
-	para(o, "A line @include \"FILE\" puts another file in its place. FILE is relative to the file that includes it and may "
+	man_para(o, "A line @include \"FILE\" puts another file in its place. FILE is relative to the file that includes it and may "
 	        "be a pattern such as \"tunnels.d/*.conf\".");
 	cfg_buf_put(o, ".Pp\n");
-	para(o, "The defaults are chosen for tunnels that shall stay up. Where they differ from strongSwan's, that is said; "
+	man_para(o, "The defaults are chosen for tunnels that shall stay up. Where they differ from strongSwan's, that is said; "
 	        "conns of an ipsec.conf have strongSwan's.");
 	man_values(o);
 	man_sections(o);
 	man_algorithms(o);
 	cfg_buf_put(o, ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/gretel/gretel.conf\n");
-	para(o, "Where greteld(8) looks first, with /etc as chosen when gretel was built.");
+	man_para(o, "Where greteld(8) looks first, with /etc as chosen when gretel was built.");
 	cfg_buf_put(o, ".El\n");
-	section(o, "EXAMPLES", "A GRE tunnel from behind NAT:");
+	man_section(o, "EXAMPLES", "A GRE tunnel from behind NAT:");
 	man_code(o, example);
+	cfg_buf_put(o, ".Pp\n");
+	man_para(o, "A hub whose spokes meet over it, one behind a tunnel and others by OpenVPN, which announces nothing but its two "
+	         "networks:");
+	man_code(o, man_hub);
+	cfg_buf_put(o, ".Pp\n");
+	man_para(o, "And a spoke:");
+	man_code(o, man_spoke);
 	cfg_buf_put(o, ".Sh SEE ALSO\n.Xr gretel 8 ,\n.Xr greteld 8\n");
 }
 
@@ -290,4 +305,12 @@ void schema_sample(struct cfg_buf *o)
 	sample_rows(o, &cfg_daemon);
 	cfg_buf_put(o, "};\n\n# The least that a tunnel needs is remote and a key.\n");
 	cfg_buf_put(o, example);
+	cfg_buf_put(o, "\n# What becomes of tunnels that are up: an iBGP speaker here; or frr_conf = \"/etc/frr/frr.conf\" instead of\n"
+	               "# as, neighbors and networks.\n");
+	for (const char *s = man_spoke; *s;) {
+		size_t n = strcspn(s, "\n");
+		cfg_buf_put(o, "# ");
+		cfg_buf_bytes(o, s, n + 1);
+		s += n + 1;
+	}
 }

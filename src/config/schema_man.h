@@ -10,4 +10,13 @@ void schema_man(struct cfg_buf *o);
 /* A gretel.conf that loads: all keys of the daemon as comments, one tunnel. */
 void schema_sample(struct cfg_buf *o);
 
+/* schema_man.c, for schema_man_route.c */
+void man_para(struct cfg_buf *o, const char *s);
+void man_section(struct cfg_buf *o, const char *title, const char *text); /* text may be NULL */
+void man_rows(struct cfg_buf *o, const struct cfg_section *s);
+void man_code(struct cfg_buf *o, const char *code);
+/* schema_man_route.c: SECTION routing, and what an frr.conf may say. */
+void man_routing(struct cfg_buf *o);
+extern const char man_hub[], man_spoke[];
+
 #endif

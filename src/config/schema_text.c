@@ -123,6 +123,14 @@ static bool node_parse(struct conf_builder *b, const struct cfg_row *row, const 
 	return true;
 }
 
+static bool node_any_parse(struct conf_builder *b, const struct cfg_row *row, const struct cfg_node *v, void *base,
+                           struct sbuf *why)
+{
+	(void)b, (void)why;
+	memcpy(field(row, base), &v, sizeof v);
+	return true;
+}
+
 static bool node_texts_parse(struct conf_builder *b, const struct cfg_row *row, const struct cfg_node *v,
                              void *base, struct sbuf *why)
 {
@@ -174,6 +182,7 @@ static const struct cfg_ops ops_filelogs = {
 	"list of groups", "a list of at most 4 groups such as ( { path = \"...\"; level = \"info\"; } )",
 	filelogs_parse, filelogs_print};
 static const struct cfg_ops ops_node = {"text", "a text in quotes", node_parse, NULL};
+static const struct cfg_ops ops_node_any = {"list", "a list or a group", node_any_parse, NULL};
 static const struct cfg_ops ops_node_texts = {
 	"texts", "texts such as [\"a\", \"b\"] or \"a,b\"", node_texts_parse, NULL};
 
@@ -188,7 +197,10 @@ static const struct cfg_ops *const types[CT_N] = {
 	[CT_MARK] = &cfg_ops_mark,         [CT_KEY] = &cfg_ops_key,
 	[CT_IFNAME] = &cfg_ops_ifname,     [CT_FRAG] = &cfg_ops_frag,
 	[CT_FILELOGS] = &ops_filelogs,     [CT_NODE] = &ops_node,
-	[CT_NODE_TEXTS] = &ops_node_texts,
+	[CT_NODE_TEXTS] = &ops_node_texts, [CT_NODE_ANY] = &ops_node_any,
+	[CT_NOT] = &cfg_ops_not,           [CT_PREFIX] = &cfg_ops_prefix,
+	[CT_ID4] = &cfg_ops_id4,           [CT_AS] = &cfg_ops_as,
+	[CT_FILTER] = &cfg_ops_filter,
 };
 
 const struct cfg_ops *cfg_type_ops(uint8_t type) { return types[type]; }

@@ -209,10 +209,11 @@ static bool time_parse(struct conf_builder *b, const struct cfg_row *row, const 
 		if (!(v->r >= 0 && v->r < 1e9))
 			return false;
 		d = (dur_t)(v->r * 1e9 + 0.5);
-	} else if (v->kind != NODE_TEXT || !cfg_time_parse(v->text, &d)) {
+	} else if (v->kind != NODE_TEXT) {
 		return false;
 	}
-	if (!in_range(row, d))
+	bool word = v->kind == NODE_TEXT && word_value(row->words, v->text, &d);
+	if (!word && ((v->kind == NODE_TEXT && !cfg_time_parse(v->text, &d)) || !in_range(row, d)))
 		return false;
 	memcpy(field(row, base), &d, sizeof d);
 	if (row->flags & CFG_BOTH)
@@ -225,7 +226,11 @@ static void time_print(struct cfg_buf *o, const struct conf *c, const struct cfg
 	(void)c;
 	char text[32];
 	struct sbuf b = SB(text);
-	cfg_time_print(&b, fetch(row, base));
+	const char *w = value_word(row->words, fetch(row, base));
+	if (w)
+		sb_put(&b, w);
+	else
+		cfg_time_print(&b, fetch(row, base));
 	cfg_buf_quote(o, text);
 }
 

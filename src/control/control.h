@@ -68,6 +68,9 @@ enum control_verb {
 	CONTROL_GUARD_CLEAR,
 	CONTROL_COUNTERS,
 	CONTROL_VERSION,
+	CONTROL_SHOW,    /* a question to the routing module, as one text: "summary", "bgp 10.0.0.0/8" (bgp_show) */
+	CONTROL_EXPLAIN, /* "PREFIX [to PEER]" */
+	CONTROL_CLEAR,   /* "PEER [soft|in|out]", "*" for all */
 	CONTROL_VERB_N,
 };
 

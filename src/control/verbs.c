@@ -18,6 +18,9 @@ static const struct control_verb_row rows[] = {
 	{"guard-clear",  CONTROL_GUARD_CLEAR, 0, 0, CONTROL_ARG_TEXT,   true,  false, ""},
 	{"counters",     CONTROL_COUNTERS,    0, 0, CONTROL_ARG_TEXT,   false, false, ""},
 	{"version",      CONTROL_VERSION,     0, 0, CONTROL_ARG_TEXT,   false, false, ""},
+	{"show",         CONTROL_SHOW,        1, 1, CONTROL_ARG_TEXT,   false, false, ""},
+	{"explain",      CONTROL_EXPLAIN,     1, 1, CONTROL_ARG_TEXT,   false, false, ""},
+	{"clear",        CONTROL_CLEAR,       1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(rows) == CONTROL_VERB_N, "a verb without a row");

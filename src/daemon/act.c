@@ -87,7 +87,9 @@ static void run_tun_act(struct ike_role *r, const struct tun_act *a, mono_t now)
 		break;
 	case TUN_ACT_ROUTE_UP:
 	case TUN_ACT_ROUTE_DOWN:
-		break; /* nobody listens until there is a routing module */
+		if (n)
+			route_tunnel(r, n, &a->link, a->type == TUN_ACT_ROUTE_UP);
+		break;
 	case TUN_ACT_DONE:
 		ctl_done(r, a->tunnel, a->ok, a->text);
 		break;

@@ -8,6 +8,10 @@
  *      ike    ike_role_run     everything that reads the network
  *      names  names_role_run   one look-up of one name, then gone
  *      spawner  spawner_role_run  starts hook, with the rights that priv has given up
+ *      route  route_role_run   one routing module; BGP and BFD of the network
+ *
+ * hook, spawner, names and route are roles of a second, small program, greteld-route, which maps no library for cryptography;
+ * without it hook, spawner and names are executed from greteld itself.
  *
  * A role function returns the exit code of its process. ike_role_run: make crypto (crypto_new) and whatever else
  * opens files first, then sandbox_enter(ROLE_IKE), then exchange HELLO with priv (privsep_hello, privsep_hello_ok) and
@@ -18,7 +22,7 @@
 
 #include "base/base.h"
 
-enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_SPAWNER, ROLE_N };
+enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_SPAWNER, ROLE_ROUTE, ROLE_N };
 
 /* What a role that was executed is told on its command line. */
 struct role_start {
@@ -39,6 +43,7 @@ struct greteld_options {
 	int level;         /* -d; INT_MIN = as configured */
 	int ready_fd;      /* background: the starter waits here; -1 = none */
 	int self_fd;       /* the running program */
+	int small_fd;      /* greteld-route; -1: there is none */
 };
 
 const char *role_name(uint8_t role);
@@ -48,6 +53,7 @@ int ike_role_run(struct role_start *start);     /* ike_role.c */
 int hook_role_run(struct role_start *start);    /* hook_role.c */
 int names_role_run(struct role_start *start);   /* names.c */
 int spawner_role_run(struct role_start *start); /* spawner.c */
+int route_role_run(struct role_start *start);   /* route_role.c */
 
 /* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all
  * system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
@@ -57,7 +63,11 @@ int sandbox_enter_hook(const char *user, const char *caps) MUST_USE;
 /* Where a forbidden system call is reported: a LOG message whose ticket is its number. */
 void sandbox_set_channel(int fd);
 
-/* malloc as a handle. */
+/* The start is over: gives back memory that only it needed (settle.c). */
+void role_settle(void);
+
+/* malloc and getrandom(2) as handles. */
 struct mem *mem_os(void);
+struct rng *rng_os(void);
 
 #endif

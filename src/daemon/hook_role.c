@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -42,18 +43,32 @@ static const struct priv_verb rows[] = {
 	 .name = "LINE",
 	 .from = PRIV_ROLE_HOOK,
 	 .request = {.tail = TAIL_TEXT, .max_tail = HOOK_LINE_MAX}},
+	{.verb = HOOKV_TOOL,
+	 .name = "TOOL",
+	 .from = PRIV_ROLE_PRIV,
+	 .request = {.tail = TAIL_OCTETS, .max_tail = HOOK_COMMAND_MAX}},
+	{.verb = HOOKV_EXEC,
+	 .name = "EXEC",
+	 .from = PRIV_ROLE_PRIV,
+	 .request = {.tail = TAIL_TEXT, .max_tail = HOOK_COMMAND_MAX, .min_fds = 1, .max_fds = 1}},
+	{.verb = HOOKV_KILL, .name = "KILL", .from = PRIV_ROLE_PRIV},
+	{.verb = HOOKV_OUTPUT,
+	 .name = "OUTPUT",
+	 .from = PRIV_ROLE_HOOK,
+	 .request = {.tail = TAIL_OCTETS, .max_tail = sizeof ((struct hook_tool_report *)0)->octets}},
 	{.verb = HOOKV_ENDED, .name = "ENDED", .from = PRIV_ROLE_HOOK, .request = {.body = sizeof(struct m_ended)}},
 };
 const struct priv_table HOOK_VERBS = {.row = rows, .n = ARRAY_LEN(rows)};
 
-enum { PARALLEL = 16, FDS = 4 * PARALLEL };
+enum { PARALLEL = 16, FDS = 4 * PARALLEL, TOOLS = 16 };
 
 struct hook_role {
 	struct loop *loop;
 	struct privsep *chan;
 	struct hooks *hooks;
+	struct hook_tools *tools;
 	bool greeted;
-	int fd[FDS];     /* of hooks, registered with the loop */
+	int fd[FDS + TOOLS]; /* of hooks and tools, registered with the loop */
 	size_t n_fds;
 };
 
@@ -67,6 +82,7 @@ static void watch(struct hook_role *r)
 	for (size_t i = 0; i < r->n_fds; i++)
 		loop_del(r->loop, r->fd[i]);
 	r->n_fds = hooks_fds(r->hooks, r->fd, FDS);
+	r->n_fds += hook_tools_fds(r->tools, r->fd + r->n_fds, ARRAY_LEN(r->fd) - r->n_fds);
 	for (size_t i = 0; i < r->n_fds; i++)
 		(void)!loop_add(r->loop, r->fd[i], EPOLLIN, on_output, r);
 	(void)!loop_mod(r->loop, privsep_fd(r->chan), privsep_pending(r->chan) ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -82,9 +98,21 @@ static void report(struct hook_role *r, const struct hook_report *h)
 		loop_stop(r->loop, 0);
 }
 
+static void tool_report(struct hook_role *r, const struct hook_tool_report *h)
+{
+	const struct m_ended e = {.status = h->status};
+	int rc = h->type == HOOK_LINE ? privsep_send(r->chan, HOOKV_OUTPUT, h->ticket, NULL, SPAN(h->octets, h->n), NULL, 0)
+	                              : privsep_send(r->chan, HOOKV_ENDED, h->ticket, &e, SPAN(NULL, 0), NULL, 0);
+	if (rc == -EPIPE)
+		loop_stop(r->loop, 0);
+}
+
 static void step(struct hook_role *r, mono_t now)
 {
 	struct hook_report h;
+	struct hook_tool_report t = {.n = 0};
+	while (hook_tools_step(r->tools, now, &t))
+		tool_report(r, &t);
 	while (hooks_step(r->hooks, now, &h))
 		report(r, &h);
 	watch(r);
@@ -103,7 +131,37 @@ static void on_signal(void *ctx, int signo, mono_t now)
 	(void)signo;
 	step(ctx, now);
 }
-static mono_t when(void *ctx) { return hooks_due(((struct hook_role *)ctx)->hooks); }
+static mono_t when(void *ctx)
+{
+	const struct hook_role *r = ctx;
+	return mono_min(hooks_due(r->hooks), hook_tools_due(r->tools));
+}
+
+static int tool_start(struct hook_role *r, const struct priv_msg *m, mono_t now)
+{
+	char *argv[HOOK_TOOL_WORDS + 1], *words = malloc(m->tail.n + 1), *end = words + m->tail.n;
+	size_t n = 0;
+	if (!words || m->tail.n == 0) {
+		free(words);
+		return -ENOMEM;
+	}
+	memcpy(words, m->tail.p, m->tail.n);
+	*end = '\0';
+	for (char *at = words; at < end && n < HOOK_TOOL_WORDS; at += strlen(at) + 1)
+		argv[n++] = at;
+	argv[n] = NULL;
+	int rc = hook_tools_run(r->tools, m->ticket, argv, DUR_S(HOOK_TOOL_LIMIT_S), now);
+	free(words);
+	return rc;
+}
+
+static int program_start(struct hook_role *r, const struct priv_msg *m, mono_t now)
+{
+	char *line = strdup(priv_msg_text(m));
+	int rc = line ? hook_tools_exec(r->tools, m->ticket, line, m->fd[0], now) : -ENOMEM;
+	free(line);
+	return rc;
+}
 
 static void on_message(struct hook_role *r, const struct priv_msg *m, mono_t now)
 {
@@ -113,10 +171,17 @@ static void on_message(struct hook_role *r, const struct priv_msg *m, mono_t now
 			loop_stop(r->loop, 1);
 		return;
 	}
-	if (!r->greeted || m->verb != HOOKV_RUN)
+	int rc = 0;
+	if (!r->greeted)
 		return;
-	const struct m_run *run = m->body;
-	int rc = hooks_run(r->hooks, m->ticket, &run->event, priv_msg_text(m), now);
+	if (m->verb == HOOKV_RUN)
+		rc = hooks_run(r->hooks, m->ticket, &((const struct m_run *)m->body)->event, priv_msg_text(m), now);
+	else if (m->verb == HOOKV_TOOL)
+		rc = tool_start(r, m, now);
+	else if (m->verb == HOOKV_EXEC)
+		rc = program_start(r, m, now);
+	else if (m->verb == HOOKV_KILL)
+		hook_tools_kill(r->tools, m->ticket);
 	if (rc < 0)
 		report(r, &(struct hook_report){.ticket = m->ticket, .type = HOOK_ENDED, .status = rc});
 }
@@ -129,8 +194,10 @@ static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 	(void)fd;
 	if (events & EPOLLOUT && privsep_flush(r->chan) < 0)
 		loop_stop(r->loop, 0);
-	while ((rc = privsep_recv(r->chan, &m)) == 1)
+	while ((rc = privsep_recv(r->chan, &m)) == 1) {
 		on_message(r, &m, now);
+		priv_msg_close(&m);
+	}
 	if (rc < 0)
 		loop_stop(r->loop, rc == -EPIPE ? 0 : 1);
 	step(r, now);
@@ -143,6 +210,7 @@ static int run(struct hook_role *r, struct role_start *start)
 	    loop_signals(r->loop, signals, ARRAY_LEN(signals), on_signal, r) < 0 ||
 	    loop_timer(r->loop, when, on_due, r) < 0 || privsep_hello(r->chan, start->log_level) < 0)
 		return 1;
+	role_settle();
 	return loop_run(r->loop);
 }
 
@@ -154,11 +222,13 @@ int hook_role_run(struct role_start *start)
 		return 1;
 	r.loop = loop_new();
 	r.hooks = hooks_new(PARALLEL);
+	r.tools = hook_tools_new(TOOLS);
 	r.chan = privsep_new(start->chan, PRIV_ROLE_HOOK, &HOOK_VERBS);
-	if (r.loop && r.hooks && r.chan)
+	if (r.loop && r.hooks && r.tools && r.chan)
 		rc = run(&r, start);
 	privsep_free(r.chan);
 	hooks_free(r.hooks);
+	hook_tools_free(r.tools);
 	loop_free(r.loop);
 	return rc;
 }

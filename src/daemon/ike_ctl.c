@@ -301,6 +301,11 @@ static void on_request(void *ctx, uint64_t client, enum control_verb v, const st
 	case CONTROL_STATUSALL:
 		status_ask(r, client, a->n ? a->v[0] : "", v == CONTROL_STATUSALL);
 		break;
+	case CONTROL_SHOW:
+	case CONTROL_EXPLAIN:
+	case CONTROL_CLEAR:
+		route_request(r, client, v, a->n ? a->v[0] : "");
+		break;
 	case CONTROL_GUARD_CLEAR:
 		control_end(r->ctl->server, client, CONTROL_FAILED,
 		            "greteld is running and keeps its guards; stop it first, then clear them");

@@ -7,7 +7,7 @@
 
 enum { WAITERS = CONTROL_CLIENTS, LOG_RING = 200, LOG_TEXT = 240 };
 
-enum waiter_kind { W_FREE, W_UP, W_DOWN, W_STATUS, W_RELOAD, W_LOG };
+enum waiter_kind { W_FREE, W_UP, W_DOWN, W_STATUS, W_RELOAD, W_LOG, W_ROUTE };
 
 /* A client whose answer is not ready. */
 struct waiter {
@@ -17,7 +17,8 @@ struct waiter {
 	uint32_t ike_id, child_id; /* DOWN of one SA */
 	mono_t limit;
 	bool late;                 /* UP: the SAs are in, a slow script is waited for */
-	uint32_t ticket;           /* RELOAD */
+	uint32_t ticket;           /* RELOAD, ROUTE */
+	bool order;                /* ROUTE: no document is expected */
 	uint32_t pending;          /* STATUS: counters that are still to come */
 	char name[CONF_NAME_MAX + 1]; /* STATUS: "" = all */
 	bool all;
@@ -38,6 +39,11 @@ struct role_ctl {
 	struct counted *counted;
 	uint32_t n_counted, cap_counted;
 	uint32_t next_ticket;
+	char *answer;              /* of route, as far as it has come */
+	size_t n_answer, cap_answer;
+	uint32_t routing_ticket;   /* of the question for status */
+	bool routing_asked;        /* it is under way */
+	json_t *routing;           /* what route said about itself last; NULL nothing */
 	char ring[LOG_RING][LOG_TEXT];
 	uint32_t ring_at, ring_n;
 };
@@ -50,6 +56,11 @@ void waiter_end(struct ike_role *r, struct waiter *w, int code, const char *text
 void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all); /* answers when the counters are in */
 void status_answer(struct ike_role *r, struct waiter *w); /* with what is known by now */
 void status_counted(struct ike_role *r, const struct priv_msg *m);
+/* What route answered for status; n 0: nothing. */
+void status_routing(struct ike_role *r, const char *text, size_t n);
 void status_simple(struct ike_role *r, uint64_t client, enum control_verb v);
+
+/* --- ike_route.c --- */
+void route_request(struct ike_role *r, uint64_t client, enum control_verb v, const char *text);
 
 #endif

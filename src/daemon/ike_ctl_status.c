@@ -97,6 +97,7 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		.restarted = r->restarted,
 		.listen = r->listen,
 		.n_listen = r->n_listen,
+		.routing = r->ctl ? r->ctl->routing : NULL,
 	};
 	for (uint32_t i = 0; room->guard && i < r->n_names; i++) {
 		for (uint32_t k = 0; k < r->names[i]->n_guarded; k++)
@@ -175,12 +176,15 @@ void status_answer(struct ike_role *r, struct waiter *w)
 	uint64_t client = w->client;
 	fill_src(r, &room);
 	w->kind = W_FREE;
+	r->ctl->routing_asked = false; /* in time or not: the next one asks anew */
 	send_doc(r, client, status_build(&room.src, w->name[0] ? w->name : NULL, w->all));
 	room_free(r, &room);
 }
 
 static void answer_ready(struct ike_role *r)
 {
+	if (r->ctl->routing_asked)
+		return;
 	for (uint32_t i = 0; i < r->ctl->n_counted; i++) {
 		if (r->ctl->counted[i].ticket)
 			return;
@@ -211,11 +215,21 @@ void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all)
 			if (v.installed && !ask_counters(r, v.sa->in.spi))
 				break;
 		}
+		r->ctl->routing_asked = route_ask_status(r);
 		LIST_EACH(it, tmp, &r->orphans) {
 			if (!ask_counters(r, LIST_ENTRY(it, struct orphan, link)->sa.in.spi))
 				break;
 		}
 	}
+	answer_ready(r);
+}
+
+void status_routing(struct ike_role *r, const char *text, size_t n)
+{
+	json_error_t e;
+	json_decref(r->ctl->routing);
+	r->ctl->routing = n ? json_loadb(text, n, 0, &e) : NULL;
+	r->ctl->routing_asked = false;
 	answer_ready(r);
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+enum { SETTLE_S = 2 };
+
 /* --- deadlines --- */
 
 static mono_t ike_when(void *ctx) { return ike_due(((struct ike_role *)ctx)->ike); }
@@ -60,12 +62,16 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 		break;
 	case PRIV_CONF:
 		conf_apply(r, m, now);
+		route_tell_all(r);
 		if (!((const struct e_conf *)m->body)->reloaded && priv_ready(r->priv) < 0)
 			loop_stop(r->loop, 1);
 		break;
 	case PRIV_KERNEL_EVENT:
 	case PRIV_HOOK_LINE:
 		act_event(r, m, now);
+		break;
+	case PRIV_ROUTE_LINK:
+		route_adopt(r, m);
 		break;
 	case PRIV_DIAG:
 		ctl_diag(r, m);
@@ -107,13 +113,16 @@ static mono_t flush_when(void *ctx)
 	uint32_t events = EPOLLIN | (privsep_pending(r->priv) ? EPOLLOUT : 0u);
 	if (events != r->priv_events && loop_mod(r->loop, privsep_fd(r->priv), events) == 0)
 		r->priv_events = events;
-	return MONO_NEVER;
+	return r->settle;
 }
 
 static void flush_due(void *ctx, mono_t now)
 {
-	(void)ctx;
-	(void)now;
+	struct ike_role *r = ctx;
+	if (r->settle > now)
+		return;
+	r->settle = MONO_NEVER;
+	role_settle();
 }
 
 /* --- start --- */
@@ -134,6 +143,7 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	r->ike = ike_new(&env);
 	r->tunnels = tunnels_new(r->mem);
 	r->started = loop_now(r->loop);
+	r->settle = mono_add(r->started, DUR_S(SETTLE_S));
 	if (!r->ike || !r->tunnels)
 		return -ENOMEM;
 	r->priv_events = EPOLLIN;

@@ -6,6 +6,7 @@
  *   net_ike.c   the UDP sockets
  *   ike_conf.c  a new configuration: what changes for which tunnel; names and numbers
  *   ike_ctl.c   what administrators ask for
+ *   ike_route.c the channel to the role route
  *
  * Tickets on the channel: the two upper bits say whose they are, so that each engine counts for itself. */
 #ifndef DAEMON_IKE_ROLE_H
@@ -30,6 +31,8 @@ struct tun_name {
 	struct addr *guarded;    /* the peers that it has set guards for; none is ever taken away */
 	uint32_t n_guarded;
 	uint32_t conf_index;
+	bool routed;             /* the routing module was told that it is up */
+	struct tun_link link;    /* as it was told */
 };
 
 /* A child SA that an earlier life of this role left in the kernel. */
@@ -51,6 +54,7 @@ struct ike_role {
 	struct mem *mem;
 	struct crypto *crypto;
 	struct privsep *priv;
+	struct privsep *route;   /* NULL: there is none now */
 	uint32_t priv_events;    /* what the loop waits for on its descriptor */
 	struct ike *ike;
 	struct tunnels *tunnels;
@@ -73,6 +77,7 @@ struct ike_role {
 	bool stopping, stopped_told;
 	uint64_t send_errors;
 	mono_t started;
+	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
 	struct role_ctl *ctl;
 	struct ike_acts acts;
 	struct tun_acts tun_acts;
@@ -103,6 +108,12 @@ void conf_let_go(struct ike_role *r); /* unmaps what nobody names any more */
 void orphan_add(struct ike_role *r, const struct priv_msg *m);
 void orphan_expired(struct ike_role *r, uint32_t spi_in);
 void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct addr *remote); /* a child to remote is up */
+
+/* --- ike_route.c --- */
+void route_adopt(struct ike_role *r, struct priv_msg *m); /* ROUTE_LINK: takes the descriptor over */
+void route_tunnel(struct ike_role *r, struct tun_name *n, const struct tun_link *link, bool up);
+void route_tell_all(struct ike_role *r);
+bool route_ask_status(struct ike_role *r); /* false: there is nobody to ask */
 
 /* --- ike_ctl.c --- */
 int ctl_open(struct ike_role *r, int listen_fd) MUST_USE;

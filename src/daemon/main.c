@@ -136,6 +136,7 @@ static int daemon_run(struct greteld_options *o)
 		fprintf(stderr, "greteld: /proc/self/exe cannot be opened: %s\n", strerror(-o->self_fd));
 		return 1;
 	}
+	o->small_fd = spawn_small();
 	umask(022);
 	if (!o->foreground && (rc = background(o)) >= 0)
 		return rc;

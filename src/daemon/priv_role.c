@@ -19,7 +19,7 @@
 
 #include "daemon/notify.h"
 
-enum { STOP_S = 5, START_S = 15, STUCK_S = 30 };
+enum { SETTLE_S = 2, STOP_S = 5, START_S = 15, STUCK_S = 30 };
 
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 {
@@ -59,6 +59,7 @@ void priv_ready_now(struct priv *p)
 	if (p->told_ready)
 		return;
 	p->told_ready = true;
+	p->settle = mono_add(loop_now(p->loop), DUR_S(SETTLE_S));
 	notify("READY=1\nSTATUS=running");
 	priv_logf(p, 1, "gretel " GRETEL_VERSION " is running");
 	if (p->opt->ready_fd < 0)
@@ -110,11 +111,19 @@ static void stop_finish(struct priv *p)
 	loop_stop(p->loop, p->result);
 }
 
-/* ike is done or dead: what it left undone, then the end. */
+/* Routing says goodbye while its sessions still have their tunnels; then ike is told. ike is done or dead: what it left undone, then
+ * the end. */
 void priv_stop_step(struct priv *p)
 {
 	struct actor_hook h;
-	if (!p->stopping || (p->ike.chan && p->ike.ready))
+	if (!p->stopping || route_stop(p, loop_now(p->loop)))
+		return;
+	if (p->ike.greeted && !p->ike_told_stop) {
+		actor_phase_set(p->actor, PHASE_STOP);
+		p->ike_told_stop = true;
+		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
+	}
+	if (p->ike.chan && p->ike.ready)
 		return;
 	while (actor_next_hook(p->actor, &h))
 		hook_down(p, &h);
@@ -132,10 +141,6 @@ static void stop_start(struct priv *p, mono_t now)
 	p->stop_due = mono_add(now, DUR_S(STOP_S));
 	notify("STOPPING=1");
 	priv_logf(p, 1, "stopping");
-	if (p->ike.greeted) {
-		actor_phase_set(p->actor, PHASE_STOP);
-		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
-	}
 	priv_stop_step(p);
 }
 
@@ -149,6 +154,7 @@ static void on_signal(void *ctx, int signo, mono_t now)
 		(void)ike_reap(p, now);
 		(void)hook_reap(p, now);
 		spawner_reap(p);
+		(void)route_reap(p, now);
 		break;
 	case SIGHUP:
 		conf_reload(p, 0, false, false);
@@ -189,7 +195,7 @@ static mono_t stuck_due(const struct peer *x)
 static mono_t when(void *ctx)
 {
 	const struct priv *p = ctx;
-	mono_t t = mono_min(jobs_due(p), p->watchdog);
+	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), mono_min(route_due(p), p->settle));
 	if (p->stopping)
 		return mono_min(t, p->stop_due);
 	t = mono_min(t, mono_min(p->ike.restart, p->hook.restart));
@@ -219,6 +225,11 @@ static void on_due(void *ctx, mono_t now)
 {
 	struct priv *p = ctx;
 	jobs_expire(p, now);
+	route_is_due(p, now);
+	if (p->settle <= now) {
+		p->settle = MONO_NEVER;
+		role_settle();
+	}
 	if (p->watchdog <= now) {
 		notify("WATCHDOG=1");
 		p->watchdog = mono_add(now, notify_watchdog());
@@ -296,6 +307,9 @@ static int unprivileged_start(struct priv *p)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
 	if (rc == 0)
 		rc = ike_start(p, loop_now(p->loop));
+	/* Without routing there is still a tunnel. */
+	if (rc == 0)
+		(void)route_conf(p, NULL, loop_now(p->loop));
 	return rc < 0 ? fail(p, "the start failed", rc) : 0;
 }
 
@@ -318,6 +332,7 @@ static void peer_end(struct priv *p, struct peer *x)
 static void finish(struct priv *p)
 {
 	jobs_drop(p);
+	route_fini(p);
 	peer_end(p, &p->ike);
 	peer_end(p, &p->hook);
 	if (p->spawner >= 0)
@@ -347,10 +362,11 @@ static void finish(struct priv *p)
 int priv_role_run(struct greteld_options *opt)
 {
 	struct priv p = {.opt = opt, .pid_file = -1, .spawner = -1, .stderr_read = -1, .stderr_write = -1};
-	p.watchdog = p.stop_due = MONO_NEVER;
+	p.watchdog = p.stop_due = p.settle = MONO_NEVER;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
 		p.socket[i] = -1;
 	p.ike.restart = p.hook.restart = p.ike.stuck_since = p.hook.stuck_since = MONO_NEVER;
+	route_init(&p);
 	list_init(&p.jobs);
 	list_init(&p.runs);
 	psk_set_init(&p.psks, mem_os());

@@ -4,6 +4,8 @@
  *      priv_role_conf.c  load, reload, the sealed copy for ike
  *      priv_role_ike.c   ike: start, greet, its messages, its death
  *      priv_role_hook.c  hook: start, runs, what comes back
+ *      priv_role_route.c route: start, greet, its messages, its death, the grace of its routes
+ *      priv_role_tool.c  what hook runs for route: tools, the program of the module exec
  *      priv_role_jobs.c  look-ups and probes under way
  *      priv_role_sock.c  UDP and control sockets, pid file */
 #ifndef DAEMON_PRIV_ROLE_H
@@ -20,6 +22,7 @@
 #include "kernel/kernel.h"
 #include "loop/loop.h"
 #include "privsep/actor.h"
+#include "privsep/actor_route.h"
 #include "privsep/privsep.h"
 
 enum { CRASHES_MAX = 5 };
@@ -61,6 +64,37 @@ struct hook_run {
 	bool up;
 };
 
+/* A program that hook runs for route. */
+struct tool_run {
+	struct list node;
+	uint32_t run, ticket, epoch; /* between us and hook; of route's request; which route asked */
+	bool program;
+	size_t n;                /* octets of output that route was told */
+	bool cut;
+};
+
+/* The role route, and what priv keeps for it. */
+struct route_side {
+	struct peer peer;
+	bool wanted;             /* the configuration has a routing module */
+	char module[32];         /* of the process that runs */
+	struct kernel_routes *kernel; /* NULL: never wanted so far */
+	struct actor_routes *actor;
+	int listen[ROUTE_LISTEN_MAX];
+	uint8_t n_listen;
+	uint16_t port;           /* of the listeners */
+	int bfd[4];              /* -1: none */
+	mono_t grace;            /* when stale routes go; MONO_NEVER */
+	mono_t stop_due;         /* the goodbye is waited for until then */
+	bool stopping, stopped;
+	mono_t log_window;
+	uint32_t log_lines;
+	struct list tools;
+	struct wr facts;         /* under construction, for one message */
+	uint32_t n_facts;
+	uint8_t *room;
+};
+
 struct priv {
 	struct greteld_options *opt;
 	struct log *log;
@@ -73,6 +107,7 @@ struct priv {
 	struct peer ike, hook;
 	pid_t spawner_pid;       /* 0: it has ended */
 	int spawner;             /* the channel to it; -1 */
+	struct route_side route;
 	int socket[PRIV_SOCKETS_N]; /* -1: none */
 	uint16_t port, port_nat_t;  /* as opened: a reload cannot change them */
 	char control_path[108];
@@ -84,9 +119,10 @@ struct priv {
 	uint32_t next_run;
 	uint16_t next_probe;
 	bool told_ready;         /* the starter and systemd know that we are up */
-	bool stopping;
+	bool stopping, ike_told_stop;
 	mono_t stop_due;
 	mono_t watchdog;         /* next WATCHDOG=1 */
+	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
 	mono_t log_window;       /* rate limit on ike's lines */
 	uint32_t log_lines;
 	int result;
@@ -108,6 +144,7 @@ void peer_watch(struct priv *p, struct peer *x);
 int conf_start(struct priv *p);                     /* said on the log */
 void conf_reload(struct priv *p, uint32_t ticket, bool asked_by_ike, bool check_only);
 void conf_send(struct priv *p, bool reloaded);
+int conf_memfd(const struct conf *c);               /* sealed; a descriptor or -errno */
 int conf_check_only(struct greteld_options *opt);   /* --check: the exit code */
 
 /* priv_role_ike.c */
@@ -126,6 +163,34 @@ void hook_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool hook_reap(struct priv *p, mono_t now);
 void hook_run(struct priv *p, const struct actor_out *out, uint32_t ticket);
 void hook_down(struct priv *p, const struct actor_hook *h); /* asked for by nobody */
+
+/* priv_role_route.c */
+void route_init(struct priv *p);
+void route_fini(struct priv *p);
+/* What a configuration wants of route: started, told, stopped. was: keys of the one before, NULL at first. 0 or -errno, said. */
+int route_conf(struct priv *p, const struct psk_set *was, mono_t now);
+int route_start(struct priv *p, mono_t now);
+bool route_reap(struct priv *p, mono_t now);
+void route_kill(struct priv *p, const char *why);
+void route_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
+                 size_t n_fds);
+void route_link(struct priv *p);                    /* a channel between ike and route, when both are greeted */
+/* The end of the daemon: true while its goodbye is waited for. */
+bool route_stop(struct priv *p, mono_t now);
+mono_t route_due(const struct priv *p);
+void route_is_due(struct priv *p, mono_t now);
+
+/* priv_role_tool.c */
+void tool_start(struct priv *p, const struct priv_msg *m);
+void program_start(struct priv *p, uint32_t ticket);
+bool tool_message(struct priv *p, const struct priv_msg *m); /* of hook; false: not about one of these */
+void tools_drop(struct priv *p, int status);        /* hook is dead: they have ended */
+void programs_kill(struct priv *p);                 /* route is dead */
+
+/* priv_role_listen.c */
+int listeners_set(struct priv *p, const struct psk_set *was); /* as the configuration says; said on the log */
+void listeners_send(struct priv *p);
+void listeners_close(struct priv *p);
 
 /* priv_role_jobs.c */
 void job_resolve(struct priv *p, const struct actor_resolve *what, uint32_t ticket, mono_t now);

@@ -123,10 +123,11 @@ static int take(struct priv *p, struct load *l)
 		return rc;
 	}
 	warn_unchanged(p, was);
-	l->conf = was;
-	l->psks = was_psks;
 	log_conf(p->log, p->conf, p->opt->level);
 	conf_send(p, true);
+	(void)route_conf(p, &was_psks, loop_now(p->loop));
+	l->conf = was;
+	l->psks = was_psks;
 	return 0;
 }
 
@@ -179,7 +180,7 @@ int conf_check_only(struct greteld_options *opt)
 
 /* --- The copy for ike --- */
 
-static int memfd_of(const struct conf *c)
+int conf_memfd(const struct conf *c)
 {
 	int fd = memfd_create("gretel-conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
@@ -218,7 +219,7 @@ void conf_send(struct priv *p, bool reloaded)
 			held[i / 8] |= (uint8_t)(1u << (i % 8));
 		n = i / 8 + 1;
 	}
-	int fd = memfd_of(c);
+	int fd = conf_memfd(c);
 	if (fd < 0) {
 		priv_logf(p, -1, "the configuration cannot be handed over: %s", strerror(-fd));
 		return;

@@ -11,11 +11,13 @@
 #include "daemon/spawn.h"
 #include "daemon/spawner.h"
 
+static int small_program(const struct priv *p) { return p->opt->small_fd >= 0 ? p->opt->small_fd : p->opt->self_fd; }
+
 /* Before the rights are given up. Should it end, hook runs on; but another hook would have priv's rights only. */
 int spawner_start(struct priv *p)
 {
 	const struct role_start start = {.role = ROLE_SPAWNER, .log_level = log_level(p->log)};
-	return spawn_role(p->opt->self_fd, p->stderr_write, &start, &p->spawner_pid, &p->spawner);
+	return spawn_role(small_program(p), p->stderr_write, &start, &p->spawner_pid, &p->spawner);
 }
 
 void spawner_reap(struct priv *p)
@@ -36,7 +38,7 @@ static int spawn_hook(struct priv *p, const struct role_start *start, int *fd)
 	int rc = -EPIPE;
 	if (p->spawner >= 0)
 		rc = spawner_ask(p->spawner, start, &p->hook.pid, fd);
-	return rc == -EPIPE ? spawn_role(p->opt->self_fd, p->stderr_write, start, &p->hook.pid, fd) : rc;
+	return rc == -EPIPE ? spawn_role(small_program(p), p->stderr_write, start, &p->hook.pid, fd) : rc;
 }
 
 int hook_start(struct priv *p, mono_t now)
@@ -112,8 +114,10 @@ static void on_message(struct priv *p, const struct priv_msg *m)
 		return;
 	}
 	struct hook_run *r = run_find(p, m->ticket);
-	if (!r)
+	if (!r) {
+		(void)tool_message(p, m);
 		return;
+	}
 	if (m->verb == HOOKV_LINE) {
 		run_line(p, r, m);
 	} else if (m->verb == HOOKV_ENDED) {
@@ -154,6 +158,7 @@ bool hook_reap(struct priv *p, mono_t now)
 	if (p->hook.chan)
 		hook_on_channel(p, 0, 0, now);
 	role_died(p, &p->hook, "hook", status, now);
+	tools_drop(p, -EPIPE);
 	LIST_EACH(it, tmp, &p->runs)
 		run_ended(p, LIST_ENTRY(it, struct hook_run, node), -EPIPE);
 	return true;

@@ -95,7 +95,8 @@ static void greet(struct priv *p)
 		ike_event(p, PRIV_CHILD, 0, &e, SPAN(NULL, 0), NULL, 0);
 	}
 	conf_send(p, false);
-	if (p->stopping) {
+	route_link(p);
+	if (p->ike_told_stop) {
 		actor_phase_set(p->actor, PHASE_STOP);
 		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
 	}

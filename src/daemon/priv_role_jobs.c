@@ -67,7 +67,7 @@ void job_resolve(struct priv *p, const struct actor_resolve *what, uint32_t tick
 	int fd = -1;
 	int rc = -EAGAIN;
 	if (count(p, JOB_NAME) < NAMES_AT_ONCE)
-		rc = spawn_role(p->opt->self_fd, p->stderr_write, &s, &pid, &fd);
+		rc = spawn_role(p->opt->small_fd >= 0 ? p->opt->small_fd : p->opt->self_fd, p->stderr_write, &s, &pid, &fd);
 	if (rc < 0) {
 		refuse_now(p, PRIV_PATH, ticket, rc, "the look-up of the peer's name could not be started");
 		return;

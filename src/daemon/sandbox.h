@@ -2,7 +2,10 @@
 #ifndef DAEMON_SANDBOX_H
 #define DAEMON_SANDBOX_H
 
-/* Closes all system calls but those of the ike role. 0 or -errno, said on standard error. */
-int sandbox_filter(void);
+#include <stdint.h>
+
+/* Closes all system calls but those of the role: ike, or route, which connects sockets that it was given. 0 or -errno, said on
+ * standard error. */
+int sandbox_filter(uint8_t role);
 
 #endif

@@ -1,4 +1,4 @@
-/* The system calls of the ike role: what a process needs that reads and writes descriptors which it was given, looks
+/* The system calls of the roles ike and route: what a process needs that reads and writes descriptors which it was given, looks
  * at clocks and allocates memory. No open, no socket, no exec, no fork; memory can not become code.
  *
  * A call outside the list ends the process by SIGSYS. Its number would be lost with it, so the first one is trapped
@@ -91,7 +91,7 @@ static void on_forbidden(int signo, siginfo_t *info, void *context)
 	_exit(128 + SIGSYS);
 }
 
-static int build(scmp_filter_ctx f)
+static int build(scmp_filter_ctx f, uint8_t role)
 {
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(allowed); i++)
@@ -106,10 +106,15 @@ static int build(scmp_filter_ctx f)
 		struct scmp_arg_cmp is = {some[i].arg, SCMP_CMP_MASKED_EQ, some[i].mask, some[i].value};
 		rc = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, some[i].call, 1, &is);
 	}
+	/* A TCP socket from priv is bound already: it can only become a session with somebody. The timer ends a module that hangs. */
+	if (rc == 0 && role == ROLE_ROUTE)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(connect), 0);
+	if (rc == 0 && role == ROLE_ROUTE)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setitimer), 0);
 	return rc ? rc : seccomp_load(f);
 }
 
-int sandbox_filter(void)
+int sandbox_filter(uint8_t role)
 {
 	struct sigaction sa = {.sa_sigaction = on_forbidden, .sa_flags = SA_SIGINFO | (int)SA_RESETHAND};
 #ifdef GRETEL_SANITIZED
@@ -120,7 +125,7 @@ int sandbox_filter(void)
 #endif
 	sigemptyset(&sa.sa_mask);
 	scmp_filter_ctx f = seccomp_init(otherwise);
-	int rc = !f ? -ENOMEM : sigaction(SIGSYS, &sa, NULL) < 0 ? -errno : build(f);
+	int rc = !f ? -ENOMEM : sigaction(SIGSYS, &sa, NULL) < 0 ? -errno : build(f, role);
 	if (f)
 		seccomp_release(f);
 	if (rc < 0)

@@ -21,6 +21,7 @@ static const char *const names[ROLE_N] = {
 	[ROLE_IKE] = "ike",
 	[ROLE_NAMES] = "names",
 	[ROLE_SPAWNER] = "spawner",
+	[ROLE_ROUTE] = "route",
 };
 
 const char *role_name(uint8_t role) { return role < ROLE_N ? names[role] : "?"; }
@@ -28,6 +29,23 @@ const char *role_name(uint8_t role) { return role < ROLE_N ? names[role] : "?"; 
 int spawn_self(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int spawn_small(void)
+{
+	static const char name[] = "greteld-route";
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+	path[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(path, '/');
+	int fd = -1;
+	if (slash && (size_t)(slash + 1 - path) + sizeof name <= sizeof path) {
+		memcpy(slash + 1, name, sizeof name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		fd = open(GRETEL_LIBEXECDIR "/greteld-route", O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -9,6 +9,8 @@
 
 /* A descriptor of the running program, which stays valid when its file is replaced. fd or -errno. */
 int spawn_self(void);
+/* A descriptor of greteld-route, from beside the running program (a build) or GRETEL_LIBEXECDIR; -ENOENT: there is none. */
+int spawn_small(void);
 /* Starts start->role; start->chan is ignored. err_fd: its standard error, -1 = ours. *chan becomes our end of a new
  * SOCK_SEQPACKET pair. 0 or -errno. */
 int spawn_role(int self_fd, int err_fd, const struct role_start *start, pid_t *pid, int *chan) MUST_USE;

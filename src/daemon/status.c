@@ -478,6 +478,14 @@ json_t *status_build(const struct status_src *src, const char *name, bool all)
 	doc_put(&d, root, "orphans", orphan_list(&d, name));
 	doc_put(&d, root, "refused", conf_refused_list(&d, name));
 	doc_put(&d, root, "daemon", daemon_object(&d, &count, all));
+	if (src->conf && conf_routing(src->conf) && !name) {
+		const struct conf_routing *r = conf_routing(src->conf);
+		json_t *o = json_object();
+		doc_put(&d, o, "module", js_text(conf_str(src->conf, r->module)));
+		doc_put(&d, o, "refused", js_text(r->refused ? conf_str(src->conf, r->refused) : NULL));
+		doc_put(&d, o, "role", src->routing ? json_incref(src->routing) : json_null());
+		doc_put(&d, root, "routing", o);
+	}
 	return doc_done(&d, root);
 }
 

@@ -51,6 +51,7 @@ struct status_src {
 	size_t n_guards;
 	const struct status_orphan *orphan;
 	size_t n_orphans;
+	json_t *routing;                /* what the role route says about itself; NULL: nothing */
 };
 
 /* All return a new reference, NULL: no memory. */

@@ -77,4 +77,25 @@ mono_t hooks_due(const struct hooks *h);
 bool hooks_step(struct hooks *h, mono_t now, struct hook_report *out);
 size_t hooks_running(const struct hooks *h); /* running and queued */
 
+/* --- Programs that are no scripts (hook_tool.c): used in the loop as above --- */
+struct hook_tools;
+struct hook_tool_report {
+	uint32_t ticket;
+	uint8_t type;            /* HOOK_LINE: n octets of output, not lines; HOOK_ENDED: status as above */
+	bool program;            /* of hook_tools_exec: the octets are its standard error */
+	int status;
+	size_t n;
+	char octets[4096];
+};
+struct hook_tools *hook_tools_new(size_t max); /* how many at once; NULL: no memory */
+void hook_tools_free(struct hook_tools *t);    /* kills what runs */
+/* Executes argv[0] (searched for when it has no slash) without a shell. -EBUSY, -ENOMEM, or 0: HOOK_ENDED will come. */
+int hook_tools_run(struct hook_tools *t, uint32_t ticket, char *const *argv, dur_t limit, mono_t now) MUST_USE;
+/* A shell line whose standard input and output are the socket (the caller closes its own). */
+int hook_tools_exec(struct hook_tools *t, uint32_t ticket, char *command, int socket, mono_t now) MUST_USE;
+void hook_tools_kill(struct hook_tools *t, uint32_t ticket); /* SIGTERM to its group */
+size_t hook_tools_fds(const struct hook_tools *t, int *fds, size_t max);
+mono_t hook_tools_due(const struct hook_tools *t);
+bool hook_tools_step(struct hook_tools *t, mono_t now, struct hook_tool_report *out);
+
 #endif

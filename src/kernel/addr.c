@@ -51,14 +51,14 @@ int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n)
 	return rc == 0 && l.total > l.n ? -ENOSPC : rc;
 }
 
-struct route {
+struct way {
 	struct addr src;
 	uint32_t ifindex;
 };
 
 static int on_route(void *ctx, const struct nl_msg *m)
 {
-	struct route *r = ctx;
+	struct way *r = ctx;
 	return route_parse(m, &r->src, &r->ifindex) ? 0 : -EBADMSG;
 }
 
@@ -66,7 +66,7 @@ int kernel_route_get(struct kernel *k, const struct addr *dst, const struct addr
                      uint32_t *ifindex)
 {
 	struct nlw w;
-	struct route r = {0};
+	struct way r = {0};
 	*src = r.src;
 	*ifindex = 0;
 	if (addr_is_any(dst))

@@ -104,10 +104,54 @@ int kernel_event_fd(struct kernel *k);
 /* 1: an event in *out; 0: none left; -errno. */
 int kernel_event_next(struct kernel *k, struct kernel_event *out);
 
+/* --- Routing: links, addresses and routes of all tables, and routes of our own (route.c) --- */
+struct kernel_routes;
+enum kernel_fact_type { KFACT_LINK, KFACT_ADDR, KFACT_ROUTE, KFACT_OVERRUN };
+struct kernel_fact {
+	uint8_t type;
+	bool gone;
+	bool enabled;             /* LINK: administratively up, whatever its carrier does */
+	struct route_link link;
+	struct route_addr address;
+	struct route route;       /* unicast, blackhole, unreachable, prohibit; the kernel's table of local addresses is left out */
+};
+struct kernel_route_op {
+	bool del;                 /* dst, metric, table; only a route of our protocol goes, -ESRCH: there is none */
+	bool ours;                /* set: what has this dst, metric and table is known to be ours and is replaced; else it is -EEXIST */
+	struct route route;
+};
+typedef void kernel_fact_fn(void *ctx, const struct kernel_fact *f);
+int kernel_routes_open(struct kernel_routes **out) MUST_USE;
+void kernel_routes_close(struct kernel_routes *r);
+int kernel_routes_fd(const struct kernel_routes *r);
+/* What changes in the kernel, without what kernel_routes_apply changes. 1: a fact; 0: none left; -errno. After OVERRUN only
+ * a dump knows what is there. IPv4 routes that go with their link or their address go without a word. */
+int kernel_routes_next(struct kernel_routes *r, struct kernel_fact *out);
+/* All links, then addresses, then routes. */
+int kernel_routes_dump(struct kernel_routes *r, kernel_fact_fn *fn, void *ctx) MUST_USE;
+/* Carries out n changes, many to a packet. status[i]: 0 or -errno. -errno: the kernel did not answer, and the status of
+ * those that it did not speak of is that. */
+int kernel_routes_apply(struct kernel_routes *r, const struct kernel_route_op *op, size_t n, int *status);
+/* Whether this host forwards packets of the family at all (net.ipv4.ip_forward and its sibling). */
+bool kernel_forwarding(uint8_t family);
+
 /* --- Sockets --- */
 /* A UDP socket for IKE: bound (dual stack off), IP_PKTINFO, IP_RECVERR, IPsec bypass policies in and out, UDP_ENCAP_ESPINUDP
  * when natt, non-blocking. fd or -errno. */
 int kernel_udp_open(uint8_t family, uint16_t port, bool natt);
+/* TCP for BGP, unconnected: bound to local (AF_NONE: not) and ifindex (0: not), TTL as given (0: the system's), packets below min_ttl
+ * dropped (GTSM; 0: none), signed with the key (RFC 2385; key_len 0: not). fd or -errno. */
+struct kernel_tcp { struct addr remote, local; uint32_t ifindex; uint8_t ttl, min_ttl; const void *key; size_t key_len; };
+int kernel_tcp_open(const struct kernel_tcp *t);
+/* A listener; ttl_max: answers with TTL 255, for peers with GTSM. fd or -errno. */
+int kernel_tcp_listen(const struct addr *at, uint16_t port, bool ttl_max);
+uint8_t kernel_socket_family(int fd); /* AF_V4 or AF_V6; AF_NONE */
+/* The key that a listener, or one connection, has for a peer or a prefix of peers; n = 0: none any more. */
+int kernel_tcp_md5(int fd, const struct prefix *peer, const void *key, size_t n) MUST_USE;
+enum { KERNEL_BFD_PORT = 3784, KERNEL_BFD_MULTIHOP = 4784 };
+int kernel_bfd_listen(uint8_t family, bool multihop); /* tells address, interface and TTL of each datagram; fd or -errno */
+/* UDP connected to a BFD peer, TTL 255, from a port of RFC 5881 5 (hint: where the search begins). fd or -errno. */
+int kernel_bfd_open(const struct addr *remote, const struct addr *local, uint32_t ifindex, bool multihop, uint16_t hint);
 /* Who holds a UDP port, as "charon (pid 123)"; false when it cannot be told. */
 bool kernel_port_holder(uint16_t port, struct sbuf *out);
 /* One ICMP/ICMPv6 echo request to dst out of ifindex; returns a raw socket that becomes readable, or -errno. */

@@ -42,7 +42,7 @@ static const int GROUPS[N_BUSES][4] = {
 
 /* ---- open and close ---- */
 
-static int bus_socket(enum nl_bus b, int flags, struct mnl_socket **out)
+int nl_socket(enum nl_bus b, int flags, struct mnl_socket **out)
 {
 	*out = mnl_socket_open2(BUS_NUMBER[b], SOCK_CLOEXEC | flags);
 	if (!*out)
@@ -50,9 +50,9 @@ static int bus_socket(enum nl_bus b, int flags, struct mnl_socket **out)
 	return mnl_socket_bind(*out, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
 }
 
-static int open_ask(enum nl_bus b, struct mnl_socket **out)
+int nl_socket_ask(enum nl_bus b, struct mnl_socket **out)
 {
-	int rc = bus_socket(b, 0, out), one = 1;
+	int rc = nl_socket(b, 0, out), one = 1;
 	if (rc < 0 || !*out)
 		return rc;
 	/* Niceties of newer kernels. The time limit is for a kernel that never answers; it does. */
@@ -65,7 +65,7 @@ static int open_ask(enum nl_bus b, struct mnl_socket **out)
 static int open_listen(struct kernel *k, enum nl_bus b)
 {
 	struct mnl_socket **out = &k->bus[b].listen;
-	int rc = bus_socket(b, SOCK_NONBLOCK, out), size = EVENT_RCVBUF;
+	int rc = nl_socket(b, SOCK_NONBLOCK, out), size = EVENT_RCVBUF;
 	if (rc < 0 || !*out)
 		return rc;
 	(void)setsockopt(mnl_socket_get_fd(*out), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
@@ -89,7 +89,7 @@ int kernel_open(struct kernel **out)
 	if (k->events < 0)
 		rc = -errno;
 	for (unsigned b = 0; b < N_BUSES && rc == 0; b++) {
-		rc = open_ask(b, &k->bus[b].ask);
+		rc = nl_socket_ask(b, &k->bus[b].ask);
 		if (rc == 0)
 			rc = open_listen(k, b);
 	}
@@ -121,8 +121,7 @@ const char *kernel_reason(const struct kernel *k) { return k->text; }
 
 /* ---- receiving ---- */
 
-/* One datagram of the kernel. Its octets, or -errno; -EAGAIN: none. Others' datagrams are read and dropped. */
-static ssize_t receive(const struct mnl_socket *s, void *buf, size_t size)
+ssize_t nl_receive(const struct mnl_socket *s, void *buf, size_t size)
 {
 	for (;;) {
 		struct sockaddr_nl from = {0};
@@ -170,7 +169,7 @@ static void answer_message(struct answer *a, const struct nl_msg *m)
 static int collect(struct answer *a, const struct mnl_socket *s)
 {
 	while (!a->ended) {
-		ssize_t n = receive(s, a->k->rx, sizeof a->k->rx);
+		ssize_t n = nl_receive(s, a->k->rx, sizeof a->k->rx);
 		if (n < 0)
 			return n == -EAGAIN ? -ETIMEDOUT : (int)n;
 		struct rd r = rd_init(a->k->rx, (size_t)n);
@@ -224,7 +223,7 @@ static int fill_pending(struct kernel *k)
 	for (unsigned b = 0; b < N_BUSES; b++) {
 		if (!k->bus[b].listen)
 			continue;
-		ssize_t n = receive(k->bus[b].listen, k->event_rx, sizeof k->event_rx);
+		ssize_t n = nl_receive(k->bus[b].listen, k->event_rx, sizeof k->event_rx);
 		if (n == -EAGAIN)
 			continue;
 		if (n < 0)
@@ -268,7 +267,7 @@ int nl_nft_batch(const void *msgs, size_t n)
 		rc = -errno;
 	/* Only the last message of a batch asks for an answer; one that fails answers unasked, and first. */
 	while (rc == 0) {
-		ssize_t got = receive(s, rx, sizeof rx);
+		ssize_t got = nl_receive(s, rx, sizeof rx);
 		struct rd r = rd_init(rx, got > 0 ? (size_t)got : 0);
 		struct nl_msg m;
 		char text[TEXT_MAX];

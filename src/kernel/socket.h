@@ -7,6 +7,13 @@
 
 enum nl_bus { BUS_XFRM, BUS_ROUTE, N_BUSES };
 
+/* A socket of a bus, bound; *out NULL and 0: the kernel has no such bus. flags: SOCK_NONBLOCK or 0. ask: one that waits for answers
+ * for a bounded time, with the kernel's sentences. */
+int nl_socket(enum nl_bus b, int flags, struct mnl_socket **out) MUST_USE;
+int nl_socket_ask(enum nl_bus b, struct mnl_socket **out) MUST_USE;
+/* One datagram of the kernel. Its octets, or -errno; -EAGAIN: none. Others' datagrams are read and dropped. */
+ssize_t nl_receive(const struct mnl_socket *s, void *buf, size_t size);
+
 /* Called for each message of an answer; 0, or -errno, which becomes the result (the rest is read and dropped). */
 typedef int nl_reply_fn(void *ctx, const struct nl_msg *m);
 

@@ -19,6 +19,19 @@ const struct conf_refused *conf_refused(const struct conf *c, uint32_t i)
 	return i < c->n_refused ? (const struct conf_refused *)at(c, c->refused) + i : NULL;
 }
 
+const void *conf_at(const struct conf *c, struct conf_array a, size_t size, uint32_t i)
+{
+	return i < a.n ? (const char *)at(c, a.at) + (size_t)i * size : NULL;
+}
+
+const struct conf_routing *conf_routing(const struct conf *c) { return c->routing ? at(c, c->routing) : NULL; }
+
+const struct conf_bgp *conf_bgp(const struct conf *c)
+{
+	const struct conf_routing *r = conf_routing(c);
+	return r && r->bgp ? at(c, r->bgp) : NULL;
+}
+
 int conf_find(const struct conf *c, const char *name)
 {
 	for (uint32_t i = 0; i < c->n_tunnels; i++) {
@@ -104,7 +117,7 @@ bool conf_check(const void *blob, size_t size)
 		if (!r->name || !good_str(c, r->name) || !good_str(c, r->origin) || !good_str(c, r->reason))
 			return false;
 	}
-	return true;
+	return c->routing == 0 || conf_routing_check(blob, size, c->routing);
 }
 
 void conf_setup_defaults(struct conf_setup *s)

@@ -8,10 +8,9 @@
 #ifndef MODEL_CONF_H
 #define MODEL_CONF_H
 
+#include "model/conf_routing.h"
 #include "model/ident.h"
 #include "model/proposal.h"
-
-typedef uint32_t conf_ref; /* octets from the start of struct conf; 0 = none */
 
 enum { CONF_MAGIC = 0x67726331, CONF_NAME_MAX = 64, CONF_HOSTS_MAX = 8, CONF_FILELOG_MAX = 4 };
 
@@ -138,12 +137,18 @@ struct conf {
 	conf_ref tunnels;        /* struct tunnel_conf[n_tunnels] */
 	uint32_t n_refused;
 	conf_ref refused;        /* struct conf_refused[n_refused] */
+	conf_ref routing;        /* struct conf_routing; 0 = none */
 };
 
 /* Whether every reference stays inside, strings end, counts are in range. */
 bool conf_check(const void *blob, size_t size) MUST_USE;
 const struct tunnel_conf *conf_tunnel(const struct conf *c, uint32_t i);
 const struct conf_refused *conf_refused(const struct conf *c, uint32_t i);
+/* NULL when there is none. */
+const struct conf_routing *conf_routing(const struct conf *c);
+const struct conf_bgp *conf_bgp(const struct conf *c);
+/* The i-th element of an array of elements of `size` octets; NULL beyond its end. */
+const void *conf_at(const struct conf *c, struct conf_array a, size_t size, uint32_t i);
 /* -1 when there is none of this name. */
 int conf_find(const struct conf *c, const char *name);
 /* "" for 0. */

@@ -1,4 +1,4 @@
-/* Pre-shared keys: a list in file order, and the order in which they are tried
+/* The secrets of a configuration: a list of pre-shared keys in file order, and the order in which they are tried
  * (measured; see the front door): the grade for the peer first, then ours, then the later entry. */
 #include "model/psk.h"
 
@@ -21,6 +21,7 @@ void psk_set_fini(struct psk_set *s)
 	for (size_t i = 0; i < s->n; i++)
 		psk_fini(s->mem, &s->v[i]);
 	mem_put(s->mem, s->v, s->cap * sizeof *s->v);
+	mem_put(s->mem, s->tcp, s->cap_tcp * sizeof *s->tcp);
 	psk_set_init(s, s->mem);
 }
 
@@ -69,6 +70,43 @@ int psk_set_add(struct psk_set *s, const char *origin, const struct ident *selec
 	}
 	s->v[s->n++] = p;
 	return 0;
+}
+
+int psk_set_add_tcp(struct psk_set *s, const struct prefix *peer, const void *key, size_t key_len)
+{
+	struct tcp_key *at = NULL;
+	if (key_len == 0 || key_len > TCP_KEY_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < s->n_tcp; i++) {
+		if (s->tcp[i].peer.len == peer->len && addr_eq(&s->tcp[i].peer.addr, &peer->addr))
+			at = &s->tcp[i];
+	}
+	if (!at && s->n_tcp == s->cap_tcp) {
+		size_t cap = s->cap_tcp ? s->cap_tcp * 2 : 4;
+		struct tcp_key *v = mem_get(s->mem, cap * sizeof *v);
+		if (!v)
+			return -ENOMEM;
+		if (s->n_tcp)
+			memcpy(v, s->tcp, s->n_tcp * sizeof *v);
+		mem_put(s->mem, s->tcp, s->cap_tcp * sizeof *s->tcp);
+		s->tcp = v;
+		s->cap_tcp = cap;
+	}
+	at = at ? at : &s->tcp[s->n_tcp++];
+	*at = (struct tcp_key){.peer = *peer, .len = (uint8_t)key_len};
+	memcpy(at->key, key, key_len);
+	return 0;
+}
+
+const struct tcp_key *psk_tcp(const struct psk_set *s, const struct addr *peer)
+{
+	const struct tcp_key *best = NULL;
+	for (size_t i = 0; i < s->n_tcp; i++) {
+		const struct tcp_key *k = &s->tcp[i];
+		if (addr_in(peer, &k->peer) && (!best || k->peer.len > best->peer.len))
+			best = k;
+	}
+	return best;
 }
 
 static int grade(const struct psk *p, const struct ident *id)

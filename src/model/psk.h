@@ -1,4 +1,5 @@
-/* Pre-shared keys and their choice (ike.md 2.3). Only priv ever holds one. */
+/* The secrets of a configuration: pre-shared keys and their choice (ike.md 2.3), and the TCP MD5 keys of BGP sessions
+ * (RFC 2385). Only priv ever holds one. */
 #ifndef MODEL_PSK_H
 #define MODEL_PSK_H
 
@@ -12,11 +13,21 @@ struct psk {
 	size_t key_len; /* octets, may be 0 */
 };
 
+/* The key of the TCP sessions with a peer, or with all peers of a listen range. */
+enum { TCP_KEY_MAX = 80 }; /* octets: what the kernel takes */
+struct tcp_key {
+	struct prefix peer;
+	uint8_t len; /* octets, 1 and up */
+	uint8_t key[TCP_KEY_MAX];
+};
+
 /* Entries in file order. */
 struct psk_set {
 	struct mem *mem;
 	struct psk *v;
 	size_t n, cap;
+	struct tcp_key *tcp;
+	size_t n_tcp, cap_tcp;
 };
 
 void psk_set_init(struct psk_set *s, struct mem *mem);
@@ -24,6 +35,10 @@ void psk_set_fini(struct psk_set *s); /* wipes */
 /* Copies; -ENOMEM or 0. */
 int psk_set_add(struct psk_set *s, const char *origin, const struct ident *selectors, size_t n_selectors,
                 const void *key, size_t key_len) MUST_USE;
+/* Adds a TCP key; one of the same peer is replaced. -EINVAL: its length; -ENOMEM; or 0. */
+int psk_set_add_tcp(struct psk_set *s, const struct prefix *peer, const void *key, size_t key_len) MUST_USE;
+/* The key for sessions with a peer, that of the longest prefix; NULL: there is none. */
+const struct tcp_key *psk_tcp(const struct psk_set *s, const struct addr *peer);
 /* Candidates for (me, peer), best first: by the peer's grade, then ours, then later
  * in the file. Writes indices into out, returns how many (at most max). */
 size_t psk_candidates(const struct psk_set *s, const struct ident *me, const struct ident *peer, size_t *out,

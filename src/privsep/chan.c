@@ -46,7 +46,7 @@ static size_t largest(const struct priv_table *t)
 	return max;
 }
 
-struct privsep *privsep_new(int fd, uint8_t me, const struct priv_table *table)
+struct privsep *privsep_adopt(int fd, uint8_t me, const struct priv_table *table)
 {
 	size_t cap = largest(table);
 	struct privsep *p = calloc(1, sizeof *p + cap);
@@ -57,9 +57,19 @@ struct privsep *privsep_new(int fd, uint8_t me, const struct priv_table *table)
 	p->table = table;
 	p->cap = cap;
 	list_init(&p->queue);
+	return p;
+}
+
+void privsep_widen(int fd)
+{
 	/* The kernel's default holds a few messages of this size; more keeps the queue short. A refusal is no harm. */
 	(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SNDBUF}, sizeof(int));
-	return p;
+}
+
+struct privsep *privsep_new(int fd, uint8_t me, const struct priv_table *table)
+{
+	privsep_widen(fd);
+	return privsep_adopt(fd, me, table);
 }
 
 static void packet_free(struct privsep *p, struct packet *k)

@@ -63,6 +63,7 @@ struct e_sockets {
 	uint8_t n_listen;        /* the host's addresses at this moment, for status */
 	struct addr listen[PRIV_LISTEN_MAX];
 };
+struct e_route_peer { uint8_t have; }; /* ROUTE_LINK: one descriptor, the end of a new channel to route (LINK_VERBS) */
 struct e_kernel { struct kernel_event event; };
 /* The run's ticket; tail: one line of the script, escaped. */
 struct e_hook_line { char tunnel[PRIV_NAME]; uint8_t up; };

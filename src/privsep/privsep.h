@@ -35,6 +35,7 @@
 
 #include "model/model.h"
 #include "privsep/msg.h"
+#include "privsep/route_msg.h"
 #include "privsep/verbs.h"
 
 /* --- The channel --- */
@@ -59,6 +60,9 @@ struct priv_msg {
 /* fd: one end of a socketpair(AF_UNIX, SOCK_SEQPACKET); owned from now on. me: PRIV_ROLE_* of this end.
  * table: PRIV_VERBS for priv and ike. NULL: no memory. */
 struct privsep *privsep_new(int fd, uint8_t me, const struct priv_table *table);
+/* The same for a role whose sandbox is closed: whoever made the pair has called privsep_widen() for it. */
+struct privsep *privsep_adopt(int fd, uint8_t me, const struct priv_table *table);
+void privsep_widen(int fd);
 void privsep_free(struct privsep *p); /* closes */
 int privsep_fd(const struct privsep *p);
 /* Sends or queues. body: the row's struct. -ENOBUFS: the queue is full (8 MiB), -EPIPE: the other end is gone,

@@ -12,10 +12,11 @@ enum priv_verb_id {
 	PRIV_PATH, PRIV_PROBE, PRIV_HELD_SET, PRIV_RELOAD, PRIV_LOG, PRIV_READY, PRIV_STOPPED,
 	/* priv to ike */
 	PRIV_CONF, PRIV_SOCKETS, PRIV_KERNEL_EVENT, PRIV_HOOK_LINE, PRIV_DIAG, PRIV_STOP, PRIV_CHILD,
+	PRIV_ROUTE_LINK,
 	PRIV_VERB_N,
 };
 
-enum priv_role { PRIV_ROLE_PRIV = 1, PRIV_ROLE_IKE = 2, PRIV_ROLE_HOOK = 4 }; /* bits: who may send */
+enum priv_role { PRIV_ROLE_PRIV = 1, PRIV_ROLE_IKE = 2, PRIV_ROLE_HOOK = 4, PRIV_ROLE_ROUTE = 8 }; /* bits: who may send */
 /* When priv takes a verb: before HELLO was good, afterwards, after it said STOP. */
 enum priv_phase { PHASE_START = 1, PHASE_RUN = 2, PHASE_STOP = 4 };
 
@@ -61,7 +62,9 @@ struct priv_table {
 	const struct priv_verb *row;
 	size_t n;
 };
-extern const struct priv_table PRIV_VERBS;
+extern const struct priv_table PRIV_VERBS;  /* priv and ike: verbs.c */
+extern const struct priv_table ROUTE_VERBS; /* priv and route: route_verbs.c */
+extern const struct priv_table LINK_VERBS;  /* ike and route */
 
 /* NULL: no such verb. */
 const struct priv_verb *priv_verb_find(const struct priv_table *t, uint8_t verb);

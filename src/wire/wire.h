@@ -8,6 +8,9 @@
 #define WIRE_WIRE_H
 
 #include "model/model.h"
+#include "wire/bfd.h"
+#include "wire/bgp.h"
+#include "wire/bgp_update.h"
 
 /* --- IKE message (RFC 7296 3.1, 3.2) --- */
 enum { IKE_HDR_LEN = 28, IKE_GENERIC_LEN = 4, IKE_MSG_MAX = 65535, IKE_PAYLOADS_MAX = 64,

@@ -223,6 +223,28 @@ static void test_sample(void **state)
 	cfg_buf_fini(&o);
 }
 
+/* The examples on routing load as they stand, with the tunnel that they speak of. */
+static void test_routing_examples(void **state)
+{
+	(void)state;
+	static const char tunnel[] = "tunnels = { tunnel = { remote = \"192.0.2.1\"; psk = \"change-me-to-32-random-octets\"; "
+	                             "gre = { name = \"gre1\"; address = [\"10.0.0.1/30\"]; }; }; };\n";
+	const char *const examples[] = {man_hub, man_spoke};
+	for (size_t i = 0; i < ARRAY_LEN(examples); i++) {
+		char text[2048];
+		struct test_mem m;
+		struct loaded l;
+		snprintf(text, sizeof text, "%s%s", tunnel, examples[i]);
+		test_mem_init(&m);
+		load_text(&l, &m, text);
+		assert_int_equal(l.rc, 0);
+		assert_null(l.d.first);
+		assert_non_null(conf_bgp(l.conf));
+		loaded_fini(&l);
+		assert_int_equal(m.mem.in_use, 0);
+	}
+}
+
 /* Marks the octets of the fields that rows of a section have. */
 static void mark_rows(const struct cfg_section *s, uint8_t *seen, size_t n)
 {
@@ -295,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_routing_examples),
 		cmocka_unit_test(test_every_field),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

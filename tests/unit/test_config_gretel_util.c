@@ -1,6 +1,8 @@
 /* See test_config_gretel_util.h. */
 #include "test_config_gretel_util.h"
 
+#include "../config/route_same.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
@@ -314,5 +316,5 @@ bool conf_same(const struct conf *a, const struct conf *b, const char **what)
 		*what = "n_tunnels";
 	for (uint32_t i = 0; !*what && i < a->n_tunnels; i++)
 		*what = tunnel_differs(a, conf_tunnel(a, i), b, conf_tunnel(b, i));
-	return !*what;
+	return !*what && route_same(a, b, what);
 }

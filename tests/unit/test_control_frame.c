@@ -319,6 +319,7 @@ static void test_verbs(void **state)
 		{"statusall", false, false},  {"list", false, false},     {"reload", true, false},
 		{"log", false, true},         {"log-level", true, false}, {"guard", false, false},
 		{"guard-clear", true, false}, {"counters", false, false}, {"version", false, false},
+		{"show", false, false},       {"explain", false, false},  {"clear", true, false},
 	};
 	(void)state;
 	for (unsigned v = 0; v < CONTROL_VERB_N; v++) {

@@ -118,6 +118,59 @@ static void test_no_memory(void **state)
 	assert_int_equal(n, 6); /* list, origin, selectors, key */
 }
 
+static struct prefix prefix(const char *s)
+{
+	struct prefix p;
+	memset(&p, 0, sizeof p);
+	assert_true(prefix_parse(s, &p));
+	return p;
+}
+
+/* The key of the longest prefix; a later one of the same peer stands in for it. */
+static void test_tcp(void **state)
+{
+	(void)state;
+	struct test_mem m;
+	struct psk_set s;
+	struct addr a;
+	char long_key[TCP_KEY_MAX + 1] = "";
+	test_mem_init(&m, 0);
+	psk_set_init(&s, &m.mem);
+	const struct { const char *peer, *key; } keys[] = {
+		{"10.0.0.0/8", "net"}, {"10.0.0.1/32", "old"}, {"2001:db8::/32", "six"}, {"10.0.0.1/32", "host"}, {"10.1.0.0/16", "more"},
+		{"10.2.0.0/16", "and more"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct prefix p = prefix(keys[i].peer);
+		assert_int_equal(psk_set_add_tcp(&s, &p, keys[i].key, strlen(keys[i].key)), 0);
+	}
+	assert_int_equal(s.n_tcp, 5);
+	const struct { const char *peer, *key; } found[] = {
+		{"10.0.0.1", "host"}, {"10.0.0.2", "net"}, {"10.1.0.1", "more"}, {"2001:db8::1", "six"}, {"192.0.2.1", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(found); i++) {
+		assert_true(addr_parse(found[i].peer, &a));
+		const struct tcp_key *k = psk_tcp(&s, &a);
+		assert_int_equal(k == NULL, found[i].key == NULL);
+		if (k) {
+			assert_int_equal(k->len, strlen(found[i].key));
+			assert_memory_equal(k->key, found[i].key, k->len);
+		}
+	}
+	struct prefix p = prefix("10.9.0.0/16");
+	assert_int_equal(psk_set_add_tcp(&s, &p, "", 0), -EINVAL);
+	assert_int_equal(psk_set_add_tcp(&s, &p, long_key, sizeof long_key), -EINVAL);
+	assert_int_equal(psk_set_add_tcp(&s, &p, long_key, TCP_KEY_MAX), 0);
+	psk_set_fini(&s);
+	test_mem_done(&m);
+	test_mem_init(&m, 1);
+	psk_set_init(&s, &m.mem);
+	assert_int_equal(psk_set_add_tcp(&s, &p, "x", 1), -ENOMEM);
+	assert_int_equal(s.n_tcp, 0);
+	psk_set_fini(&s);
+	test_mem_done(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_empty_key_and_growth),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_tcp),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

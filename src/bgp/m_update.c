@@ -1,0 +1,130 @@
+/* UPDATE (RFC 4271 4.3, 6.3; RFC 7606): from a message to changes of the table. The attributes are interned once per message, then
+ * come its prefixes one by one. Limits of prefixes are looked at behind each message. */
+#include "bgp/parts.h"
+
+static void max_prefix(struct bgp *b, struct bgp_peer *p, uint8_t af)
+{
+	const struct conf_bgp_af *c = peer_af_conf(p, af);
+	struct bgp_peer_af *a = &p->af[af];
+	struct bgp_session *s = p->session;
+	if (c->max_prefix == 0)
+		return;
+	if (a->accepted > c->max_prefix && !c->max_prefix_warn) {
+		uint8_t data[7];
+		struct wr w = wr_init(data, sizeof data);
+		wr_u16(&w, af == BGP_V4 ? 1 : 2); /* RFC 4486 4: family and limit */
+		wr_u8(&w, 1);
+		wr_u32(&w, c->max_prefix);
+		struct bgp_error e = {.code = BGP_E_CEASE, .sub = BGP_E_MAX_PREFIX, .data = SPAN(data, w.len)};
+		s->held = true;
+		session_set_timer(b, &s->timer[T_RESTART], c->max_prefix_restart);
+		session_note(b, p, "%u prefixes, the limit is %u", a->accepted, c->max_prefix);
+		s->hindrance = HINDER_MAX_PREFIX;
+		session_end(b, p, EV_AUTO_STOP, &e, "Maximum prefixes exceeded", true, true);
+		return;
+	}
+	uint64_t threshold = (uint64_t)c->max_prefix * (c->max_prefix_threshold ? c->max_prefix_threshold : 100) / 100;
+	if (a->accepted > threshold && !a->max_prefix_warned) {
+		a->max_prefix_warned = true;
+		session_note(b, p, "%u prefixes, %u is the limit", a->accepted, c->max_prefix);
+	} else if (a->accepted < threshold) {
+		a->max_prefix_warned = false;
+	}
+}
+
+/* RFC 4271 6.3: a route whose next hop we are ourselves is ignored; so is one of no interface. Martians the codec knows. */
+static bool next_hop_good(const struct bgp *b, const struct bgp_peer *p, const struct addr *h)
+{
+	return !nht_is_local(b, h) && (!addr_link_local(h) || p->ifindex != 0);
+}
+
+/* RFC 4271 6.3: the first of an external peer's path is the peer, unless configuration says otherwise. */
+static bool path_good(const struct bgp_peer *p, const struct bgp_attrs *a)
+{
+	return !p->external || !p->conf->enforce_first_as || bgp_as_path_first(a->as_path) == p->as;
+}
+
+static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
+{
+	struct prefix pfx;
+	uint32_t path_id;
+	while (bgp_nlri_next(&run, &pfx, &path_id))
+		rib_withdraw(b, p, run.af, &pfx, path_id, b->now);
+}
+
+static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct bgp_attr *attr)
+{
+	struct prefix pfx;
+	uint32_t path_id;
+	while (bgp_nlri_next(&run, &pfx, &path_id))
+		rib_update(b, p, run.af, &pfx, path_id, attr, b->now);
+}
+
+/* A reference to the attributes of reach[i]; NULL: the session has been ended for lack of memory. */
+static struct bgp_attr *intern(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u, size_t i)
+{
+	struct wr w = wr_init(b->peers->canon, BGP_CANON_MAX);
+	bgp_attrs_canon(&w, u);
+	struct bgp_attr *a = NULL;
+	b->session_ifindex = p->ifindex;
+	if (wr_ok(&w))
+		a = attr_get(b, SPAN(w.base, w.len), &u->next_hop[i], &u->next_hop_ll[i], 0, 0, true);
+	if (!a)
+		session_end(b, p, EV_AUTO_STOP, &(struct bgp_error){.code = BGP_E_CEASE, .sub = BGP_E_RESOURCES}, "no memory for attributes",
+		            false, false);
+	return a;
+}
+
+/* False: the session is over. */
+static bool take(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u, size_t i)
+{
+	if (u->reach[i].octets.n == 0)
+		return true;
+	if (u->verdict >= BGP_V_WITHDRAW || !path_good(p, &u->attrs) || !next_hop_good(b, p, &u->next_hop[i])) {
+		withdraw(b, p, u->reach[i]);
+		return true;
+	}
+	struct bgp_attr *a = intern(b, p, u, i);
+	if (!a)
+		return false;
+	reach(b, p, u->reach[i], a);
+	attr_unref(b, a);
+	return true;
+}
+
+static void count_verdict(struct bgp *b, struct bgp_peer *p, const struct bgp_update *u)
+{
+	if (u->verdict == BGP_V_DISCARD)
+		p->session->discarded_attrs++;
+	if (u->verdict != BGP_V_WITHDRAW)
+		return;
+	p->session->withdrawn_errors++;
+	session_note(b, p, "UPDATE with a bad %s (%s): its routes are taken as withdrawn", bgp_attr_name(u->bad_attr),
+	             bgp_sub_name(u->error.code, u->error.sub));
+}
+
+void m_update_read(struct bgp *b, struct bgp_fsm *f, struct span body)
+{
+	struct bgp_peer *p = f->peer;
+	struct bgp_session *s = p->session;
+	struct bgp_update *u = &b->peers->update;
+	bgp_update_decode(body, &p->coding, u);
+	s->update_at = b->now;
+	if (u->verdict == BGP_V_RESET) {
+		struct bgp_step step = {.b = b, .f = f, .event = EV_UPDATE_ERR, .error = u->error};
+		(void)fsm_run(&step);
+		return;
+	}
+	if (u->verdict != BGP_V_OK)
+		count_verdict(b, p, u);
+	for (size_t i = 0; i < 2; i++)
+		withdraw(b, p, u->withdrawn[i]);
+	for (size_t i = 0; i < 2; i++) {
+		if (!take(b, p, u, i))
+			return;
+	}
+	if (u->eor >= 0)
+		gr_eor(b, p, (uint8_t)u->eor);
+	for (uint8_t af = 0; af < BGP_AF_N && s->up == f; af++)
+		max_prefix(b, p, af);
+}

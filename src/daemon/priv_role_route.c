@@ -1,0 +1,525 @@
+/* The role route as priv sees it: started when the configuration has a routing module, told what the kernel has, its routes and
+ * sockets checked and made, started again when it dies. Its routes stay in the kernel meanwhile, for the grace time. */
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/priv_role.h"
+#include "daemon/spawn.h"
+
+enum { GRACE_S = 30, START_S = 15, STUCK_S = 30, GOODBYE_MS = 1500, LOG_LINES_PER_S = 500, CLEAN_S = 1 };
+
+static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now);
+static void on_channel(void *ctx, int fd, uint32_t events, mono_t now);
+
+static void on_actor_log(void *ctx, int8_t level, const char *text) { priv_logf(ctx, level, "%s", text); }
+
+void route_init(struct priv *p)
+{
+	p->route.peer.restart = p->route.peer.stuck_since = MONO_NEVER;
+	p->route.grace = p->route.stop_due = MONO_NEVER;
+	list_init(&p->route.tools);
+	for (unsigned i = 0; i < 4; i++)
+		p->route.bfd[i] = -1;
+}
+
+static void channel_close(struct priv *p)
+{
+	struct peer *x = &p->route.peer;
+	if (!x->chan)
+		return;
+	loop_del(p->loop, privsep_fd(x->chan));
+	privsep_free(x->chan);
+	x->chan = NULL;
+	x->greeted = x->ready = false;
+}
+
+void route_kill(struct priv *p, const char *why)
+{
+	priv_logf(p, -1, "route is ended: %s", why);
+	if (p->route.peer.pid)
+		kill(p->route.peer.pid, SIGKILL);
+	channel_close(p);
+}
+
+void route_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
+                 size_t n_fds)
+{
+	struct peer *x = &p->route.peer;
+	if (!x->chan || !x->greeted)
+		return;
+	int rc = privsep_send(x->chan, verb, ticket, body, tail, fds, n_fds);
+	if (rc == -ENOBUFS)
+		route_kill(p, "it does not read what it is sent");
+	else if (rc < 0 && rc != -EPIPE)
+		priv_logf(p, -1, "a message to route was not sent: %s", strerror(-rc));
+	if (x->chan)
+		peer_watch(p, x);
+}
+
+/* --- facts --- */
+
+static void facts_send(struct priv *p, uint8_t phase)
+{
+	struct route_side *r = &p->route;
+	struct e_route_facts e;
+	if (r->n_facts == 0 && phase == 0)
+		return;
+	memset(&e, 0, sizeof e);
+	e.phase = phase;
+	e.n = r->n_facts;
+	e.no_forward4 = !kernel_forwarding(AF_V4);
+	e.no_forward6 = !kernel_forwarding(AF_V6);
+	route_event(p, RV_FACTS, 0, &e, SPAN(r->room, r->facts.len), NULL, 0);
+	r->facts.len = 0;
+	r->n_facts = 0;
+}
+
+static void on_fact(void *ctx, const struct kernel_fact *f)
+{
+	struct priv *p = ctx;
+	struct route_side *r = &p->route;
+	if (!actor_routes_fact(r->actor, f) || !r->peer.greeted)
+		return;
+	if (r->facts.len + PRIV_PACKED_MAX > r->facts.cap)
+		facts_send(p, 0);
+	priv_fact_put(&r->facts, f);
+	r->n_facts++;
+}
+
+static void dump(struct priv *p)
+{
+	facts_send(p, FACTS_BEGIN);
+	int rc = kernel_routes_dump(p->route.kernel, on_fact, p);
+	if (rc < 0)
+		priv_logf(p, -1, "the kernel's routes cannot be read: %s", strerror(-rc));
+	facts_send(p, FACTS_END);
+}
+
+/* What the kernel said until now. True: something was lost. */
+static bool drain(struct priv *p)
+{
+	struct kernel_fact f;
+	bool lost = false;
+	while (kernel_routes_next(p->route.kernel, &f) == 1) {
+		if (f.type == KFACT_OVERRUN)
+			lost = true;
+		else
+			on_fact(p, &f);
+	}
+	facts_send(p, 0);
+	return lost;
+}
+
+static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct priv *p = ctx;
+	(void)fd;
+	(void)events;
+	(void)now;
+	if (drain(p)) {
+		priv_logf(p, 0, "events of the kernel were lost: all links, addresses and routes are read again");
+		dump(p);
+	}
+}
+
+/* --- messages --- */
+
+static void batch(struct priv *p, const struct priv_msg *m)
+{
+	struct actor_batch out;
+	/* Whatever another program did to our routes is in the books before we act on them. */
+	if (drain(p))
+		dump(p);
+	actor_routes_batch(p->route.actor, m, &out);
+	if (!p->route.peer.chan)
+		return;
+	if (out.status < 0) {
+		route_kill(p, "its routes are malformed");
+		return;
+	}
+	int rc = privsep_reply(p->route.peer.chan, RV_BATCH, m->ticket, 0, &out.body, SPAN(out.failed, out.n_octets));
+	if (rc < 0 && rc != -EPIPE)
+		route_kill(p, "it does not read what it is sent");
+	else
+		peer_watch(p, &p->route.peer);
+}
+
+static void socket_make(struct priv *p, const struct priv_msg *m)
+{
+	struct e_route_fd e;
+	char why[160] = "";
+	struct sbuf b = SB(why);
+	int fd = actor_routes_socket(p->route.actor, m->body, &b);
+	memset(&e, 0, sizeof e);
+	e.status = fd < 0 ? fd : 0;
+	route_event(p, RV_FD, m->ticket, &e, fd < 0 ? SPAN(why, b.len + 1) : SPAN(NULL, 0), &fd, fd < 0 ? 0 : 1);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void sweep(struct priv *p, const char *why)
+{
+	size_t n = actor_routes_sweep(p->route.actor);
+	p->route.grace = MONO_NEVER;
+	if (n)
+		priv_logf(p, 1, "%zu routes of an earlier life were taken away: %s", n, why);
+}
+
+/* As with ike: not believed, and not without limit. */
+static void on_log(struct priv *p, const struct priv_msg *m, mono_t now)
+{
+	struct route_side *r = &p->route;
+	if (m->ticket) {
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)m->ticket);
+		priv_logf(p, -1, "route made the system call %u (%s), which it must not", m->ticket, name ? name : "?");
+		free(name);
+		return;
+	}
+	if (now - r->log_window >= DUR_S(1)) {
+		r->log_window = now;
+		r->log_lines = 0;
+	}
+	if (++r->log_lines <= LOG_LINES_PER_S)
+		log_line(p->log, "route", ((const struct m_log *)m->body)->level, priv_msg_text(m));
+}
+
+void route_link(struct priv *p)
+{
+	struct e_route_link e;
+	struct e_route_peer to_ike;
+	int pair[2];
+	if (!p->ike.greeted || !p->route.peer.greeted)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		priv_logf(p, -1, "no channel between ike and route: %s", strerror(errno));
+		return;
+	}
+	memset(&e, 0, sizeof e);
+	memset(&to_ike, 0, sizeof to_ike);
+	e.have = to_ike.have = 1;
+	privsep_widen(pair[0]);
+	privsep_widen(pair[1]);
+	route_event(p, RV_LINK, 0, &e, SPAN(NULL, 0), &pair[0], 1);
+	ike_event(p, PRIV_ROUTE_LINK, 0, &to_ike, SPAN(NULL, 0), &pair[1], 1);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void conf_tell(struct priv *p, bool reloaded)
+{
+	struct e_conf e;
+	memset(&e, 0, sizeof e);
+	e.generation = p->conf->generation;
+	e.size = p->conf->size;
+	e.n_tunnels = p->conf->n_tunnels;
+	e.reloaded = reloaded;
+	int fd = conf_memfd(p->conf);
+	if (fd < 0) {
+		priv_logf(p, -1, "the configuration cannot be handed over: %s", strerror(-fd));
+		return;
+	}
+	route_event(p, PRIV_CONF, 0, &e, SPAN(NULL, 0), &fd, 1);
+	close(fd);
+}
+
+static void greet(struct priv *p, const struct priv_msg *m)
+{
+	struct peer *x = &p->route.peer;
+	if (!privsep_hello_ok(x->chan, m)) {
+		route_kill(p, "it is of another build: greteld was replaced while it ran; restart it");
+		p->route.wanted = false;
+		return;
+	}
+	x->greeted = true;
+	listeners_send(p);
+	route_link(p);
+	conf_tell(p, false);
+	dump(p);
+}
+
+static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
+{
+	struct peer *x = &p->route.peer;
+	uint8_t phase = p->route.stopping ? PHASE_STOP : x->greeted ? PHASE_RUN : PHASE_START;
+	if (!m->row || !(m->row->phases & phase))
+		return;
+	switch (m->verb) {
+	case PRIV_HELLO: greet(p, m); break;
+	case PRIV_READY: x->ready = true; break;
+	case RV_BATCH: batch(p, m); break;
+	case RV_KEPT: sweep(p, "they were not set again"); break;
+	case RV_SOCKET: socket_make(p, m); break;
+	case RV_TOOL: tool_start(p, m); break;
+	case RV_EXEC: program_start(p, m->ticket); break;
+	case PRIV_LOG: on_log(p, m, now); break;
+	case PRIV_STOPPED: p->route.stopped = true; break;
+	default: break;
+	}
+}
+
+static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct priv *p = ctx;
+	struct peer *x = &p->route.peer;
+	struct priv_msg m;
+	int rc = 0;
+	(void)fd;
+	if (events & EPOLLOUT)
+		rc = privsep_flush(x->chan);
+	for (int n = 0; n < 64 && rc >= 0 && x->chan && (rc = privsep_recv(x->chan, &m)) != 0; n++) {
+		if (rc == 1)
+			on_message(p, &m, now);
+		else if (rc != -EBADMSG)
+			break;
+		else
+			priv_logf(p, 0, "a message of route is refused: %s", m.bad ? m.bad : "?");
+		rc = 0;
+		priv_msg_close(&m);
+	}
+	if (rc == -EPROTO)
+		route_kill(p, "its messages are not ours");
+	else if (rc < 0)
+		channel_close(p); /* its SIGCHLD follows */
+	else if (x->chan)
+		peer_watch(p, x);
+	if (p->route.stopped)
+		route_is_due(p, now);
+}
+
+/* --- its life --- */
+
+int route_start(struct priv *p, mono_t now)
+{
+	struct role_start start = {.role = ROLE_ROUTE, .log_level = log_level(p->log)};
+	struct peer *x = &p->route.peer;
+	int fd;
+	x->restart = x->stuck_since = MONO_NEVER;
+	if (p->opt->small_fd < 0)
+		return -ENOENT;
+	const struct conf_routing *c = conf_routing(p->conf);
+	struct sbuf b = SB(p->route.module);
+	sb_put(&b, c ? conf_str(p->conf, c->module) : "none");
+	start.name = p->route.module;
+	int rc = spawn_role(p->opt->small_fd, p->stderr_write, &start, &x->pid, &fd);
+	if (rc < 0)
+		return rc;
+	x->epoch++;
+	x->started = now;
+	x->greeted = x->ready = false;
+	p->route.stopping = p->route.stopped = false;
+	x->chan = privsep_new(fd, PRIV_ROLE_PRIV, &ROUTE_VERBS);
+	if (!x->chan || loop_add(p->loop, fd, EPOLLIN, on_channel, p) < 0 ||
+	    privsep_hello(x->chan, start.log_level) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static dur_t grace_of(const struct priv *p)
+{
+	const struct conf_routing *c = conf_routing(p->conf);
+	return c && c->grace > 0 ? c->grace : DUR_S(GRACE_S);
+}
+
+bool route_reap(struct priv *p, mono_t now)
+{
+	struct peer *x = &p->route.peer;
+	struct priv_msg m;
+	int status, rc = 0;
+	if (!x->pid || waitpid(x->pid, &status, WNOHANG) != x->pid)
+		return false;
+	while (x->chan && (rc = privsep_recv(x->chan, &m)) != 0 && rc != -EPIPE && rc != -EPROTO) {
+		if (rc == 1 && m.verb == PRIV_LOG)
+			on_log(p, &m, now);
+		priv_msg_close(&m);
+	}
+	if (p->route.stopping) {
+		channel_close(p);
+		x->pid = 0;
+		p->route.stopped = true;
+		route_is_due(p, now);
+		return true;
+	}
+	role_died(p, x, "route", status, now);
+	if (!p->route.wanted)
+		x->restart = MONO_NEVER;
+	programs_kill(p);
+	actor_routes_stale(p->route.actor);
+	p->route.grace = mono_add(now, grace_of(p));
+	return true;
+}
+
+/* The kernel side, when a configuration asks for it for the first time. */
+static int open_kernel(struct priv *p)
+{
+	struct route_side *r = &p->route;
+	if (r->kernel)
+		return 0;
+	int rc = kernel_routes_open(&r->kernel);
+	if (rc < 0)
+		return rc;
+	struct actor_routes_env env = {.mem = mem_os(), .kernel = r->kernel, .rng = rng_os(), .log = on_actor_log, .log_ctx = p};
+	r->actor = actor_routes_new(&env);
+	r->room = malloc(ROUTE_TAIL_MAX);
+	if (!r->actor || !r->room)
+		return -ENOMEM;
+	r->facts = wr_init(r->room, ROUTE_TAIL_MAX);
+	return loop_add(p->loop, kernel_routes_fd(r->kernel), EPOLLIN, on_kernel, p);
+}
+
+/* Another module is another process: what the first one had open or knew is gone with it. */
+static bool other_module(const struct priv *p)
+{
+	const struct conf_routing *c = conf_routing(p->conf);
+	return c && strcmp(p->route.module, conf_str(p->conf, c->module)) != 0;
+}
+
+static void stop_begin(struct priv *p, mono_t now)
+{
+	if (p->route.stopping || !p->route.peer.chan)
+		return;
+	if (!p->route.peer.greeted) {
+		route_kill(p, "it is not needed any more");
+		p->route.stopping = p->route.stopped = true;
+		return;
+	}
+	route_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
+	p->route.stopping = true;
+	p->route.stop_due = mono_add(now, DUR_MS(GOODBYE_MS));
+}
+
+int route_conf(struct priv *p, const struct psk_set *was, mono_t now)
+{
+	struct route_side *r = &p->route;
+	r->wanted = conf_routing(p->conf) != NULL;
+	if (!r->wanted && !r->kernel)
+		return 0;
+	int rc = open_kernel(p);
+	if (rc < 0) {
+		priv_logf(p, -1, "the kernel's routes cannot be reached: %s", strerror(-rc));
+		return rc;
+	}
+	actor_routes_conf(r->actor, p->conf, &p->psks);
+	(void)listeners_set(p, was);
+	if (!r->wanted || (r->peer.pid && other_module(p))) {
+		stop_begin(p, now);
+	} else if (r->peer.pid) {
+		listeners_send(p);
+		conf_tell(p, true);
+	} else {
+		rc = route_start(p, now);
+		if (rc < 0)
+			priv_logf(p, -1, rc == -ENOENT ? "the role route has no program: greteld-route is not installed"
+			                               : "route cannot be started: %s", strerror(-rc));
+		if (r->peer.pid && r->grace == MONO_NEVER)
+			r->grace = mono_add(now, grace_of(p));
+	}
+	return rc;
+}
+
+static bool graceful(const struct priv *p)
+{
+	const struct conf_bgp *b = conf_bgp(p->conf);
+	return b && b->gr_mode == GR_RESTART;
+}
+
+bool route_stop(struct priv *p, mono_t now)
+{
+	stop_begin(p, now);
+	return p->route.stopping && !p->route.stopped;
+}
+
+mono_t route_due(const struct priv *p)
+{
+	const struct route_side *r = &p->route;
+	const struct peer *x = &r->peer;
+	mono_t t = mono_min(r->grace, r->stop_due);
+	if (r->stopped)
+		return 0;
+	t = mono_min(t, x->restart);
+	if (x->stuck_since != MONO_NEVER)
+		t = mono_min(t, mono_add(x->stuck_since, DUR_S(STUCK_S)));
+	if (x->pid && !x->ready && x->chan)
+		t = mono_min(t, mono_add(x->started, DUR_S(START_S)));
+	return t;
+}
+
+/* The goodbye is over: the process goes, and its routes too unless another life is to find them. */
+static void stop_end(struct priv *p, mono_t now)
+{
+	struct route_side *r = &p->route;
+	r->stop_due = MONO_NEVER;
+	r->stopping = r->stopped = false;
+	channel_close(p);
+	if (r->peer.pid) {
+		kill(r->peer.pid, SIGKILL);
+		(void)waitpid(r->peer.pid, NULL, 0);
+		r->peer.pid = 0;
+	}
+	programs_kill(p);
+	if (!p->stopping || !graceful(p)) {
+		actor_routes_stale(r->actor);
+		sweep(p, "routing has ended");
+	}
+	if (!p->stopping && r->wanted)
+		(void)route_conf(p, NULL, now); /* another module takes over */
+	if (p->stopping)
+		priv_stop_step(p);
+}
+
+void route_is_due(struct priv *p, mono_t now)
+{
+	struct route_side *r = &p->route;
+	struct peer *x = &r->peer;
+	if (r->stopping && (r->stopped || r->stop_due <= now)) {
+		stop_end(p, now);
+		return;
+	}
+	if (r->grace <= now)
+		sweep(p, "the grace time has passed");
+	if (x->restart <= now && r->wanted && !p->stopping) {
+		int rc = route_start(p, now);
+		if (rc < 0) {
+			priv_logf(p, -1, "route cannot be started: %s", strerror(-rc));
+			x->restart = mono_add(now, DUR_S(1));
+		}
+	}
+	if (x->stuck_since != MONO_NEVER && mono_add(x->stuck_since, DUR_S(STUCK_S)) <= now) {
+		x->stuck_since = MONO_NEVER;
+		route_kill(p, "it does not read what it is sent");
+	} else if (x->pid && x->chan && !x->ready && mono_add(x->started, DUR_S(START_S)) <= now) {
+		x->started = now;
+		route_kill(p, "it did not become ready");
+	}
+}
+
+void route_fini(struct priv *p)
+{
+	struct route_side *r = &p->route;
+	channel_close(p);
+	if (r->peer.pid) {
+		kill(r->peer.pid, SIGKILL);
+		while (waitpid(r->peer.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		r->peer.pid = 0;
+	}
+	/* It may have died before it could take its routes away. */
+	if (r->actor && !graceful(p)) {
+		actor_routes_stale(r->actor);
+		sweep(p, "gretel has ended");
+	}
+	LIST_EACH(it, tmp, &r->tools) {
+		list_del(it);
+		free(LIST_ENTRY(it, struct tool_run, node));
+	}
+	listeners_close(p);
+	actor_routes_free(r->actor);
+	kernel_routes_close(r->kernel);
+	free(r->room);
+}
