@@ -112,12 +112,18 @@ struct bgp_group_member {
 	uint64_t passed;                 /* octets of the log that it has behind it */
 };
 
+enum { WAIT_MAX = 64 };
 struct bgp_adj_state {
 	struct list groups[BGP_AF_N];
 	uint32_t n_all_paths[BGP_AF_N];
 	mono_t first, last, flushed;     /* first and last change since the last flush (MONO_NEVER: none), which was then */
 	uint32_t changes, seen;          /* since the last flush; those that adj_tick has seen */
 	bool resync;                     /* of some group */
+	/* The first few changes are not looked at before messages are closed: what has changed back by then is nothing to
+	 * anybody. Behind these a burst is written as it comes. */
+	struct { uint32_t dest; uint8_t af; } wait[WAIT_MAX];
+	uint32_t n_wait;
+	bool burst;
 };
 
 /* export.c: attributes of a path for a group, a reference; NULL: not announced (*no_memory: not known). p: for one member, NULL. */
@@ -135,6 +141,7 @@ bool export_by_peer(const struct bgp *b, const struct conf_bgp_af *c);
 struct out_entry *out_at(const struct bgp_group *g, uint32_t dest); /* NULL: nothing was ever sent */
 void group_dest(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, uint32_t dest, bool silent);
 void group_all(struct bgp *b, struct bgp_group *g, bool silent);    /* each destination, also those that have gone */
+void groups_waiting(struct bgp *b);                                /* changes that have not been looked at yet */
 void group_close(struct bgp *b, struct bgp_group *g);              /* open messages into the log, and what waited for that */
 void group_drop_state(struct bgp *b, struct bgp_group *g);
 /* What a member that has what `from` was sent lacks of what g was sent, into pk; from NULL: all. False: no memory. */
