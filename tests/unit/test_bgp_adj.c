@@ -630,9 +630,43 @@ static void test_refresh(void **state)
 	}
 }
 
+/* Logs are short here, so whoever does not read is let off, and gets what it lacks when it reads again. */
+static void test_slow(void **state)
+{
+	(void)state;
+	unsigned let_off = 0;
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct world *w = world_new(seed + 2000);
+		w->tolerant = true; /* a route may have come back to what it was */
+		w->c->b.adj->slow_octets = 300;
+		for (int i = 0; i < N_PEERS; i++) { /* there the session ends: below */
+			w->c->conf[i].af[BGP_V4].addpath_tx = 0;
+			w->c->peer[i].coding.addpath_tx[BGP_V4] = false;
+		}
+		for (int i = 0; i < 10; i++) {
+			for (int n = 0; n < 150; n++) {
+				step(w);
+				for (int p = 0; p < N_PEERS; p++)
+					let_off += w->joined[p] && w->c->peer[p].af[BGP_V4].member->slow;
+				if (w->c->stopped) { /* add-path came back by a change of kind */
+					for (int p = 0; p < N_PEERS; p++) {
+						if (w->c->stopped & 1u << p && w->joined[p])
+							session(w, p);
+					}
+					w->c->stopped = 0;
+				}
+			}
+			quiet(w);
+		}
+		world_free(w);
+	}
+	assert_true(let_off > 100);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_storm),
 	cmocka_unit_test(test_refresh),
+	cmocka_unit_test(test_slow),
 };
 
 int main(void) { return cmocka_run_group_tests(tests, NULL, NULL); }
