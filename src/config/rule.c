@@ -1,6 +1,7 @@
 /* Rules of prefix, community and AS path lists as FRR writes them. See clause.h. */
 #include <string.h>
 
+#include "bgp/bgp.h"
 #include "config/clause.h"
 #include "config/community.h"
 
@@ -107,6 +108,17 @@ static bool read_values(struct draft *d, uint8_t kind, const char *line, struct 
 	return true;
 }
 
+/* The speaker's own: what it does not take it could not apply. */
+static bool good_regex(const char *pattern, struct sbuf *why)
+{
+	char text[160];
+	struct sbuf t = SB(text);
+	if (bgp_regex_check(pattern, &t))
+		return true;
+	sb_printf(why, "expected a regular expression: %s", text);
+	return false;
+}
+
 bool rule_community(struct draft *d, const struct words *w, size_t from, bool expanded, struct draft_list *l,
                     struct sbuf *why)
 {
@@ -122,6 +134,8 @@ bool rule_community(struct draft *d, const struct words *w, size_t from, bool ex
 			sb_put(why, "expected a regular expression, found the end of the line");
 			return false;
 		}
+		if (!good_regex(a.v[2].s, why))
+			return false;
 		rule.u.community.regex = conf_builder_str(d->b, a.v[2].s);
 	} else if (!read_values(d, l->sub, a.v[2].s, &rule.u.community, why)) {
 		return false;
@@ -136,6 +150,8 @@ bool rule_aspath(struct draft *d, const struct words *w, size_t from, struct dra
 	struct args a;
 	struct draft_rule rule;
 	if (form_of(w, from, forms, 1, &a, why) == 1)
+		return false;
+	if (!good_regex(a.v[2].s, why))
 		return false;
 	memset(&rule, 0, sizeof rule);
 	rule.u.aspath.action = (uint8_t)a.v[1].n;

@@ -80,10 +80,10 @@ static void one(struct route_role *r, const struct gretel_act *a, mono_t now)
 		if (!r->stopping && privsep_send(r->priv, RV_KEPT, 0, NULL, SPAN(NULL, 0), NULL, 0) == -EPIPE)
 			loop_stop(r->loop, 0);
 		break;
-	case GRETEL_ACT_CONNECT: net_bgp_open(r, a->conn, &a->u.connect, false, now); break;
-	case GRETEL_ACT_EXEC: net_bgp_open(r, a->conn, NULL, true, now); break;
-	case GRETEL_ACT_CLOSE: net_bgp_close(r, a->conn, now); break;
-	case GRETEL_ACT_OUTPUT: conn_output(r, a->conn); break;
+	case GRETEL_ACT_CONNECT: net_open(r, a->conn, &a->u.connect, false, now); break;
+	case GRETEL_ACT_EXEC: net_open(r, a->conn, NULL, true, now); break;
+	case GRETEL_ACT_CLOSE: net_close(r, a->conn, now); break;
+	case GRETEL_ACT_OUTPUT: net_output(r, a->conn); break;
 	case GRETEL_ACT_BFD: bfd_start_stop(r, &a->u.bfd, now); break;
 	case GRETEL_ACT_TOOL: tool(r, a, now); break;
 	case GRETEL_ACT_NOTE:
@@ -116,7 +116,7 @@ void route_run(struct route_role *r, mono_t now)
 	r->running = true;
 	for (unsigned round = 0; round < 64; round++) {
 		acts_run(r, now);
-		conns_write(r, now);
+		net_write(r, now);
 		bfd_run(r, now);
 		if (r->acts.n == 0 && r->module->due(r->self) > now)
 			break;

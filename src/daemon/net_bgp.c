@@ -201,7 +201,7 @@ static void on_conn(void *ctx, int fd, uint32_t events, mono_t now)
 		return;
 	}
 	if (events & EPOLLOUT) {
-		conn_output(r, number);
+		net_output(r, number);
 		route_run(r, now);
 	}
 	if (events & ~(uint32_t)EPOLLOUT)
@@ -210,7 +210,7 @@ static void on_conn(void *ctx, int fd, uint32_t events, mono_t now)
 
 /* --- opening --- */
 
-void net_bgp_open(struct route_role *r, uint32_t number, const struct gretel_connect *g, bool program, mono_t now)
+void net_open(struct route_role *r, uint32_t number, const struct gretel_connect *g, bool program, mono_t now)
 {
 	struct conn *c = number && !(number & GRETEL_CONN_IN) && !find(r, number) ? conn_new(r, number) : NULL;
 	struct m_route_socket m;
@@ -251,7 +251,7 @@ static struct conn *by_ticket(struct route_role *r, uint32_t ticket)
 	return NULL;
 }
 
-void conn_fd(struct route_role *r, struct priv_msg *m, mono_t now)
+void net_fd(struct route_role *r, struct priv_msg *m, mono_t now)
 {
 	struct conn *c = by_ticket(r, m->ticket);
 	int status = ((const struct e_route_fd *)m->body)->status;
@@ -366,7 +366,7 @@ int listeners_adopt(struct route_role *r, struct priv_msg *m)
 
 /* --- writing --- */
 
-void conn_output(struct route_role *r, uint32_t number)
+void net_output(struct route_role *r, uint32_t number)
 {
 	struct conn *c = find(r, number);
 	if (c && c->state == CONN_UP && list_empty(&c->out))
@@ -401,7 +401,7 @@ static int write_out(struct route_role *r, struct conn *c, mono_t now)
 	return 1;
 }
 
-void conns_write(struct route_role *r, mono_t now)
+void net_write(struct route_role *r, mono_t now)
 {
 	struct list mine;
 	list_init(&mine);
@@ -423,7 +423,7 @@ void conns_write(struct route_role *r, mono_t now)
 
 /* --- closing --- */
 
-void net_bgp_close(struct route_role *r, uint32_t number, mono_t now)
+void net_close(struct route_role *r, uint32_t number, mono_t now)
 {
 	struct conn *c = find(r, number);
 	if (!c)
@@ -440,7 +440,7 @@ void net_bgp_close(struct route_role *r, uint32_t number, mono_t now)
 	watch(c, EPOLLIN);
 }
 
-mono_t conns_due(const struct route_role *r)
+mono_t net_due(const struct route_role *r)
 {
 	mono_t due = MONO_NEVER;
 	LIST_EACH(it, tmp, &r->all)
@@ -448,7 +448,7 @@ mono_t conns_due(const struct route_role *r)
 	return due;
 }
 
-void conns_are_due(struct route_role *r, mono_t now)
+void net_is_due(struct route_role *r, mono_t now)
 {
 	LIST_EACH(it, tmp, &r->all) {
 		struct conn *c = LIST_ENTRY(it, struct conn, node);

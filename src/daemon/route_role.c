@@ -191,7 +191,7 @@ static void handle(struct route_role *r, struct priv_msg *m, mono_t now)
 	case RV_BATCH: route_batch_done(r, m, now); break;
 	case RV_FD:
 		if (!bfd_fd(r, m))
-			conn_fd(r, m, now);
+			net_fd(r, m, now);
 		break;
 	case RV_TOOL_OUT:
 	case RV_TOOL_END: tool_in(r, m, now); break;
@@ -238,7 +238,7 @@ static mono_t when(void *ctx)
 	link_watch(r);
 	(void)setitimer(ITIMER_PROF, &limit, NULL);
 	mono_t t = mono_min(r->module->due(r->self), bfd_due(r->bfd));
-	return mono_min(mono_min(t, r->settle), mono_min(conns_due(r), link_due(r)));
+	return mono_min(mono_min(t, r->settle), mono_min(net_due(r), link_due(r)));
 }
 
 static void on_due(void *ctx, mono_t now)
@@ -248,7 +248,7 @@ static void on_due(void *ctx, mono_t now)
 		r->settle = MONO_NEVER;
 		role_settle();
 	}
-	conns_are_due(r, now);
+	net_is_due(r, now);
 	link_is_due(r, now);
 	if (bfd_due(r->bfd) <= now)
 		bfd_timer(r->bfd, now, &r->bfd_acts);

@@ -110,13 +110,13 @@ void route_run(struct route_role *r, mono_t now);  /* carries out what there is 
 void route_batch_done(struct route_role *r, const struct priv_msg *m, mono_t now);
 
 /* --- net_bgp.c --- */
-void net_bgp_open(struct route_role *r, uint32_t number, const struct gretel_connect *c, bool program, mono_t now);
-void conn_fd(struct route_role *r, struct priv_msg *m, mono_t now); /* FD: takes the descriptor over */
-void conn_output(struct route_role *r, uint32_t number);
-void net_bgp_close(struct route_role *r, uint32_t number, mono_t now);
-void conns_write(struct route_role *r, mono_t now);
-mono_t conns_due(const struct route_role *r);
-void conns_are_due(struct route_role *r, mono_t now);
+void net_open(struct route_role *r, uint32_t number, const struct gretel_connect *c, bool program, mono_t now);
+void net_fd(struct route_role *r, struct priv_msg *m, mono_t now); /* FD: takes the descriptor over */
+void net_output(struct route_role *r, uint32_t number);
+void net_close(struct route_role *r, uint32_t number, mono_t now);
+void net_write(struct route_role *r, mono_t now);
+mono_t net_due(const struct route_role *r);
+void net_is_due(struct route_role *r, mono_t now);
 int listeners_adopt(struct route_role *r, struct priv_msg *m) MUST_USE;
 
 /* --- net_bfd.c --- */

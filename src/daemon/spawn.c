@@ -32,16 +32,20 @@ int spawn_self(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Beside the program (a build), where an installation has it in relation to the program (also one that was staged or moved), then where
+ * this one was configured to be. */
 int spawn_small(void)
 {
-	static const char name[] = "greteld-route";
-	char path[512];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-	path[n > 0 ? n : 0] = '\0';
-	char *slash = strrchr(path, '/');
+	static const char *const beside[] = {"greteld-route", "../libexec/gretel/greteld-route"};
+	char self[400], path[512];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	self[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(self, '/');
 	int fd = -1;
-	if (slash && (size_t)(slash + 1 - path) + sizeof name <= sizeof path) {
-		memcpy(slash + 1, name, sizeof name);
+	if (slash)
+		*slash = '\0';
+	for (size_t i = 0; slash && fd < 0 && i < ARRAY_LEN(beside); i++) {
+		snprintf(path, sizeof path, "%s/%s", self, beside[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (fd < 0)

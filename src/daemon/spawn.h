@@ -9,7 +9,7 @@
 
 /* A descriptor of the running program, which stays valid when its file is replaced. fd or -errno. */
 int spawn_self(void);
-/* A descriptor of greteld-route, from beside the running program (a build) or GRETEL_LIBEXECDIR; -ENOENT: there is none. */
+/* A descriptor of greteld-route, the program of the other roles; -ENOENT: there is none. */
 int spawn_small(void);
 /* Starts start->role; start->chan is ignored. err_fd: its standard error, -1 = ours. *chan becomes our end of a new
  * SOCK_SEQPACKET pair. 0 or -errno. */
