@@ -143,6 +143,11 @@ struct agg_case {
 	const char *has[4], *not ;
 };
 
+#define THREE                                                                                                          \
+	"route-map A permit 10\n set as-path prepend 65001 65002\nexit\n"                                              \
+	"route-map B permit 10\n set as-path prepend 65001 65003\nexit\n"                                              \
+	"route-map C permit 10\n set as-path prepend 65001 65002 65004\nexit\n"
+
 static void test_attributes(void **state)
 {
 	static const struct agg_case row[] = {
@@ -184,6 +189,22 @@ static void test_attributes(void **state)
 	         "route-map A permit 10\n set as-path prepend 65001 65002\nexit\n",
 	         {"\"string\":\"65001 65002\""},
 	         "as-set"},
+		/* Three paths, of which the first and the last have more in common than all: in either order. */
+		{"as-set",
+	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/26 route-map B\n network 192.0.2.192/26 route-map C\n",
+	         THREE,
+	         {"\"string\":\"65001 {65002,65003,65004}\""},
+	         "atomicAggregate"},
+		{"as-set",
+	         " network 192.0.2.0/25 route-map C\n network 192.0.2.128/26 route-map A\n network 192.0.2.192/26 route-map B\n",
+	         THREE,
+	         {"\"string\":\"65001 {65002,65003,65004}\""},
+	         "atomicAggregate"},
+		{"as-set",
+	         " network 192.0.2.0/25 route-map B\n network 192.0.2.128/26 route-map C\n network 192.0.2.192/26 route-map A\n",
+	         THREE,
+	         {"\"string\":\"65001 {65002,65003,65004}\""},
+	         "atomicAggregate"},
 		{"origin incomplete", " network 192.0.2.0/25\n", "", {"\"origin\":\"incomplete\""}, "community"},
 		{"origin igp",
 	         " network 192.0.2.0/25 route-map A\n",
@@ -310,6 +331,14 @@ static void test_nested(void **state)
 	SAYS(g, "bgp 192.0.0.0/16", "\"atomicAggregate\":true"); /* of the one below */
 	SAYS(r, "explain 192.0.2.0/25",
 	     "{\"prefix\":\"192.0.0.0/16\",\"active\":true,\"parts\":3,\"suppressed\":2},{\"prefix\":\"192.0.2.0/24\"");
+	/* A path of somebody else's beside the inner aggregate, which stays the best: it is not hidden for that. */
+	net_conf(g, G_HEAD " network 192.0.2.0/24\nexit\n");
+	net_run(net, DUR_S(1));
+	SAYS(r, "bgp", "\"192.0.2.0/24\":[{\"valid\":true,\"bestpath\":true,\"selectionReason\":\"Weight\"");
+	SAYS(f, "bgp", "192.0.2.0/24\"");
+	SAYS(r, "explain 192.0.2.0/24", "\"announced\":true");
+	net_conf(g, G_HEAD "exit\n");
+	net_run(net, DUR_S(1));
 	net_conf(f, F_HEAD "exit\n");
 	net_run(net, DUR_S(1));
 	fib_is(r, "");
