@@ -81,7 +81,15 @@ s_sent() { check "$id: s has sent $1: $2" soon 10 test_sent "$1" "$2"; }
 test_sent() { local n; n=$(sent "$2"); [ "$n" "${1% *}" "${1#* }" ]; }
 start_s() { lab_speaker s "$subject" s "$NODE_TMP/s.conf"; }
 start_p() { lab_speaker p "$kind" p "$NODE_TMP/p.conf"; }
-freeze() { local x; for x in $(node_pids s); do kill "-$1" "$x" 2>/dev/null; done; }
+# nsenter stops when its child does, and has to be woken too, or it never takes the child's end.
+freeze() {
+	local x
+	for x in $(node_pids s); do
+		kill "-$1" "$x" 2>/dev/null
+		# shellcheck disable=SC2046
+		[ "$1" != CONT ] || kill -CONT $(ps -o ppid= -p "$x") 2>/dev/null
+	done
+}
 
 # ---- a case
 section() { # section CASE NAME: its text, with what the words that begin with @ stand for
