@@ -195,6 +195,7 @@ bool filter_map(const struct bgp *b, uint32_t map, const struct bgp_filter_in *i
 		return false;
 	if (map == 2 && e->v.has & 1u << BGP_A_MED && e->v.med == 5)
 		return false;
+	e->next_hop_unchanged = map == 2;
 	if (map == 2)
 		e->v.next_hop = core_addr("10.0.4.9");
 	if (map == 1 || map == 3) {
