@@ -288,8 +288,10 @@ static void pump(struct world *w, int i, int e)
 	uint32_t life = c->life, id = c->id[!e], writer = c->id[e];
 	int s = c->end[!e], from = c->end[e];
 
-	if (!w->link[c->link].up)
-		return; /* what was sent is lost; the ends find out by their timers, or by the link */
+	if (!w->link[c->link].up) { /* TCP sends it again */
+		push(w, w->now + DUR_MS(200), EV_PUMP, i, e, life);
+		return;
+	}
 	if (p->n && id) {
 		size_t n = world_random(w, 3) ? p->n : 1 + world_random(w, p->n);
 		uint8_t *copy = malloc(n);
