@@ -12,6 +12,8 @@
 
 #include "bgp/adj_int.h"
 
+enum { OPEN_OCTETS = 16 << 20 };
+
 /* --- State --- */
 
 struct out_entry *out_at(const struct bgp_group *g, uint32_t dest)
@@ -77,11 +79,22 @@ static bool open_in(const struct bgp_group *g, const struct out_entry *e)
 static bool holds(const struct bgp_group *g, uint32_t dest)
 {
 	const struct out_entry *e = out_at(g, dest);
-	return e && (e->attr || e->gen & OUT_AGAIN || open_in(g, e));
+	return (e && (e->attr || e->gen & OUT_AGAIN || open_in(g, e))) || slow_holds(g, dest);
+}
+
+static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
+{
+	for (uint32_t i = 0; i < s->n_wait; i++) {
+		if (s->wait[i].dest == dest && s->wait[i].af == af)
+			return true;
+	}
+	return false;
 }
 
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 {
+	if (waits(b->adj, t->af, dest))
+		return true;
 	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
 		if (holds(LIST_ENTRY(it, struct bgp_group, link), dest))
 			return true;
@@ -302,6 +315,44 @@ void group_dest(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, u
 	bool ok = g->key.addpath ? paths_changed(b, g, t, dest, silent) : best_changed(b, g, t, dest, silent);
 	if (!ok)
 		g->resync = b->adj->resync = true;
+}
+
+static void groups_dest(struct bgp *b, uint8_t af, uint32_t dest)
+{
+	LIST_EACH (it, tmp, &b->adj->groups[af]) {
+		struct bgp_group *g = LIST_ENTRY(it, struct bgp_group, link);
+		group_dest(b, g, &b->table[af], dest, false);
+		if (g->pk.octets > OPEN_OCTETS)
+			group_close(b, g);
+	}
+}
+
+void groups_waiting(struct bgp *b)
+{
+	struct bgp_adj_state *s = b->adj;
+	uint32_t n = s->n_wait;
+	for (uint32_t i = 0; i < n; i++)
+		groups_dest(b, s->wait[i].af, s->wait[i].dest);
+	s->n_wait = 0;
+}
+
+void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
+{
+	struct bgp_adj_state *s = b->adj;
+	if (list_empty(&s->groups[t->af]))
+		return;
+	s->changes++;
+	s->last = now;
+	s->first = mono_min(s->first, now);
+	if (s->burst) {
+		groups_dest(b, t->af, dest);
+	} else if (!waits(s, t->af, dest)) {
+		s->wait[s->n_wait].af = t->af;
+		s->wait[s->n_wait++].dest = dest;
+		s->burst = s->n_wait == WAIT_MAX;
+		if (s->burst)
+			groups_waiting(b);
+	}
 }
 
 void group_all(struct bgp *b, struct bgp_group *g, bool silent)

@@ -13,7 +13,7 @@
 #define BURST_A_CHANGE DUR_NS(4000)
 #define BURST_MAX DUR_S(1)
 #define RETRY DUR_MS(100)
-enum { FEW = 32 /* changes */, OPEN_OCTETS = 16 << 20 };
+enum { FEW = 32 /* changes */, SLOW = 16 << 20 /* octets */ };
 
 int adj_init(struct bgp *b)
 {
@@ -24,6 +24,7 @@ int adj_init(struct bgp *b)
 		list_init(&s->groups[af]);
 	s->first = MONO_NEVER;
 	s->flushed = -ALONE;
+	s->slow_octets = SLOW;
 	b->adj = s;
 	return 0;
 }
@@ -164,6 +165,7 @@ static struct bgp_group *group_ready(struct bgp *b, const struct group_key *k, c
 	struct bgp_group *g = group_find(b, k);
 	if (!g)
 		return group_new(b, k, coding);
+	groups_waiting(b);
 	group_close(b, g);
 	return g;
 }
@@ -288,6 +290,7 @@ void adj_resend(struct bgp *b, struct bgp_peer *p, uint8_t af, bool enhanced, mo
 	struct bgp_group_member *m = p->af[af].member;
 	if (!m)
 		return;
+	groups_waiting(b);
 	group_close(b, m->g);
 	bool ok = log_detach(b, m) && (!enhanced || queue_marker(b, m, MARK_BEGIN)) && queue_table(b, m) &&
 	          (!enhanced || queue_marker(b, m, MARK_END));
@@ -313,6 +316,7 @@ void adj_regroup(struct bgp *b, struct bgp_peer *p, uint8_t af, mono_t now)
 		s->first = mono_min(s->first, now);
 		return;
 	}
+	groups_waiting(b);
 	group_close(b, was);
 	bool ok = log_detach(b, m);
 	struct bgp_group *g = ok ? group_ready(b, &k, &p->coding) : NULL;
@@ -346,22 +350,6 @@ void adj_renumber(struct bgp *b, const struct bgp_peer *p, uint8_t af)
 
 /* --- Changes, and when they go --- */
 
-void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
-{
-	struct bgp_adj_state *s = b->adj;
-	if (list_empty(&s->groups[t->af]))
-		return;
-	s->changes++;
-	s->last = now;
-	s->first = mono_min(s->first, now);
-	LIST_EACH (it, tmp, &s->groups[t->af]) {
-		struct bgp_group *g = LIST_ENTRY(it, struct bgp_group, link);
-		group_dest(b, g, t, dest, false);
-		if (g->pk.octets > OPEN_OCTETS)
-			group_close(b, g);
-	}
-}
-
 bool adj_all_paths(const struct bgp *b, uint8_t af) { return b->adj->n_all_paths[af] > 0; }
 
 static bool alone(const struct bgp_adj_state *s) { return s->changes <= FEW && s->first - s->flushed >= ALONE; }
@@ -375,14 +363,41 @@ static mono_t latest(const struct bgp_adj_state *s)
 mono_t adj_due(const struct bgp *b)
 {
 	const struct bgp_adj_state *s = b->adj;
+	if (s->doomed)
+		return 0;
 	if (s->first == MONO_NEVER)
 		return MONO_NEVER;
 	return alone(s) ? s->first : mono_min(mono_add(s->last, QUIET), latest(s));
 }
 
+static struct bgp_group_member *doomed_member(const struct bgp *b)
+{
+	for (int af = 0; af < BGP_AF_N; af++) {
+		LIST_EACH (it, tmp, &b->adj->groups[af]) {
+			LIST_EACH (im, tm, &LIST_ENTRY(it, struct bgp_group, link)->members) {
+				if (LIST_ENTRY(im, struct bgp_group_member, link)->doomed)
+					return LIST_ENTRY(im, struct bgp_group_member, link);
+			}
+		}
+	}
+	return NULL;
+}
+
+static void end_doomed(struct bgp *b, mono_t now)
+{
+	struct bgp_group_member *m;
+	while ((m = doomed_member(b))) {
+		m->doomed = false;
+		session_stop(b, m->peer, &(struct bgp_error){.code = BGP_E_CEASE, .sub = BGP_E_RESOURCES}, "it reads too slowly", now);
+	}
+	b->adj->doomed = false;
+}
+
 void adj_tick(struct bgp *b, mono_t now)
 {
 	struct bgp_adj_state *s = b->adj;
+	if (s->doomed)
+		end_doomed(b, now);
 	if (s->first == MONO_NEVER || now < adj_due(b))
 		return;
 	/* The time that it took to work on input is no pause: only when nothing has come from one look to the next. */
@@ -412,12 +427,14 @@ static void resync(struct bgp *b)
 void adj_flush(struct bgp *b, mono_t now)
 {
 	struct bgp_adj_state *s = b->adj;
+	groups_waiting(b);
 	for (int af = 0; af < BGP_AF_N; af++) {
 		LIST_EACH (it, tmp, &s->groups[af])
 			group_close(b, LIST_ENTRY(it, struct bgp_group, link));
 	}
 	s->first = MONO_NEVER;
 	s->changes = s->seen = 0;
+	s->burst = false;
 	s->flushed = now;
 	if (s->resync) {
 		resync(b);

@@ -22,6 +22,7 @@ struct bgp_aggregate_state {
 	uint64_t lens[BGP_AF_N][3]; /* lengths that occur, a bit each */
 	uint32_t walk[BGP_AF_N];    /* next bucket to look at; UINT32_MAX = none */
 	bool lost;                  /* memory was short: the books are to be filled anew */
+	uint32_t router_id;         /* that AGGREGATOR has */
 };
 
 static uint8_t af_of(const struct prefix *p) { return p->addr.family == AF_V4 ? BGP_V4 : BGP_V6; }
@@ -385,6 +386,11 @@ bool aggregate_work(struct bgp *b, mono_t now)
 	if (s->lost) { /* once; when memory is still short, the next change tries again */
 		s->lost = false;
 		s->walk[BGP_V4] = s->walk[BGP_V6] = 0;
+	}
+	if (s->router_id != b->router_id) {
+		s->router_id = b->router_id;
+		LIST_EACH(at, next, &s->all)
+			LIST_ENTRY(at, struct agg, all)->dirty = true;
 	}
 	for (uint8_t af = 0; af < BGP_AF_N; af++) {
 		if (s->walk[af] != UINT32_MAX)

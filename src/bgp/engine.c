@@ -106,8 +106,11 @@ static void look(struct bgp *b)
 	if (!b->peers->look)
 		return;
 	b->peers->look = false;
-	if (b->router_id == 0)
+	if (b->router_id == 0) {
 		world_router_id(b);
+		if (b->router_id)
+			aggregate_conf(b, b->now); /* aggregates carry it */
+	}
 	world_look(b);
 }
 

@@ -8,7 +8,7 @@
 
 #include "bgp/rib_int.h"
 
-enum { SLICE = 65536 };
+enum { SLICE = 65536 /* destinations */, ROUNDS = 4 };
 
 static bool peer_room(struct bgp *b, uint16_t index)
 {
@@ -215,11 +215,16 @@ void rib_decide_all(struct bgp *b)
 bool rib_work(struct bgp *b, mono_t now)
 {
 	struct bgp_rib_state *s = b->rib;
-	if (!s->walking) {
-		s->nh_changed = nht_settle(b);
-		if (!s->nh_changed && !s->n_purges && !s->decide_all)
-			return false;
-		start(s);
+	/* What a walk does to the table may change what next hops resolve to, and so on. */
+	for (int round = 0; round < ROUNDS; round++) {
+		if (!s->walking) {
+			s->nh_changed = nht_settle(b);
+			if (!s->nh_changed && !s->n_purges && !s->decide_all)
+				return false;
+			start(s);
+		}
+		if (walk(b, SLICE, now))
+			break;
 	}
-	return walk(b, SLICE, now) || s->n_purges || s->decide_all;
+	return true;
 }

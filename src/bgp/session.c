@@ -268,7 +268,7 @@ static void leave(struct bgp_step *s, const struct bgp_error *e)
 		session_set_timer(b, &se->timer[T_RETRY], 0);
 	if (up)
 		session_down(s, say);
-	else if (say || s->rcvd)
+	else if ((say || s->rcvd) && s->event != EV_COLLISION)
 		session_note(b, f->peer, "%s", se->last_why);
 	again(b, f);
 }

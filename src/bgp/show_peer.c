@@ -276,7 +276,9 @@ static void prefixes(struct show *s, const struct bgp_peer *p)
 	const struct bgp_session *x = p->session;
 	jw_object(&s->w, "prefixStats");
 	jw_int(&s->w, "inboundFiltered", p->af[BGP_V4].filtered + p->af[BGP_V6].filtered);
-	jw_int(&s->w, "loops", (int64_t)x->loops);
+	jw_int(&s->w, "aspathLoop", p->af[BGP_V4].as_loop + p->af[BGP_V6].as_loop);
+	jw_int(&s->w, "originatorLoop", p->af[BGP_V4].originator_loop + p->af[BGP_V6].originator_loop);
+	jw_int(&s->w, "clusterLoop", p->af[BGP_V4].cluster_loop + p->af[BGP_V6].cluster_loop);
 	jw_int(&s->w, "withdrawn", (int64_t)x->withdrawn_errors);
 	jw_int(&s->w, "attributesDiscarded", (int64_t)x->discarded_attrs);
 	jw_end(&s->w);

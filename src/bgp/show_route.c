@@ -23,10 +23,11 @@ static uint32_t count_paths(const struct bgp *b, const struct bgp_nh *nh)
 	return n;
 }
 
-static void hop(struct show *s, const struct route_hop *h)
+/* FRR gives no gateway where the next hop itself is on the link. */
+static void hop(struct show *s, const struct route_hop *h, const struct addr *next_hop)
 {
 	const struct route_link *l = nht_link_at(s->b, h->ifindex);
-	if (h->gateway.family != AF_NONE) {
+	if (h->gateway.family != AF_NONE && !(next_hop && addr_eq(&h->gateway, next_hop))) {
 		show_addr(s, "ip", &h->gateway);
 		jw_str(&s->w, "afi", h->gateway.family == AF_V4 ? "ipv4" : "ipv6");
 	}
@@ -52,7 +53,7 @@ static void next_hop(struct show *s, const struct bgp_nh *nh)
 	jw_array(&s->w, "nexthops");
 	for (uint8_t i = 0; i < nh->n_hops && nh->ok; i++) {
 		jw_object(&s->w, NULL);
-		hop(s, &nh->hop[i]);
+		hop(s, &nh->hop[i], &nh->addr);
 		jw_int(&s->w, "ifindex", nh->hop[i].ifindex);
 		jw_end(&s->w);
 	}
@@ -82,7 +83,7 @@ static void hops(struct show *s, const struct route *r, bool fib)
 		jw_object(&s->w, NULL);
 		jw_flag(&s->w, "fib", fib);
 		jw_flag(&s->w, "directlyConnected", r->hop[i].gateway.family == AF_NONE);
-		hop(s, &r->hop[i]);
+		hop(s, &r->hop[i], NULL);
 		jw_int(&s->w, "interfaceIndex", r->hop[i].ifindex);
 		jw_bool(&s->w, "active", true);
 		jw_int(&s->w, "weight", r->hop[i].weight ? r->hop[i].weight : 1);

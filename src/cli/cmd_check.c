@@ -115,6 +115,22 @@ static void show_diags(FILE *out, const struct found *f)
 
 static const char *plural(unsigned n) { return n == 1 ? "" : "s"; }
 
+/* ", routing by bgp with 2 neighbors" */
+static void show_routing(FILE *out, const struct conf *c)
+{
+	const struct conf_routing *r = conf_routing(c);
+	const struct conf_bgp *g = conf_bgp(c);
+	if (!r)
+		return;
+	if (r->refused) {
+		fputs(", routing left out", out);
+		return;
+	}
+	fprintf(out, ", routing by %s", conf_str(c, r->module));
+	if (g)
+		fprintf(out, " with %u neighbor%s", g->peers.n, plural(g->peers.n));
+}
+
 static void show_text(struct cli *c, const struct found *f)
 {
 	FILE *out = c->print ? c->err : c->out;
@@ -127,6 +143,7 @@ static void show_text(struct cli *c, const struct found *f)
 	fprintf(out, "%u tunnel%s", n, plural(n));
 	if (left_out)
 		fprintf(out, ", %u left out", left_out);
+	show_routing(out, f->conf);
 	fprintf(out, ", %u error%s, %u warning%s\n", f->diags.errors, plural(f->diags.errors), f->diags.warnings,
 	        plural(f->diags.warnings));
 }

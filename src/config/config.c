@@ -259,7 +259,7 @@ int config_load(const struct config_paths *where, struct config_files *io, struc
 	struct conf_builder build;
 	struct psk_set keys;
 	struct config_job j = {.where = where, .io = io, .build = &build, .psks = &keys,
-	                       .running_psks = psks, .d = d};
+	                       .running_psks = where->running_psks ? where->running_psks : psks, .d = d};
 	*conf = NULL;
 	psk_set_init(&keys, psks->mem);
 	arena_init(&j.arena, d->mem);

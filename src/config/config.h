@@ -52,6 +52,7 @@ struct config_paths {
 	const struct addr *local;     /* addresses on this host's interfaces: which of left and right is ours */
 	size_t n_local;
 	const struct conf *running;   /* the configuration in use, NULL at start */
+	const struct psk_set *running_psks; /* and its keys; NULL: they are in the set that config_load is given */
 };
 
 /* One file as read. */

@@ -23,7 +23,9 @@ void frr_defaults(struct frr *f)
 		b->keepalive = DUR_S(3);
 		b->connect_retry = DUR_S(10);
 	}
-	b->resolve_via_default = via_default || f->datacenter;
+	/* zebra's profile traditional has this on. Here it is on when the file says so: the next hop behind a tunnel that is down
+	 * is not to be found behind the provider's default route. */
+	b->resolve_via_default = via_default;
 	f->default_v4 = true;
 }
 

@@ -21,11 +21,12 @@ struct load {
 };
 
 /* kernel NULL: this host's addresses are not known. */
-static void load(const struct greteld_options *opt, struct kernel *kernel, const struct conf *running, struct load *l)
+static void load(const struct greteld_options *opt, struct kernel *kernel, const struct conf *running,
+                 const struct psk_set *running_psks, struct load *l)
 {
 	struct config_files io;
 	struct addr local[LOCALS];
-	struct config_paths where = {.file = opt->file, .running = running};
+	struct config_paths where = {.file = opt->file, .running = running, .running_psks = running_psks};
 	size_t n = 0;
 	if (kernel && kernel_addr_list(kernel, local, LOCALS, &n) >= 0) {
 		where.local = local;
@@ -70,7 +71,7 @@ static const char *failure(int rc)
 int conf_start(struct priv *p)
 {
 	struct load l;
-	load(p->opt, p->kernel, NULL, &l);
+	load(p->opt, p->kernel, NULL, NULL, &l);
 	say(p, &l.diags, false, 0);
 	if (l.rc < 0) {
 		priv_logf(p, -1, "the configuration cannot be used: %s", failure(l.rc));
@@ -140,7 +141,7 @@ void conf_reload(struct priv *p, uint32_t ticket, bool asked_by_ike, bool check_
 		snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld", usec);
 		notify(state);
 	}
-	load(p->opt, p->kernel, p->conf, &l);
+	load(p->opt, p->kernel, p->conf, &p->psks, &l);
 	say(p, &l.diags, asked_by_ike, ticket);
 	int rc = l.rc;
 	if (rc == 0 && !check_only)
@@ -163,7 +164,7 @@ int conf_check_only(struct greteld_options *opt)
 	struct load l;
 	if (kernel_open(&k) < 0) /* without rights we look all the same */
 		k = NULL;
-	load(opt, k, NULL, &l);
+	load(opt, k, NULL, NULL, &l);
 	for (const struct diag *x = l.diags.first; x; x = x->next) {
 		char text[PRIV_TEXT_MAX];
 		struct sbuf b = SB(text);

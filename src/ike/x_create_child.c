@@ -84,8 +84,9 @@ enum verdict x_child_r(struct step *s)
 	struct child *old = b.rekey ? child_by_spi_out(sa, b.rekey_spi) : NULL;
 	if (b.rekey && (!old || old->state < CH_UP))
 		return refuse(s, N_CHILD_SA_NOT_FOUND, "the child SA to be rekeyed is not here");
-	if (sa->want_delete || (old && old->state == CH_DELETING))
-		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted"); /* RFC 7296 2.25.1 */
+	/* RFC 7296 2.25.1. A replaced SA too: what the peer makes in it now it would send on, and goes with it in a moment. */
+	if (sa->want_delete || sa->replaced || (old && old->state == CH_DELETING))
+		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted");
 	if (!has_notify(s, N_USE_TRANSPORT_MODE, &n))
 		return refuse(s, N_NO_PROPOSAL_CHOSEN, "the peer wants tunnel mode, this tunnel is for transport mode");
 	proposals_prepare(conf_proposals(t->conf, t->t->esp), PROTO_ESP, 0, 4, true, &mine);

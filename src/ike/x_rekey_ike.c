@@ -66,7 +66,7 @@ enum verdict x_rekey_ike_r(struct step *s)
 		if (LIST_ENTRY(it, struct child, link)->state < CH_UP)
 			return refuse(s, N_TEMPORARY_FAILURE, "a child SA is being made"); /* RFC 7296 2.25.2 */
 	}
-	if (old->want_delete)
+	if (old->want_delete || old->replaced)
 		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted");
 	proposals_prepare(conf_proposals(old->tun->conf, old->tun->t->ike), PROTO_IKE, 0, 8, true, &mine);
 	if (!negotiate(&mine, &b.sa, s->e->setup.prefer_configured_proposals, NEG_DH, &suite, &number, &spi) || spi == 0)

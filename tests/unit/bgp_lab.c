@@ -86,10 +86,15 @@ static void count(struct lab_host *h, const uint8_t *p, size_t n)
 {
 	for (size_t at = 0; at + 19 <= n;) {
 		size_t len = (size_t)p[at + 16] << 8 | p[at + 17];
-		if (p[at + 18] == 2 && len > 29)
+		if (p[at + 18] == 2 && len > 23)
 			h->updates++;
 		at += len;
 	}
+}
+
+static bool dead(const struct lab *l, int i)
+{
+	return addr_eq(&l->conn[i].from, &l->dead) || addr_eq(&l->conn[i].to, &l->dead);
 }
 
 static void acts(struct lab *l, struct lab_host *h, struct bgp_acts *a);
@@ -115,7 +120,7 @@ static void output(struct lab *l, struct lab_host *h, uint32_t id)
 	}
 	if (len)
 		count(h, all, len);
-	if (i >= 0 && len && !l->lossy)
+	if (i >= 0 && len && !dead(l, i))
 		queue(l, EV_DATA, i, !side, all, len);
 	else
 		free(all);
@@ -128,7 +133,7 @@ static void drop(struct lab *l, struct lab_host *h, uint32_t id)
 	if (i < 0)
 		return;
 	l->conn[i].id[side] = 0;
-	if (l->lossy && l->conn[i].id[!side])
+	if (dead(l, i) && l->conn[i].id[!side])
 		return;
 	if (l->conn[i].id[!side])
 		queue(l, EV_CLOSE, i, !side, NULL, 0);

@@ -46,7 +46,7 @@ struct lab {
 	struct lab_event ev[LAB_EVENTS];
 	size_t head, tail;
 	uint32_t last_in;
-	bool lossy;              /* octets vanish: a path that is dead without a word */
+	struct addr dead;        /* connections to or from it are dead without a word */
 };
 
 struct lab *lab_new(void);

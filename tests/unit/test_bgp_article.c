@@ -118,11 +118,11 @@ static void test_tunnel(void **state)
 	tunnel(&a, a.cn, true);
 	lab_run(a.l, DUR_S(5));
 	golden(&a);
-	a.l->lossy = true;
+	assert_true(addr_parse("10.0.0.1", &a.l->dead));
 	tunnel(&a, a.us, false);
 	kernel_is(a.us, ""); /* nothing had to pass, no time, no octet */
 	tunnel(&a, a.cn, false);
-	a.l->lossy = false;
+	a.l->dead = (struct addr){0};
 	lab_settle(a.l);
 	table_is(&a, a.us, "");
 	char text[4096];
@@ -210,10 +210,9 @@ static void test_no_black_hole(void **state)
 	char text[4096];
 	assert_non_null(strstr(lab_kernel(a.us, text), "192.168.1.0/24"));
 	/* The link's address goes; the session is left standing by the lab (no FIN). */
-	a.l->lossy = true;
+	assert_true(addr_parse("10.0.9.1", &a.l->dead));
 	lab_addr(a.l, a.cn, TUN, "10.0.9.2/32", "10.0.9.1", false);
 	lab_link(a.l, a.cn, TUN, "tun0", false);
-	a.l->lossy = false;
 	lab_settle(a.l);
 	kernel_is(a.cn, "");
 	lab_free(a.l);

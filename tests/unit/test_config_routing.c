@@ -51,13 +51,19 @@ static void world_init(struct world *w, const char *gretel, const char *frr)
 static int load(struct world *w)
 {
 	struct conf *was = w->conf;
-	struct config_paths where = {.file = "g.conf", .running = was};
+	struct psk_set psks;
+	struct config_paths where = {.file = "g.conf", .running = was, .running_psks = &w->psks};
 	diags_fini(&w->d);
-	int rc = config_load(&where, &w->io, &w->conf, &w->psks, &w->d);
-	if (rc)
+	psk_set_init(&psks, &w->m.mem);
+	int rc = config_load(&where, &w->io, &w->conf, &psks, &w->d);
+	if (rc) {
 		w->conf = was;
-	else
+		psk_set_fini(&psks);
+	} else {
 		config_free(was);
+		psk_set_fini(&w->psks);
+		w->psks = psks;
+	}
 	return rc;
 }
 

@@ -339,6 +339,28 @@ static struct new_ike *ask_ike(struct pair *p, struct ike_sa *old, uint16_t dh_o
 	return n;
 }
 
+/* An SA whose successor is up goes in a moment: what the peer made in it now, it would send on, into nothing. */
+static void a_replaced_sa_takes_nothing(void **state)
+{
+	(void)state;
+	struct pair p = pair_run(6, KEYS, KEYS_B, DUR_S(5));
+	struct ike_sa *sa = hand_sa(p.a, ST_ESTABLISHED);
+	struct want w = {.rekey_spi = hand_child(p.b, CH_UP)->p.out.spi, .rekey_proto = PROTO_ESP};
+	struct ike_notify x;
+	hand_sa(p.b, ST_ESTABLISHED)->replaced = true;
+	struct made *m = ask_child(&p, sa, &w);
+	CHECK(p, m->answered && hand_notify(&m->answer, N_TEMPORARY_FAILURE, &x) && p.b->n_sas == 1);
+	free(m);
+	struct new_ike *n = ask_ike(&p, sa, DH_CURVE25519, DH_CURVE25519);
+	CHECK(p, hand_notify(&n->answer, N_TEMPORARY_FAILURE, &x) && sim_all_ikes(p.b) == 1);
+	free(n);
+	hand_sa(p.b, ST_ESTABLISHED)->replaced = false;
+	m = ask_child(&p, sa, &w);
+	CHECK(p, m->answered && !hand_notify(&m->answer, N_TEMPORARY_FAILURE, &x) && p.b->n_sas == 2);
+	free(m);
+	pair_free(&p);
+}
+
 static void ike_rekey(void **state)
 {
 	(void)state;
@@ -576,6 +598,7 @@ int main(void)
 		cmocka_unit_test(child_rekey_twice),
 		cmocka_unit_test(child_refusals),
 		cmocka_unit_test(child_local_failures),
+		cmocka_unit_test(a_replaced_sa_takes_nothing),
 		cmocka_unit_test(ike_rekey),
 		cmocka_unit_test(ike_rekey_refusals),
 		cmocka_unit_test(ike_rekey_without_delete),
