@@ -79,7 +79,7 @@ static bool open_in(const struct bgp_group *g, const struct out_entry *e)
 static bool holds(const struct bgp_group *g, uint32_t dest)
 {
 	const struct out_entry *e = out_at(g, dest);
-	return e && (e->attr || e->gen & OUT_AGAIN || open_in(g, e));
+	return (e && (e->attr || e->gen & OUT_AGAIN || open_in(g, e))) || slow_holds(g, dest);
 }
 
 static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)

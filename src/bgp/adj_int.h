@@ -74,6 +74,13 @@ struct export_entry {
 };
 enum { EXPORT_CACHE = 1024 };
 
+/* Members that were let off (slow.c): which destinations they have not heard of. */
+struct slow {
+	uint64_t *bits;                  /* by number */
+	uint32_t n_words, n_members;
+	bool broken;                     /* no memory: not all are noted */
+};
+
 struct bgp_group {
 	struct list link;                /* of all groups of the family */
 	struct group_key key;
@@ -90,7 +97,8 @@ struct bgp_group {
 	struct bag again;                /* destinations with OUT_AGAIN */
 	struct packer pk;
 	struct bgp_chunk *tail;          /* of the log; a reference */
-	uint64_t appended;               /* octets, ever */
+	uint64_t appended, looked;       /* octets, ever; when members were last looked at */
+	struct slow slow;
 	uint64_t change;                 /* counts changes of what has been sent */
 	struct export_entry *cache;
 	uint32_t n_cached;
@@ -108,6 +116,8 @@ struct bgp_group_member {
 	uint32_t off;                    /* octets of the first message that are out */
 	size_t offered;                  /* octets that adj_output gave out last */
 	bool offered_first;
+	bool slow;                       /* was let off, has no place in the log */
+	bool doomed;                     /* what it has is no longer known: its session is to end */
 	uint32_t own;                    /* announced destinations that are its own routes */
 	uint64_t passed;                 /* octets of the log that it has behind it */
 };
@@ -118,6 +128,8 @@ struct bgp_adj_state {
 	uint32_t n_all_paths[BGP_AF_N];
 	mono_t first, last, flushed;     /* first and last change since the last flush (MONO_NEVER: none), which was then */
 	uint32_t changes, seen;          /* since the last flush; those that adj_tick has seen */
+	uint32_t slow_octets;            /* a log that is longer is not kept for one that does not read */
+	bool doomed;                     /* some member is */
 	bool resync;                     /* of some group */
 	/* The first few changes are not looked at before messages are closed: what has changed back by then is nothing to
 	 * anybody. Behind these a burst is written as it comes. */
@@ -166,6 +178,13 @@ bool pack_fits(const struct bgp_group *g, const struct bgp_attr *a);
 void log_append(struct bgp *b, struct bgp_group *g, struct bgp_chunk *c); /* takes the reference */
 /* The member's place is the end of the log from now on; what it had before it is in its queue. False: no memory. */
 bool log_detach(struct bgp *b, struct bgp_group_member *m) MUST_USE;
+/* slow.c */
+bool slow_holds(const struct bgp_group *g, uint32_t dest);
+void slow_note(struct bgp *b, struct bgp_group *g, const struct bgp_chunk *c);
+void slow_let_off(struct bgp *b, struct bgp_group_member *m);
+void slow_serve(struct bgp *b, struct bgp_group_member *m);
+void slow_done(struct bgp *b, struct bgp_group_member *m);
+
 void log_leave(struct bgp *b, struct bgp_group_member *m);
 
 #endif

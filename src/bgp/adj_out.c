@@ -13,7 +13,7 @@
 #define BURST_A_CHANGE DUR_NS(4000)
 #define BURST_MAX DUR_S(1)
 #define RETRY DUR_MS(100)
-enum { FEW = 32 /* changes */ };
+enum { FEW = 32 /* changes */, SLOW = 16 << 20 /* octets */ };
 
 int adj_init(struct bgp *b)
 {
@@ -24,6 +24,7 @@ int adj_init(struct bgp *b)
 		list_init(&s->groups[af]);
 	s->first = MONO_NEVER;
 	s->flushed = -ALONE;
+	s->slow_octets = SLOW;
 	b->adj = s;
 	return 0;
 }
@@ -362,14 +363,41 @@ static mono_t latest(const struct bgp_adj_state *s)
 mono_t adj_due(const struct bgp *b)
 {
 	const struct bgp_adj_state *s = b->adj;
+	if (s->doomed)
+		return 0;
 	if (s->first == MONO_NEVER)
 		return MONO_NEVER;
 	return alone(s) ? s->first : mono_min(mono_add(s->last, QUIET), latest(s));
 }
 
+static struct bgp_group_member *doomed_member(const struct bgp *b)
+{
+	for (int af = 0; af < BGP_AF_N; af++) {
+		LIST_EACH (it, tmp, &b->adj->groups[af]) {
+			LIST_EACH (im, tm, &LIST_ENTRY(it, struct bgp_group, link)->members) {
+				if (LIST_ENTRY(im, struct bgp_group_member, link)->doomed)
+					return LIST_ENTRY(im, struct bgp_group_member, link);
+			}
+		}
+	}
+	return NULL;
+}
+
+static void end_doomed(struct bgp *b, mono_t now)
+{
+	struct bgp_group_member *m;
+	while ((m = doomed_member(b))) {
+		m->doomed = false;
+		session_stop(b, m->peer, &(struct bgp_error){.code = BGP_E_CEASE, .sub = BGP_E_RESOURCES}, "it reads too slowly", now);
+	}
+	b->adj->doomed = false;
+}
+
 void adj_tick(struct bgp *b, mono_t now)
 {
 	struct bgp_adj_state *s = b->adj;
+	if (s->doomed)
+		end_doomed(b, now);
 	if (s->first == MONO_NEVER || now < adj_due(b))
 		return;
 	/* The time that it took to work on input is no pause: only when nothing has come from one look to the next. */

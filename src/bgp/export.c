@@ -187,12 +187,12 @@ static bool map_allows(const struct export *x, struct bgp_edit *e)
 	return ok || no(x, "denied by the outbound route map");
 }
 
-static bool keeps_next_hop(const struct export *x, const struct bgp_edit *e, bool by_map)
+static bool keeps_next_hop(const struct export *x, const struct bgp_edit *e)
 {
 	const struct conf_bgp_af *c = x->c;
 	if (e->v.next_hop.family == AF_NONE)
 		return false;
-	if (by_map || e->next_hop_unchanged)
+	if (e->next_hop_unchanged)
 		return true;
 	if (e->next_hop_self)
 		return false;
@@ -206,16 +206,12 @@ static bool keeps_next_hop(const struct export *x, const struct bgp_edit *e, boo
 /* The next hop that is written, or AF_NONE for each member's own address. */
 static bool next_hop(const struct export *x, struct bgp_edit *e)
 {
-	bool by_map = !addr_eq(&e->v.next_hop, &x->in->next_hop) && e->v.next_hop.family && !e->next_hop_self;
-	if (!keeps_next_hop(x, e, by_map))
+	if (!keeps_next_hop(x, e))
 		e->v.next_hop = (struct addr){0};
-	/* Beside a global address a link-local one means something on one link only (RFC 2545 3). */
-	if (e->v.next_hop.family || !e->v.next_hop_ll.family)
-		e->v.next_hop_ll = (struct addr){0};
 	bool v4 = x->g->key.af == BGP_V4;
 	if ((v4 && e->v.next_hop.family == AF_V6 && !x->g->key.ext_nexthop) || (!v4 && e->v.next_hop.family == AF_V4))
 		e->v.next_hop = (struct addr){0};
-	e->v.next_hop_ll = (struct addr){0};
+	e->v.next_hop_ll = (struct addr){0}; /* means something on the link that it came from only (RFC 2545 3) */
 	if (e->v.next_hop.family == AF_NONE && x->g->key.self_len == 0)
 		return no(x, "we have no address on the session that can be its next hop");
 	return true;

@@ -47,23 +47,12 @@ static void skip(struct bgp *b, struct bgp_group_member *m)
 		log_pass(b, m);
 }
 
-void log_append(struct bgp *b, struct bgp_group *g, struct bgp_chunk *c)
+/* Those that were at the end of the log have something to do again. */
+static void wake(struct bgp *b, struct bgp_group *g, struct bgp_chunk *c)
 {
-	if (g->n_members == 0) {
-		chunk_unref(b, c);
-		return;
-	}
-	c->refs += g->n_members;
-	g->appended += c->len;
-	if (g->tail)
-		g->tail->next = c;
-	chunk_unref(b, g->tail);
-	g->tail = c;
-	if (g->n_idle == 0)
-		return;
 	LIST_EACH (it, tmp, &g->members) {
 		struct bgp_group_member *m = LIST_ENTRY(it, struct bgp_group_member, link);
-		if (*pos_of(m))
+		if (*pos_of(m) || m->slow)
 			continue;
 		m->passed = g->appended - c->len;
 		*pos_of(m) = c;
@@ -74,9 +63,40 @@ void log_append(struct bgp *b, struct bgp_group *g, struct bgp_chunk *c)
 	}
 }
 
+static void look_for_slow(struct bgp *b, struct bgp_group *g)
+{
+	g->looked = g->appended;
+	LIST_EACH (it, tmp, &g->members) {
+		struct bgp_group_member *m = LIST_ENTRY(it, struct bgp_group_member, link);
+		if (*pos_of(m) && g->appended - m->passed > b->adj->slow_octets)
+			slow_let_off(b, m);
+	}
+}
+
+void log_append(struct bgp *b, struct bgp_group *g, struct bgp_chunk *c)
+{
+	if (g->n_members == 0) {
+		chunk_unref(b, c);
+		return;
+	}
+	c->refs += g->n_members - g->slow.n_members;
+	g->appended += c->len;
+	slow_note(b, g, c);
+	if (g->tail)
+		g->tail->next = c;
+	chunk_unref(b, g->tail);
+	g->tail = c;
+	if (g->n_idle)
+		wake(b, g, c);
+	if (g->appended - g->looked > b->adj->slow_octets / 8)
+		look_for_slow(b, g);
+}
+
 bool log_detach(struct bgp *b, struct bgp_group_member *m)
 {
 	struct bgp_chunk **pos = pos_of(m);
+	if (m->slow)
+		slow_serve(b, m);
 	while (*pos) {
 		struct bgp_chunk *c = *pos;
 		*pos = c->next;
@@ -94,7 +114,9 @@ void log_leave(struct bgp *b, struct bgp_group_member *m)
 		chunk_unref(b, m->queue.v[m->q_at++]);
 	m->queue.n = m->q_at = 0;
 	list_clear(b, &m->queue);
-	if (!*pos)
+	if (m->slow)
+		slow_done(b, m);
+	else if (!*pos)
 		m->g->n_idle--;
 	while (*pos) {
 		struct bgp_chunk *c = *pos;
@@ -139,6 +161,8 @@ static void member_output(struct bgp *b, struct bgp_group_member *m, struct runs
 
 	m->offered = 0;
 	skip(b, m);
+	if (m->slow && !queued(m))
+		slow_serve(b, m);
 	for (uint32_t i = m->q_at; more && i < m->queue.n; i++) {
 		if (concerns(m->queue.v[i], m->peer)) {
 			more = give(r, m, m->queue.v[i], past);
@@ -216,7 +240,7 @@ bool adj_pending(const struct bgp_peer *p)
 {
 	for (int af = 0; af < BGP_AF_N; af++) {
 		const struct bgp_group_member *m = p->af[af].member;
-		if (m && (queued(m) || p->af[af].pos))
+		if (m && (queued(m) || p->af[af].pos || m->slow))
 			return true;
 	}
 	return false;

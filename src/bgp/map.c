@@ -212,7 +212,7 @@ static bool set_next_hop(const struct map_run *r, const struct conf_clause *c)
 	if (c->address.family != AF_NONE && c->address.family != family)
 		return true;
 	e->next_hop_self = c->what == SET_NEXT_HOP_SELF;
-	e->next_hop_unchanged = c->what == SET_NEXT_HOP_UNCHANGED;
+	e->next_hop_unchanged = c->what != SET_NEXT_HOP_SELF; /* what stands there now is meant */
 	if (c->what == SET_NEXT_HOP) {
 		e->v.next_hop = c->address;
 		e->v.next_hop_ll = (struct addr){0};

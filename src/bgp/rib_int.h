@@ -56,6 +56,8 @@ struct bgp_rib_state {
 /* All that is pending for this peer is done when it returns. */
 void walk_peer_now(struct bgp *b, uint16_t peer, uint8_t af, mono_t now);
 
+/* The destination of a prefix, made when there is none; it goes by itself unless it is held (adj_holds). 0: no memory. */
+uint32_t rib_keep(struct bgp *b, struct bgp_table *t, const struct prefix *p);
 /* Takes a path out of its destination; the caller decides then. prev: the path before it, 0 = it is the first. */
 void path_remove(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t path, uint32_t prev);
 /* Other attributes for a received path, by filters that have changed; NULL, raw: denied. Borrowed. */

@@ -29,7 +29,8 @@ struct role_start {
 	uint8_t role;      /* enum role */
 	int chan;          /* its end of the channel to priv, SOCK_SEQPACKET, close-on-exec, non-blocking */
 	int8_t log_level;  /* lines above it need not be sent to priv (enum note_level) */
-	const char *name;  /* names: what to look up; else NULL */
+	const char *name;  /* names: what to look up; route: its module; else NULL */
+	uint32_t uid, gid; /* ike, names, route: who they become, as priv has looked up; 0 = the role looks by itself */
 	const char *user;  /* hook: whom the scripts run as; NULL = root */
 	const char *caps;  /* hook: what they may, a comma list of capability names; NULL = all; with a user net_admin,
 	                    * net_raw */
@@ -44,6 +45,7 @@ struct greteld_options {
 	int ready_fd;      /* background: the starter waits here; -1 = none */
 	int self_fd;       /* the running program */
 	int small_fd;      /* greteld-route; -1: there is none */
+	uint32_t uid, gid; /* of the roles without rights */
 };
 
 const char *role_name(uint8_t role);
@@ -58,6 +60,10 @@ int route_role_run(struct role_start *start);   /* route_role.c */
 /* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all
  * system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
 int sandbox_enter(uint8_t role) MUST_USE;
+/* The user of the roles that read untrusted octets: gretel when there is one, else nobody. Looking takes the C library a while: priv does it
+ * once for all. False: there is neither. */
+bool sandbox_user(uint32_t *uid, uint32_t *gid);
+void sandbox_set_user(uint32_t uid, uint32_t gid); /* what was found; 0: nothing */
 /* The same for hook, whose scripts decide what is needed. */
 int sandbox_enter_hook(const char *user, const char *caps) MUST_USE;
 /* Where a forbidden system call is reported: a LOG message whose ticket is its number. */

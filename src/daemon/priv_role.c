@@ -271,6 +271,10 @@ static int privileged_start(struct priv *p)
 	rc = conf_start(p);
 	if (rc == 0)
 		rc = pid_file_take(p);
+	(void)sandbox_user(&p->opt->uid, &p->opt->gid);
+	/* First, so that it starts while the rest is made ready: its routes are wanted soonest. Without routing there is still a tunnel. */
+	if (rc == 0)
+		(void)route_conf(p, NULL, loop_now(p->loop));
 	if (rc == 0)
 		rc = sockets_open(p);
 	if (rc < 0)
@@ -307,9 +311,6 @@ static int unprivileged_start(struct priv *p)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
 	if (rc == 0)
 		rc = ike_start(p, loop_now(p->loop));
-	/* Without routing there is still a tunnel. */
-	if (rc == 0)
-		(void)route_conf(p, NULL, loop_now(p->loop));
 	return rc < 0 ? fail(p, "the start failed", rc) : 0;
 }
 

@@ -16,7 +16,7 @@ enum { RESTART_MAX_S = 10, LOG_LINES_PER_S = 500 };
 
 int ike_start(struct priv *p, mono_t now)
 {
-	struct role_start start = {.role = ROLE_IKE, .log_level = log_level(p->log)};
+	struct role_start start = {.role = ROLE_IKE, .log_level = log_level(p->log), .uid = p->opt->uid, .gid = p->opt->gid};
 	int fd;
 	p->ike.restart = MONO_NEVER;
 	p->ike.stuck_since = MONO_NEVER;

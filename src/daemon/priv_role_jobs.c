@@ -62,7 +62,7 @@ static struct job *job_new(struct priv *p, uint8_t kind, int fd, uint32_t ticket
 
 void job_resolve(struct priv *p, const struct actor_resolve *what, uint32_t ticket, mono_t now)
 {
-	struct role_start s = {.role = ROLE_NAMES, .name = what->name};
+	struct role_start s = {.role = ROLE_NAMES, .name = what->name, .uid = p->opt->uid, .gid = p->opt->gid};
 	pid_t pid;
 	int fd = -1;
 	int rc = -EAGAIN;

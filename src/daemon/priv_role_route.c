@@ -297,7 +297,7 @@ static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 
 int route_start(struct priv *p, mono_t now)
 {
-	struct role_start start = {.role = ROLE_ROUTE, .log_level = log_level(p->log)};
+	struct role_start start = {.role = ROLE_ROUTE, .log_level = log_level(p->log), .uid = p->opt->uid, .gid = p->opt->gid};
 	struct peer *x = &p->route.peer;
 	int fd;
 	x->restart = x->stuck_since = MONO_NEVER;

@@ -75,19 +75,35 @@ static int caps_priv(void)
 	return rc;
 }
 
-static int drop_user(void)
+static uint32_t known_uid, known_gid;
+
+void sandbox_set_user(uint32_t uid, uint32_t gid)
+{
+	known_uid = uid;
+	known_gid = gid;
+}
+
+bool sandbox_user(uint32_t *uid, uint32_t *gid)
 {
 	const struct passwd *pw = getpwnam("gretel");
 	if (!pw)
 		pw = getpwnam("nobody");
-	if (!pw)
+	*uid = pw ? pw->pw_uid : 0;
+	*gid = pw ? pw->pw_gid : 0;
+	return pw && pw->pw_uid;
+}
+
+static int drop_user(void)
+{
+	uint32_t uid = known_uid, gid = known_gid;
+	if (!uid && !sandbox_user(&uid, &gid))
 		return fail("find the user gretel or nobody", ENOENT);
 	capng_clear(CAPNG_SELECT_ALL);
 	/* The bounding set and the groups need what the change of user takes away. */
 	if (capng_apply(CAPNG_SELECT_BOUNDS) < 0)
 		return fail("drop the capability bounding set", errno ? errno : EPERM);
-	if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
 		return fail("change the user", errno);
 	capng_clear(CAPNG_SELECT_ALL);
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)

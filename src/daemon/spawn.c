@@ -106,8 +106,8 @@ static size_t environment(char *env[], size_t max)
 
 static void child(int self_fd, int err_fd, const struct role_start *start, int chan)
 {
-	char title[32], role[32], level[16], name[300], user[80], caps[512];
-	char *argv[8], *env[16];
+	char title[32], role[32], level[16], name[300], user[80], caps[512], ids[40];
+	char *argv[9], *env[16];
 	size_t n = 0;
 	snprintf(title, sizeof title, "greteld: %s", role_name(start->role));
 	snprintf(role, sizeof role, "--role=%s", role_name(start->role));
@@ -121,6 +121,9 @@ static void child(int self_fd, int err_fd, const struct role_start *start, int c
 		argv[n++] = user;
 	if (start->caps && (size_t)snprintf(caps, sizeof caps, "--caps=%s", start->caps) < sizeof caps)
 		argv[n++] = caps;
+	snprintf(ids, sizeof ids, "--ids=%u:%u", start->uid, start->gid);
+	if (start->uid)
+		argv[n++] = ids;
 	argv[n] = NULL;
 	environment(env, ARRAY_LEN(env));
 	signals_default();
@@ -183,9 +186,17 @@ static bool option(const char *arg, const char *key, const char **value)
 	return true;
 }
 
+static void ids_parse(const char *text, struct role_start *out)
+{
+	char *end;
+	out->uid = (uint32_t)strtoul(text, &end, 10);
+	out->gid = *end == ':' ? (uint32_t)strtoul(end + 1, NULL, 10) : 0;
+	sandbox_set_user(out->gid ? out->uid : 0, out->gid);
+}
+
 bool spawn_parse(int argc, char **argv, struct role_start *out)
 {
-	const char *role = NULL, *level = NULL;
+	const char *role = NULL, *level = NULL, *ids = NULL;
 	*out = (struct role_start){.role = ROLE_N, .chan = CHAN_FD};
 	if (argc < 2 || !option(argv[1], "--role=", &role))
 		return false;
@@ -196,6 +207,8 @@ bool spawn_parse(int argc, char **argv, struct role_start *out)
 	for (int i = 2; i < argc; i++) {
 		if (option(argv[i], "--level=", &level))
 			out->log_level = (int8_t)strtol(level, NULL, 10);
+		else if (option(argv[i], "--ids=", &ids))
+			ids_parse(ids, out);
 		else if (!option(argv[i], "--name=", &out->name) && !option(argv[i], "--user=", &out->user))
 			(void)option(argv[i], "--caps=", &out->caps);
 	}

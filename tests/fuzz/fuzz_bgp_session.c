@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM = 3 << 20 /* an empty engine with its first pages */, EACH = 600 /* octets for each of the input, at most */ };
+enum { ROOM = 1 << 20 /* an engine with the first pages of its tables */, EACH = 600 /* octets for each of the input, at most */ };
 
 struct conf_blob {
 	struct conf conf;
@@ -64,7 +64,8 @@ static void heard(struct fuzz *f, int who)
 		}
 		at += frame.len;
 	}
-	memmove(f->part[who], f->part[who] + at, f->n_part[who] - at);
+	if (at)
+		memmove(f->part[who], f->part[who] + at, f->n_part[who] - at);
 	f->n_part[who] -= at;
 }
 
@@ -96,8 +97,9 @@ static void output(struct fuzz *f, uint32_t conn)
 
 static void carry_out(struct fuzz *f)
 {
-	static struct bgp_acts now;
-	now = f->acts;
+	static struct bgp_acts now; /* only what is in use is copied: the array is large */
+	now.n = f->acts.n;
+	memcpy(now.v, f->acts.v, now.n * sizeof now.v[0]);
 	f->acts.n = 0;
 	for (uint32_t i = 0; i < now.n; i++) {
 		const struct bgp_act *a = &now.v[i];

@@ -230,7 +230,8 @@ static void fib(struct net_host *h, const struct bgp_act *a, bool set)
 
 static void carry_out(struct net_host *h, const struct bgp_act *a)
 {
-	struct sbuf notes = sb_init(h->notes, sizeof h->notes);
+	size_t len = strlen(h->notes);
+	struct sbuf notes = sb_init(h->notes + len, sizeof h->notes - len);
 	int side;
 	struct net_conn *c;
 	switch (a->type) {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every feature of the BGP speaker against FRR and BIRD: features.cases, which also says how a case is written.
+# Every feature of the BGP speaker against FRR and BIRD: features-*.cases, which also says how a case is written.
 #
 # tests/interop/bgp/t_features.sh [BUILD_DIRECTORY] [CASE...]
 #
@@ -14,7 +14,7 @@ here=$(dirname "$(readlink -f "$0")")
 . "$here/lab.sh"
 subject=${SUBJECT:-gretel} others=${OTHERS:-frr bird}
 [ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld with a BGP speaker in GRETEL_STAGE or GRETEL_BUILD"; exit 77; }
-cases=$here/features.cases
+cases=("$here"/features-*.cases)
 
 # ---- the nodes, for all cases
 for n in p s q; do node_new $n; done
@@ -81,14 +81,22 @@ s_sent() { check "$id: s has sent $1: $2" soon 10 test_sent "$1" "$2"; }
 test_sent() { local n; n=$(sent "$2"); [ "$n" "${1% *}" "${1#* }" ]; }
 start_s() { lab_speaker s "$subject" s "$NODE_TMP/s.conf"; }
 start_p() { lab_speaker p "$kind" p "$NODE_TMP/p.conf"; }
-freeze() { local x; for x in $(node_pids s); do kill "-$1" "$x" 2>/dev/null; done; }
+# nsenter stops when its child does, and has to be woken too, or it never takes the child's end.
+freeze() {
+	local x
+	for x in $(node_pids s); do
+		kill "-$1" "$x" 2>/dev/null
+		# shellcheck disable=SC2046
+		[ "$1" != CONT ] || kill -CONT $(ps -o ppid= -p "$x") 2>/dev/null
+	done
+}
 
 # ---- a case
 section() { # section CASE NAME: its text, with what the words that begin with @ stand for
 	awk -v c="$1" -v s="$2" '
 		/^== / { in_case = $2 == c; part = ""; next }
 		in_case && /^\[.*\]$/ { part = substr($0, 2, length($0) - 2); next }
-		in_case && part == s' "$cases" | awk -v s="$2" '
+		in_case && part == s' "${cases[@]}" | awk -v s="$2" '
 		function router(id, peer) {
 			print "router bgp 65000\n bgp router-id " id "\n neighbor " peer " remote-as 65000"
 			print " neighbor " peer " timers connect 1"
@@ -122,7 +130,7 @@ run_case() {
 	check "$id: tshark finds nothing wrong" cap_errors bgp "ip.src == 10.1.0.1 || ipv6.src == fd00:1::1"
 }
 
-for name in $(sed -n 's/^== //p' "$cases"); do
+for name in $(sed -n 's/^== //p' "${cases[@]}"); do
 	[ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
 	for other in $others; do
 		[ -n "$(section "$name" "$other")" ] && run_case "$name" "$other"
