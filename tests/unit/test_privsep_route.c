@@ -484,19 +484,22 @@ static int tool(struct world *w, uint8_t which, uint8_t n_words, const char *wor
 static void test_tools(void **state)
 {
 	struct world *w = *state;
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 2, "-c\0show bgp neighbors json"), 2);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2 shutdown"), 6);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 4, "-c\0show running-config bgpd\0-c\0show bgp neighbors json"), 4);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6,
+	                      "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2 shutdown message gretel: the tunnel is down"), 6);
 	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0no neighbor 2001:db8::1 shutdown"), 6);
-	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable cn1"), 1);
+	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable cn1 \"gretel: the tunnel is down\""), 1);
 	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 2, "-r\0show protocols all"), 2);
 	/* Another tool's, more or fewer words, another word, a variable that is none, no end. */
 	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 2, "-c\0show bgp neighbors json"), -EPERM);
 	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 1, "-c"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 1, "-c\0show bgp neighbors json"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 3, "-c\0show bgp neighbors json\0-c"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 1, "-c\0show running-config bgpd\0-c\0show bgp neighbors json"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 5, "-c\0show running-config bgpd\0-c\0show bgp neighbors json\0-c"), -EPERM);
 	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 2, "-c\0show running-config"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2; x shutdown"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable \"*\""), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0no neighbor 10.0.0.2; x shutdown"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2 shutdown message x"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable cn1"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable \"*\" \"gretel: the tunnel is down\""), -EPERM);
 	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable "), -EPERM);
 	assert_int_equal(tool(w, ROUTE_TOOL_BIRD, 1, "disable x", 9), -EINVAL);
 }
