@@ -91,6 +91,15 @@ static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
 	return false;
 }
 
+void adj_warm(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
+{
+	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
+		const struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
+		if (e)
+			__builtin_prefetch(e);
+	}
+}
+
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 {
 	if (waits(b->adj, t->af, dest))

@@ -44,20 +44,37 @@ static bool path_good(const struct bgp_peer *p, const struct bgp_attrs *a)
 	return !p->external || !p->conf->enforce_first_as || bgp_as_path_first(a->as_path) == p->as;
 }
 
+/* Prefixes are taken a few at a time, so that the table can be fetched from memory ahead of them. */
+struct batch {
+	struct prefix pfx[16];
+	uint32_t path_id[16];
+	size_t n;
+};
+
+static bool next_batch(const struct bgp *b, struct bgp_nlri *run, struct batch *k)
+{
+	for (k->n = 0; k->n < ARRAY_LEN(k->pfx) && bgp_nlri_next(run, &k->pfx[k->n], &k->path_id[k->n]); k->n++)
+		;
+	rib_warm(b, run->af, k->pfx, k->n);
+	return k->n > 0;
+}
+
 static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
 {
-	struct prefix pfx;
-	uint32_t path_id;
-	while (bgp_nlri_next(&run, &pfx, &path_id))
-		rib_withdraw(b, p, run.af, &pfx, path_id, b->now);
+	struct batch k;
+	while (next_batch(b, &run, &k)) {
+		for (size_t i = 0; i < k.n; i++)
+			rib_withdraw(b, p, run.af, &k.pfx[i], k.path_id[i], b->now);
+	}
 }
 
 static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct bgp_attr *attr)
 {
-	struct prefix pfx;
-	uint32_t path_id;
-	while (bgp_nlri_next(&run, &pfx, &path_id))
-		rib_update(b, p, run.af, &pfx, path_id, attr, b->now);
+	struct batch k;
+	while (next_batch(b, &run, &k)) {
+		for (size_t i = 0; i < k.n; i++)
+			rib_update(b, p, run.af, &k.pfx[i], k.path_id[i], attr, b->now);
+	}
 }
 
 /* A reference to the attributes of reach[i]; NULL: the session has been ended for lack of memory. */

@@ -9,7 +9,7 @@
 
 #include "bgp/hash.h"
 
-enum { FIRST_BUCKETS = 64 };
+enum { FIRST_BUCKETS = 64, WARM_MAX = 32 };
 
 int rib_init(struct bgp *b)
 {
@@ -149,6 +149,34 @@ static uint32_t find(const struct bgp_table *t, const uint8_t *addr, uint8_t len
 uint32_t rib_find(const struct bgp_table *t, const struct prefix *p)
 {
 	return find(t, p->addr.b, p->len, rib_hash(t, p->addr.b, p->len));
+}
+
+/* Three steps, each for all of them, as each step's address comes from the one before. */
+void rib_warm(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n)
+{
+	const struct bgp_table *t = &b->table[af];
+	const uint32_t *at[WARM_MAX];
+	n = min_z(n, WARM_MAX);
+	if (!t->n_buckets)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		at[i] = &t->bucket[rib_hash(t, pfx[i].addr.b, pfx[i].len) & (t->n_buckets - 1)];
+		__builtin_prefetch(at[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (*at[i])
+			__builtin_prefetch(dest_at(t, *at[i]));
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct bgp_dest *d = *at[i] ? dest_at(t, *at[i]) : NULL;
+		if (!d)
+			continue;
+		if (d->first)
+			__builtin_prefetch(path_at(t, d->first));
+		if (d->chain)
+			__builtin_prefetch(dest_at(t, d->chain));
+		adj_warm(b, t, *at[i]);
+	}
 }
 
 uint32_t rib_longest(const struct bgp_table *t, const struct addr *a)

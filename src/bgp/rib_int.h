@@ -68,6 +68,7 @@ void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pa
 static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh->ok; }
 
 /* Groups: whether some group has something to say about this destination. When none has, they have forgotten its number. */
+void adj_warm(const struct bgp *b, const struct bgp_table *t, uint32_t dest); /* what has been sent of it, from memory */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
 /* Some group sends more than best paths. */
 bool adj_all_paths(const struct bgp *b, uint8_t af);

@@ -156,6 +156,9 @@ struct bgp_peer;
 /* A route of a peer, as received (raw is borrowed): inbound filters, then the table. */
 void rib_update(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, struct bgp_attr *raw,
                 mono_t now);
+/* The next few prefixes that rib_update or rib_withdraw will be called for: what they will look at is on its way from memory when
+ * they do. Changes nothing. */
+void rib_warm(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n);
 void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, mono_t now);
 /* Routes of our own; attr is borrowed. */
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now);

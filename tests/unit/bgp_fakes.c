@@ -39,6 +39,7 @@ void rib_update(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pref
 	p->af[af].received++;
 	hand_log(of(b), "update %s", text);
 }
+void rib_warm(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n) { (void)b, (void)af, (void)pfx, (void)n; }
 void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, mono_t now)
 {
 	char text[PREFIX_TEXT];
