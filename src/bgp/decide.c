@@ -44,7 +44,7 @@ struct side {
 
 static struct side side_of(const struct bgp *b, const struct bgp_path *p)
 {
-	return (struct side){.path = p, .a = attr_at(b, p->attr), .peer = p->peer ? peer_at(b, p->peer) : NULL};
+	return (struct side){.path = p, .a = attr_by(b, p->attr), .peer = p->peer ? peer_at(b, p->peer) : NULL};
 }
 
 static uint32_t local_pref(const struct bgp *b, const struct side *s)
@@ -160,7 +160,7 @@ static uint32_t refresh(const struct bgp *b, const struct bgp_table *t, const st
 	for (uint32_t id = d->first; id; id = path_at(t, id)->next) {
 		struct bgp_path *p = path_at(t, id);
 		if (p->peer && p->attr)
-			p->flags = (uint16_t)(path_usable(attr_at(b, p->attr)) ? p->flags | PATH_VALID : p->flags & ~PATH_VALID);
+			p->flags = (uint16_t)(path_usable(attr_by(b, p->attr)) ? p->flags | PATH_VALID : p->flags & ~PATH_VALID);
 		n += candidate(p);
 	}
 	return n;
@@ -195,7 +195,7 @@ static bool one_as(const struct bgp *b, const struct bgp_table *t, const struct 
 		const struct bgp_path *p = path_at(t, id);
 		if (!candidate(p))
 			continue;
-		uint32_t mine = attr_at(b, p->attr)->first_as;
+		uint32_t mine = attr_by(b, p->attr)->first_as;
 		if (seen && mine != as)
 			return false;
 		seen = true;

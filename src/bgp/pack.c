@@ -256,8 +256,12 @@ static bool add(struct bgp *b, struct packer *pk, const struct bgp_attr *a, uint
 	struct wr w = writer(m);
 	if (pk->g->key.addpath)
 		wr_u32(&w, tx_id);
-	wr_u8(&w, d->len);
-	wr_bytes(&w, d->addr, octets);
+	uint8_t *p = wr_space(&w, octets + 1);
+	if (BUG(!p))
+		return false;
+	p[0] = d->len;
+	for (size_t i = 0; i < octets; i++) /* a few: a call of memcpy would take longer */
+		p[i + 1] = d->addr[i];
 	m->c->len = (uint32_t)w.len;
 	pk->last = m;
 	return true;

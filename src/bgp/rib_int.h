@@ -8,6 +8,21 @@
 static inline struct bgp_dest *dest_at(const struct bgp_table *t, uint32_t id) { return pool_at(&t->dest, id); }
 static inline struct bgp_path *path_at(const struct bgp_table *t, uint32_t id) { return pool_at(&t->path, id); }
 
+/* A number's set. The link of the pool's free numbers lies beside the pointer, which is NULL then. */
+struct attr_slot {
+	uint32_t free_link;
+	struct bgp_attr *a;
+};
+struct bgp_attrs_state {
+	struct hmap map;
+	struct bgp_pool ids; /* struct attr_slot */
+};
+/* attr_at() for those who call it for each path. */
+static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
+{
+	return ((const struct attr_slot *)pool_at(&b->attrs->ids, id))->a;
+}
+
 /* Numbers in a row; what does not fit for lack of memory is the caller's to deal with. */
 struct bag {
 	uint32_t *v;
