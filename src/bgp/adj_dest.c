@@ -76,10 +76,10 @@ static bool open_in(const struct bgp_group *g, const struct out_entry *e)
 	return (e->gen & OUT_GEN) == g->gen && !(list_empty(&g->pk.all) && list_empty(&g->pk.gone));
 }
 
-static bool holds(const struct bgp_group *g, uint32_t dest)
+static inline bool holds(const struct bgp_group *g, uint32_t dest)
 {
 	const struct out_entry *e = out_at(g, dest);
-	return (e && (e->attr || e->gen & OUT_AGAIN)) || slow_holds(g, dest);
+	return (e && (e->attr || e->gen & OUT_AGAIN)) || (g->slow.n_members && slow_holds(g, dest));
 }
 
 static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
@@ -107,12 +107,6 @@ bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
 		if (holds(LIST_ENTRY(it, struct bgp_group, link), dest))
 			return true;
-	}
-	/* Its number will be another's, who is in no message. */
-	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
-		struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
-		if (e)
-			*e = (struct out_entry){0};
 	}
 	return false;
 }
@@ -212,6 +206,8 @@ static bool best_changed(struct bgp *b, struct bgp_group *g, const struct bgp_ta
 		return false;
 	e->attr = is.attr;
 	e->src = is.src;
+	/* Withdrawals go before what announces, so it need not be remembered; and the number may soon be another's. */
+	e->gen = is.attr ? g->gen : 0;
 	return true;
 }
 
@@ -310,7 +306,7 @@ static bool paths_changed(struct bgp *b, struct bgp_group *g, const struct bgp_t
 	}
 	ok &= paths_sweep(b, g, d, e, silent);
 	if (g->change != before || !ok)
-		e->gen = g->gen;
+		e->gen = e->attr || !ok ? g->gen : 0;
 	return ok;
 }
 

@@ -290,14 +290,16 @@ void decide_dest(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
 {
 	struct bgp_dest *d = dest_at(t, dest);
 	bool changed = d->flags & DEST_TOUCHED;
-	uint32_t n = refresh(b, t, d), best = 0;
+	bool single = d->first && !path_at(t, d->first)->next;
+	uint32_t n = d->first ? refresh(b, t, d) : 0, best = 0;
 
-	if (n == 1 && !path_at(t, d->first)->next)
+	if (n && single)
 		best = d->first;
 	else if (n)
 		best = choose(b, t, d);
 	changed |= best != d->best;
-	changed |= multipath(b, t, d, best);
+	if (d->first && (!single || path_at(t, d->first)->flags & PATH_MULTI))
+		changed |= multipath(b, t, d, best);
 	d->best = best;
 	d->flags &= (uint8_t)~DEST_TOUCHED;
 	/* Aggregates count every valid path, not only the best one. */

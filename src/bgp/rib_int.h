@@ -82,7 +82,7 @@ void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pa
 /* Whether a path with received attributes may be used. */
 static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh->ok; }
 
-/* Groups: whether some group has something to say about this destination. When none has, they have forgotten its number. */
+/* Groups: whether some group has something to say about this destination. */
 void adj_warm(const struct bgp *b, const struct bgp_table *t, uint32_t dest); /* what has been sent of it, from memory */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
 /* Some group sends more than best paths. */
