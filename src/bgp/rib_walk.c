@@ -144,7 +144,7 @@ static void dest_walk(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t 
 			continue;
 		}
 		if (touched) {
-			d->flags |= id == d->best ? DEST_TOUCHED : 0;
+			d->flags |= id == d->best || p->flags & PATH_MULTI ? DEST_TOUCHED : 0;
 			again = true;
 		}
 		prev = id;
