@@ -270,7 +270,8 @@ void rib_reap(struct bgp *b)
 		struct bgp_table *t = &b->table[af];
 		struct bag bag = s->idle[af];
 		s->idle[af] = (struct bag){0};
-		for (uint32_t i = 0; i < bag.n; i++)
+		/* Each once: those that stay idle are noted anew. */
+		for (uint32_t i = 0; !all && i < bag.n; i++)
 			reap_one(b, t, bag.v[i]);
 		for (uint32_t id = 1; all && id <= t->dest.used; id++) {
 			if (dest_at(t, id)->flags & DEST_IDLE)

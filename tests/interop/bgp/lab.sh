@@ -187,7 +187,8 @@ paths() {
 cap_start() {
 	local name=$1 node=$2 iface=$3
 	shift 3
-	net_of "$node" "${CACHE_ENV[@]}" "$TCPDUMP" -Z root -U --immediate-mode -s 0 -n -i "$iface" -w "$NODE_TMP/$name.pcap" "$@" \
+	# A function in the background would be a shell between us and tcpdump.
+	nsenter -t "${NODE[$node]}" -n -- "${CACHE_ENV[@]}" "$TCPDUMP" -Z root -U --immediate-mode -s 0 -n -i "$iface" -w "$NODE_TMP/$name.pcap" "$@" \
 		</dev/null >/dev/null 2>"$NODE_TMP/$name.err" &
 	echo $! >"$NODE_TMP/$name.pid"
 	disown

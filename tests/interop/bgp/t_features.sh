@@ -15,8 +15,6 @@ here=$(dirname "$(readlink -f "$0")")
 [ ! -d "${1:-}" ] || { export GRETEL_BUILD=$1; shift; }
 . "$here/lab.sh"
 subject=${SUBJECT:-gretel} others=${OTHERS:-frr bird}
-proto=bgp
-[ "$subject" != gretel ] || proto='(71|gretel)' # its protocol number, or its name where iproute2 has been told
 [ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld with a BGP speaker in GRETEL_STAGE or GRETEL_BUILD"; exit 77; }
 cases=$here/features.cases
 
@@ -83,7 +81,13 @@ q_lacks() { check "$id: q has no $1" soon "${2:-6}" is '' route q frr "$1"; }
 p_never() { sleep 1.5; check "$id: p never has $1" is '' route p "$kind" "$1"; }
 q_never() { sleep 1.5; check "$id: q never has $1" is '' route q frr "$1"; }
 p_paths() { check "$id: p has $2 paths of $1" soon 8 is "$2" paths p "$kind" "$1"; }
-in_kernel() { local r; r=$(net_of s ip "${3:--4}" route show "$1"); echo "$r"; grep -qE -- "$2" <<<"$r"; }
+# Our routes have a protocol number of their own; all else is compared.
+in_kernel() {
+	local r
+	r=$(net_of s ip "${3:--4}" route show "$1" | sed -E 's/proto (71|gretel) /proto bgp /')
+	echo "$r"
+	grep -qE -- "$2" <<<"$r"
+}
 # s_kernel PREFIX TEXT: the subject's kernel has the route, by this expression
 s_kernel() { soon 8 in_kernel "$@"; check "$id: s has $1 ($2) in its kernel" in_kernel "$@"; }
 s_kernel_not() { check "$id: s has no $1 in its kernel" soon "${2:-6}" fails in_kernel "$1" .; }
@@ -115,7 +119,15 @@ p_sent() { check "$id: p has sent $1: $2" soon 10 test_sent "(ip.src == 10.1.0.2
 test_sent() { local n; n=$(tshark_read bgp -Y "$1 && ($3)" | wc -l); [ "$n" "${2% *}" "${2#* }" ]; }
 start_s() { lab_speaker s "$subject" s "$NODE_TMP/s.conf"; }
 start_p() { lab_speaker p "$kind" p "$NODE_TMP/p.conf"; }
-freeze() { local x; for x in $(node_pids s); do kill "-$1" "$x" 2>/dev/null; done; }
+# nsenter stops when its child does, and has to be woken too, or it never takes the child's end.
+freeze() {
+	local x
+	for x in $(node_pids s); do
+		kill "-$1" "$x" 2>/dev/null
+		# shellcheck disable=SC2046
+		[ "$1" != CONT ] || kill -CONT $(ps -o ppid= -p "$x") 2>/dev/null
+	done
+}
 
 # ---- a case
 section() { # section CASE NAME: its text, with what the words that begin with @ stand for
