@@ -23,6 +23,7 @@ struct group_key {
 	const struct conf *filters_of;   /* whose filters the numbers in conf mean; NULL: there are none */
 	uint8_t af;
 	bool external, as4, addpath, ext_nexthop;
+	bool no_llgr;            /* RFC 9494 4.3: we have it, and they would not know what the mark means */
 	uint8_t self_len;                /* of our own address as a next hop: 4, 16; 0 = we have none */
 	uint32_t max;                    /* octets of a message */
 	uint32_t local_as, as;           /* as: of external ones */

@@ -27,6 +27,7 @@ struct bgp_attr {
 	struct bgp_nh *nh;               /* tracked next hop; NULL for those that are never resolved (outbound sets) */
 	struct bgp_attrs v;              /* view into canon */
 	uint32_t as_length, first_as;    /* of the path, computed once */
+	bool llgr_stale;                 /* has this community (RFC 9494) */
 	uint8_t cluster_len;             /* entries of CLUSTER_LIST, saturating */
 	uint32_t canon_len;
 	uint8_t canon[];                 /* bgp_attrs_canon's form */
