@@ -12,7 +12,7 @@
 
 #include "bgp/adj_int.h"
 
-enum { OPEN_OCTETS = 16 << 20 };
+enum { OPEN_OCTETS = 16 << 20, AHEAD_GROUPS = 4 };
 
 /* --- State --- */
 
@@ -91,15 +91,6 @@ static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
 	return false;
 }
 
-void adj_warm(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
-{
-	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
-		const struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
-		if (e)
-			__builtin_prefetch(e);
-	}
-}
-
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 {
 	if (waits(b->adj, t->af, dest))
@@ -109,6 +100,18 @@ bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 			return true;
 	}
 	return false;
+}
+
+void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest)
+{
+	int n = 0;
+	LIST_EACH (it, tmp, &b->adj->groups[af]) {
+		const struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
+		if (e)
+			__builtin_prefetch(e, 1);
+		if (++n == AHEAD_GROUPS)
+			break;
+	}
 }
 
 /* --- One path's change --- */

@@ -44,36 +44,39 @@ static bool path_good(const struct bgp_peer *p, const struct bgp_attrs *a)
 	return !p->external || !p->conf->enforce_first_as || bgp_as_path_first(a->as_path) == p->as;
 }
 
-/* Prefixes are taken a few at a time, so that the table can be fetched from memory ahead of them. */
-struct batch {
-	struct prefix pfx[16];
-	uint32_t path_id[16];
+/* Prefixes are taken a handful at a time: a table of a million lies in memory that no cache holds, and what is asked for in advance
+ * comes in at the same time. */
+struct handful {
+	struct prefix prefix[RIB_AHEAD];
+	uint32_t path_id[RIB_AHEAD];
 	size_t n;
 };
 
-static bool next_batch(const struct bgp *b, struct bgp_nlri *run, struct batch *k)
+static bool next_handful(const struct bgp *b, struct bgp_nlri *run, struct handful *h)
 {
-	for (k->n = 0; k->n < ARRAY_LEN(k->pfx) && bgp_nlri_next(run, &k->pfx[k->n], &k->path_id[k->n]); k->n++)
-		;
-	rib_warm(b, run->af, k->pfx, k->n);
-	return k->n > 0;
+	h->n = 0;
+	while (h->n < RIB_AHEAD && bgp_nlri_next(run, &h->prefix[h->n], &h->path_id[h->n]))
+		h->n++;
+	if (h->n > 1)
+		rib_ahead(b, run->af, h->prefix, h->n);
+	return h->n > 0;
 }
 
 static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
 {
-	struct batch k;
-	while (next_batch(b, &run, &k)) {
-		for (size_t i = 0; i < k.n; i++)
-			rib_withdraw(b, p, run.af, &k.pfx[i], k.path_id[i], b->now);
+	struct handful h;
+	while (next_handful(b, &run, &h)) {
+		for (size_t i = 0; i < h.n; i++)
+			rib_withdraw(b, p, run.af, &h.prefix[i], h.path_id[i], b->now);
 	}
 }
 
 static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct bgp_attr *attr)
 {
-	struct batch k;
-	while (next_batch(b, &run, &k)) {
-		for (size_t i = 0; i < k.n; i++)
-			rib_update(b, p, run.af, &k.pfx[i], k.path_id[i], attr, b->now);
+	struct handful h;
+	while (next_handful(b, &run, &h)) {
+		for (size_t i = 0; i < h.n; i++)
+			rib_update(b, p, run.af, &h.prefix[i], h.path_id[i], attr, b->now);
 	}
 }
 
@@ -116,8 +119,8 @@ static void count_verdict(struct bgp *b, struct bgp_peer *p, const struct bgp_up
 	if (u->verdict != BGP_V_WITHDRAW)
 		return;
 	p->session->withdrawn_errors++;
-	session_note(b, p, "UPDATE with a bad %s (%s): its routes are taken as withdrawn", bgp_attr_name(u->bad_attr),
-	             bgp_sub_name(u->error.code, u->error.sub));
+	const char *sub = bgp_sub_name(u->error.code, u->error.sub);
+	session_note(b, p, "UPDATE with a bad %s (%s): its routes are taken as withdrawn", bgp_attr_name(u->bad_attr), sub + (*sub == '/'));
 }
 
 void m_update_read(struct bgp *b, struct bgp_fsm *f, struct span body)

@@ -68,7 +68,7 @@ static void feed(struct core *c, uint32_t n, bool interleaved, uint64_t *octets,
 				p[m] = nth(s + (from + m) * SETS);
 			for (uint32_t j = 0; j < m; j++) {
 				if (j % 16 == 0)
-					rib_warm(&c->b, BGP_V4, p + j, min_z(16, m - j));
+					rib_ahead(&c->b, BGP_V4, p + j, min_z(16, m - j));
 				rib_update(&c->b, &c->peer[0], BGP_V4, &p[j], 0, a, now);
 			}
 			attr_unref(&c->b, a);
@@ -109,7 +109,7 @@ static void one(uint32_t n, uint32_t members, bool interleaved)
 		for (uint32_t j = 0; i % 16 == 0 && j < 16; j++)
 			ahead[j] = nth(i + j);
 		if (i % 16 == 0)
-			rib_warm(&c->b, BGP_V4, ahead, 16);
+			rib_ahead(&c->b, BGP_V4, ahead, 16);
 		rib_withdraw(&c->b, &c->peer[0], BGP_V4, &p, 0, 0);
 		if (i % 8192 == 0)
 			drain(c, 1, members, &octets, &messages);

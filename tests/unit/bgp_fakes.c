@@ -39,7 +39,6 @@ void rib_update(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pref
 	p->af[af].received++;
 	hand_log(of(b), "update %s", text);
 }
-void rib_warm(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n) { (void)b, (void)af, (void)pfx, (void)n; }
 void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, mono_t now)
 {
 	char text[PREFIX_TEXT];
@@ -48,6 +47,7 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 	sb_prefix(&t, pfx);
 	hand_log(of(b), "withdraw %s", text);
 }
+void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n) { (void)b, (void)af, (void)pfx, (void)n; }
 void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what)
 {
 	static const char *const name[] = {"all", "mark-stale", "stale", "mark-refresh", "refresh", "refilter", "llgr"};
@@ -59,6 +59,7 @@ void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what)
 }
 void rib_decide_all(struct bgp *b) { hand_log(of(b), "decide"); }
 bool rib_work(struct bgp *b, mono_t now) { (void)b, (void)now; return false; }
+bool rib_reaping(const struct bgp *b) { (void)b; return false; }
 
 /* --- groups --- */
 
