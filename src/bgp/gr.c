@@ -77,7 +77,7 @@ void gr_down(struct bgp *b, struct bgp_peer *p, enum bgp_down how)
 	struct bgp_session *s = p->session;
 	const struct bgp_caps *theirs = &p->open_rcvd.caps;
 	bool possible = how == DOWN_TCP || (how != DOWN_HARD && gr_both_n(b, p)); /* RFC 8538 4 */
-	possible = possible && p->open_sent.caps.gr && theirs->gr && !b->stopping;
+	possible = possible && p->open_sent.caps.gr && theirs->gr;
 	for (uint8_t af = 0; af < BGP_AF_N; af++) {
 		bool keep = possible && p->af[af].negotiated && (theirs->gr_af[af] || (theirs->llgr && llgr_time(p, af) > 0));
 		if (p->af[af].gr_stale) /* RFC 4724 4.2: what was stale before goes, it had its chance */

@@ -59,7 +59,7 @@ void m_refresh_read(struct bgp *b, struct bgp_fsm *f, const struct bgp_frame *fr
 	}
 	(void)fsm_run(&s);
 	/* RFC 2918 4: a family that was not negotiated is ignored. */
-	if (is > 0 || r.af < 0 || !p->af[r.af].negotiated || !p->af[r.af].group)
+	if (is > 0 || r.af < 0 || !p->af[r.af].group)
 		return;
 	if (r.kind == BGP_REFRESH_BEGIN) {
 		begin(b, p, (uint8_t)r.af);

@@ -353,6 +353,9 @@ void rib_reap(struct bgp *b)
 	for (uint8_t af = 0; af < BGP_AF_N; af++) {
 		struct bgp_table *t = &b->table[af];
 		reap_some(b, af, UINT32_MAX); /* of the time before */
+		/* Each once: those that stay idle are noted anew. */
+		if (all)
+			bag_free(b->env.mem, &s->idle[af]);
 		s->reap[af] = s->idle[af];
 		s->idle[af] = (struct bag){0};
 		for (uint32_t id = 1; all && id <= t->dest.used; id++) {

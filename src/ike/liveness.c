@@ -95,8 +95,10 @@ enum verdict x_delete(struct step *s)
 	note(s, sa->tun, NOTE_CONTROL, "deleting IKE_SA %s[%u] between %s[%s]...%s[%s]", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
 	     id_str(&sa->peer_id, peer, sizeof peer));
+	/* Where there is a successor, the peer may send in the old SAs until it has read our DELETE: they go with its answer. */
 	LIST_EACH(it, tmp, &sa->children)
-		child_remove(s, LIST_ENTRY(it, struct child, link), sa->why);
+		if (!sa->replaced || s->e->stopping)
+			child_remove(s, LIST_ENTRY(it, struct child, link), sa->why);
 	sa->want_delete = false;
 	sa_due(s->e, sa, T_LIVENESS, MONO_NEVER);
 	sa_due(s->e, sa, T_REAUTH, MONO_NEVER);

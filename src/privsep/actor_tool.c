@@ -11,14 +11,12 @@ struct shape {
 	const char *word[9];
 };
 static const struct shape shapes[] = {
-	{ROUTE_TOOL_FRR, {"-c", "show bgp neighbors json"}},
-	{ROUTE_TOOL_FRR, {"-c", "configure terminal", "-c", "router bgp", "-c", "neighbor %A shutdown"}},
+	{ROUTE_TOOL_FRR, {"-c", "show running-config bgpd", "-c", "show bgp neighbors json"}},
+	{ROUTE_TOOL_FRR, {"-c", "configure terminal", "-c", "router bgp", "-c", "neighbor %A shutdown message gretel: the tunnel is down"}},
 	{ROUTE_TOOL_FRR, {"-c", "configure terminal", "-c", "router bgp", "-c", "no neighbor %A shutdown"}},
-	{ROUTE_TOOL_FRR, {"-c", "clear bgp %A"}},
 	{ROUTE_TOOL_BIRD, {"-r", "show protocols all"}},
-	{ROUTE_TOOL_BIRD, {"configure check"}},
 	{ROUTE_TOOL_BIRD, {"enable %N"}},
-	{ROUTE_TOOL_BIRD, {"disable %N"}},
+	{ROUTE_TOOL_BIRD, {"disable %N \"gretel: the tunnel is down\""}},
 };
 
 static const char NAME_CHARS[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";

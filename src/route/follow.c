@@ -87,7 +87,7 @@ static bool tool(struct follow *f, const char *words, uint8_t what, struct grete
 	return true;
 }
 
-static bool wants_enabled(const struct follow *f, const struct neighbour *x) { return x->up || f->stopping; }
+static bool wants_enabled(const struct follow *f, const struct neighbour *x) { return x->up || x->leaves || f->stopping; }
 
 /* A neighbour that somebody else disabled is not enabled by us, and one is only disabled when its tunnel is down. */
 static bool differs(const struct follow *f, const struct neighbour *x)
@@ -122,6 +122,8 @@ static void advance(struct follow *f, struct gretel_acts *acts)
 		if (!differs(f, x)) {
 			x->settled = true;
 			x->ours = x->ours && !wants_enabled(f, x);
+			if (x->leaves)
+				neighbour_free(f, x);
 			continue;
 		}
 		char words[250];
@@ -203,7 +205,7 @@ static void tunnel(struct follow *f, const struct gretel_fact *t)
 	bool any = false;
 	LIST_EACH(it, tmp, &f->neighbours) {
 		struct neighbour *x = LIST_ENTRY(it, struct neighbour, node);
-		if (strcmp(x->tunnel, t->name) != 0)
+		if (x->leaves || strcmp(x->tunnel, t->name) != 0)
 			continue;
 		any = true;
 		if (!x->given && peer.family)
@@ -273,11 +275,33 @@ static bool on_option(void *ctx, const char *path, const char *value, bool strin
 	LIST_EACH(it, tmp, &o->f->neighbours) {
 		struct neighbour *x = LIST_ENTRY(it, struct neighbour, node);
 		if (strcmp(x->tunnel, name) == 0 && addr_eq(&x->addr, &a)) {
-			x->given = true;
+			x->given = x->listed = true;
+			x->leaves = false;
 			return true;
 		}
 	}
-	return neighbour_add(o->f, name, &a, true) != NULL;
+	struct neighbour *x = neighbour_add(o->f, name, &a, true);
+	if (x)
+		x->listed = true;
+	return x != NULL;
+}
+
+/* The options as they are now. A neighbour that they had named and do not name any more is as if we had never been there. */
+static bool options_take(struct follow *f, const char *options)
+{
+	struct option o = {.f = f};
+	LIST_EACH(it, tmp, &f->neighbours)
+		LIST_ENTRY(it, struct neighbour, node)->listed = false;
+	if (*options && (!json_walk(options, strlen(options), on_option, &o) || o.bad))
+		return false;
+	LIST_EACH(it, tmp, &f->neighbours) {
+		struct neighbour *x = LIST_ENTRY(it, struct neighbour, node);
+		if (!x->given || x->listed || x->leaves)
+			continue;
+		x->leaves = x->known = true;
+		x->settled = f->checked = false;
+	}
+	return true;
 }
 
 int follow_check(const char *options, const char *command, char *why, size_t size)
@@ -294,10 +318,9 @@ int follow_check(const char *options, const char *command, char *why, size_t siz
 int follow_command(void *self, const struct gretel_cmd *c, int64_t now, struct gretel_acts *acts)
 {
 	struct follow *f = self;
-	struct option o = {.f = f};
 	(void)now;
 	if (c->type == GRETEL_CMD_CONF) {
-		if (*c->options && (!json_walk(c->options, strlen(c->options), on_option, &o) || o.bad))
+		if (!options_take(f, c->options))
 			return -EINVAL;
 		if (!f->kept)
 			f->kept = route_act(acts, GRETEL_ACT_ROUTES_KEPT) != NULL;

@@ -1,10 +1,14 @@
 /* What the modules frr and bird share: a list of neighbours of another routing daemon, each bound to a tunnel; they are to be
  * enabled while it is up and disabled while it is not. First the daemon is asked how it is (check), then only what differs is
- * changed, one command at a time; what we disabled is enabled again at the end. Internal to route/. */
+ * changed, one command at a time; what we disabled is enabled again at the end. What we disable bears a mark in the daemon's own
+ * words, so that a module that was started again knows it from what an administrator disabled. Internal to route/. */
 #ifndef ROUTE_FOLLOW_H
 #define ROUTE_FOLLOW_H
 
 #include "route/host.h"
+
+/* The mark. It goes to the peer, too, as the reason (RFC 9003). actor_tool.c has it in its shapes. */
+#define FOLLOW_MARK "gretel: the tunnel is down"
 
 struct neighbour {
 	struct list node;
@@ -12,18 +16,20 @@ struct neighbour {
 	struct addr addr;
 	char name[64];           /* what the daemon calls it; "" not known */
 	bool given;              /* by the options; else the tunnel's inner peer */
+	bool listed;             /* while options are read: they have it */
+	bool leaves;             /* the options do not have it any more */
 	bool known;              /* we know whether its tunnel is up */
 	bool up;                 /* its tunnel */
 	bool settled;            /* the daemon is as the tunnel is */
 	bool exists, enabled;    /* as the daemon said last */
-	bool ours;               /* disabled by us */
+	bool ours;               /* disabled by us: it bears our mark */
 };
 
 /* How a daemon is spoken to. */
 struct follow_daemon {
 	uint8_t tool;
 	const char *name, *check_words; /* words separated by | */
-	/* Fills exists, enabled and name of each neighbour from the tool's output. False: it is not understood. */
+	/* Fills exists, enabled, ours and name of each neighbour from the tool's output. False: it is not understood. */
 	bool (*read)(struct list *neighbours, const char *text, size_t n);
 	/* The words that switch one, separated by |. */
 	void (*change)(struct sbuf *b, const struct neighbour *x, bool enable);

@@ -14,16 +14,30 @@ static const char *word(const char *at, const char *end, char *out, size_t size)
 	return at;
 }
 
-/* "cn1  BGP  ---  down  ..." begins a protocol, "    Neighbor address: 10.0.0.1" is one of its lines. A disabled one is in the
- * state down, one that waits for its neighbour in start. */
+static bool is_marked(const char *at, const char *end)
+{
+	static const char label[] = "Message:";
+	for (; at < end && *at == ' '; at++)
+		;
+	if ((size_t)(end - at) < sizeof label - 1 || memcmp(at, label, sizeof label - 1) != 0)
+		return false;
+	for (at += sizeof label - 1; at < end && *at == ' '; at++)
+		;
+	return (size_t)(end - at) == sizeof FOLLOW_MARK - 1 && memcmp(at, FOLLOW_MARK, sizeof FOLLOW_MARK - 1) == 0;
+}
+
+/* "cn1  BGP  ---  down  ..." begins a protocol, "    Message: ..." and "    Neighbor address: 10.0.0.1" are of its lines. A disabled one
+ * is in the state down, one that waits for its neighbour in start. */
 static bool bird_read(struct list *neighbours, const char *text, size_t n)
 {
 	char name[64] = "", kind[16], table[32], state[16], label[32], value[ADDR_TEXT];
 	const char *end = text + n, *next;
 	struct addr a;
-	bool headed = false;
-	LIST_EACH(it, tmp, neighbours)
-		LIST_ENTRY(it, struct neighbour, node)->exists = false;
+	bool headed = false, marked = false;
+	LIST_EACH(it, tmp, neighbours) {
+		struct neighbour *x = LIST_ENTRY(it, struct neighbour, node);
+		x->exists = x->ours = false;
+	}
 	for (const char *at = text; at < end; at = next) {
 		const char *nl = memchr(at, '\n', (size_t)(end - at)), *stop = nl ? nl : end;
 		next = nl ? nl + 1 : end;
@@ -33,8 +47,10 @@ static bool bird_read(struct list *neighbours, const char *text, size_t n)
 			p = word(p, stop, table, sizeof table);
 			(void)word(p, stop, state, sizeof state);
 			headed = headed || strcmp(name, "Name") == 0;
+			marked = false;
 			continue;
 		}
+		marked = marked || is_marked(at, stop);
 		const char *p = word(at, stop, label, sizeof label);
 		p = word(p, stop, table, sizeof table);
 		(void)word(p, stop, value, sizeof value);
@@ -48,6 +64,7 @@ static bool bird_read(struct list *neighbours, const char *text, size_t n)
 			sb_put(&b, name);
 			x->exists = true;
 			x->enabled = strcmp(state, "down") != 0;
+			x->ours = marked && !x->enabled;
 		}
 	}
 	return headed;
@@ -55,7 +72,7 @@ static bool bird_read(struct list *neighbours, const char *text, size_t n)
 
 static void bird_change(struct sbuf *b, const struct neighbour *x, bool enable)
 {
-	sb_printf(b, "%s %s", enable ? "enable" : "disable", x->name);
+	sb_printf(b, enable ? "enable %s" : "disable %s \"" FOLLOW_MARK "\"", x->name);
 }
 
 static const struct follow_daemon bird = {

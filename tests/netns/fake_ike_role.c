@@ -1,4 +1,5 @@
-/* An ike role that misbehaves on request, for t_roles.sh: in greteld_fake it takes the place of the real one. It reads
+/* An ike role that does what it is told, for t_roles.sh and t_modules.sh: in greteld_fake it takes the place of the real one. It
+ * misbehaves on request, or says to route that a tunnel is up, of which no kernel needs to know more than an interface. It reads
  * words from the control socket, one connection and one line each, and answers in text. */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +13,11 @@
 #include "daemon/daemon.h"
 #include "loop/loop.h"
 #include "privsep/privsep.h"
+#include "privsep/route_msg.h"
 
 struct fake {
 	struct loop *loop;
-	struct privsep *chan;
+	struct privsep *chan, *route;
 	int raw, control, client;
 	unsigned n_sockets, n_confs, n_held;
 	const struct conf *conf;
@@ -46,6 +48,30 @@ static void crash(const char *word)
 		_exit(7);
 }
 
+/* "tunnel NAME up|down IFNAME IFINDEX LOCAL REMOTE": route hears of it in this turn. */
+static void tunnel(struct fake *f, const char *words)
+{
+	struct l_tunnel t;
+	char up[8], local[ADDR_TEXT], remote[ADDR_TEXT];
+	memset(&t, 0, sizeof t);
+	if (sscanf(words, "%31s %7s %15s %u %45s %45s", t.tunnel, up, t.name, &t.ifindex, local, remote) != 6 ||
+	    !addr_parse(local, &t.local) || !addr_parse(remote, &t.remote)) {
+		say(f, "?\n");
+		return;
+	}
+	t.up = strcmp(up, "up") == 0;
+	t.mtu = 1400;
+	say(f, f->route && privsep_send(f->route, LV_TUNNEL, 0, &t, SPAN(NULL, 0), NULL, 0) == 0 ? "told\n" : "no route\n");
+}
+
+/* "ask QUERY", "status": what route answers to a question of an administrator. */
+static void ask(struct fake *f, uint8_t kind, const char *query)
+{
+	struct l_query q = {.kind = kind};
+	if (!f->route || privsep_send(f->route, LV_QUERY, 9, &q, SPAN(query, strlen(query) + 1), NULL, 0) < 0)
+		say(f, "no route\n");
+}
+
 static void on_word(struct fake *f, char *word)
 {
 	char text[256];
@@ -60,6 +86,14 @@ static void on_word(struct fake *f, char *word)
 		(void)!priv_path(f->chan, 1, word + 5, 0);
 	} else if (strncmp(word, "hold ", 5) == 0) {
 		(void)!priv_held_set(f->chan, 2, word + 5, true);
+	} else if (strncmp(word, "tunnel ", 7) == 0) {
+		tunnel(f, word + 7);
+	} else if (strncmp(word, "ask ", 4) == 0) {
+		ask(f, LINK_SHOW, word + 4);
+	} else if (strcmp(word, "status") == 0) {
+		ask(f, LINK_STATUS, "");
+	} else if (strncmp(word, "clear ", 6) == 0) {
+		ask(f, LINK_CLEAR, word + 6);
 	} else if (strcmp(word, "reload") == 0) {
 		(void)!priv_reload(f->chan, 3, false);
 	} else if (strcmp(word, "garbage") == 0) {
@@ -114,6 +148,49 @@ static void on_conf(struct fake *f, const struct priv_msg *m)
 		loop_stop(f->loop, 1);
 }
 
+static void on_route(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct fake *f = ctx;
+	struct priv_msg m;
+	int rc = 0;
+	(void)events;
+	(void)now;
+	while (f->route && (rc = privsep_recv(f->route, &m)) == 1) {
+		if (m.verb == PRIV_HELLO && !privsep_hello_ok(f->route, &m)) {
+			rc = -EPROTO;
+		} else if (m.verb == LV_PIECE) {
+			const struct l_piece *p = m.body;
+			if (f->client >= 0)
+				(void)!send(f->client, m.tail.p, m.tail.n, MSG_NOSIGNAL);
+			if (p->last)
+				say(f, p->status < 0 ? "failed\n" : "\n");
+		}
+		priv_msg_close(&m);
+		if (rc < 0)
+			break;
+	}
+	if (rc < 0) {
+		loop_del(f->loop, fd);
+		privsep_free(f->route);
+		f->route = NULL;
+	}
+}
+
+/* The other end of route's channel; a new one when route was started again. */
+static void on_link(struct fake *f, struct priv_msg *m)
+{
+	if (f->route) {
+		loop_del(f->loop, privsep_fd(f->route));
+		privsep_free(f->route);
+	}
+	f->route = m->n_fds == 1 ? privsep_adopt(m->fd[0], PRIV_ROLE_IKE, &LINK_VERBS) : NULL;
+	if (!f->route)
+		return;
+	m->fd[0] = -1;
+	if (loop_add(f->loop, privsep_fd(f->route), EPOLLIN, on_route, f) < 0 || privsep_hello(f->route, 0) < 0)
+		loop_stop(f->loop, 1);
+}
+
 static void on_message(struct fake *f, struct priv_msg *m)
 {
 	if (m->reply) {
@@ -126,6 +203,8 @@ static void on_message(struct fake *f, struct priv_msg *m)
 		m->fd[--m->n_fds] = -1;
 		if (loop_add(f->loop, f->control, EPOLLIN, on_control, f) < 0)
 			loop_stop(f->loop, 1);
+	} else if (m->verb == PRIV_ROUTE_LINK) {
+		on_link(f, m);
 	} else if (m->verb == PRIV_CONF) {
 		on_conf(f, m);
 	} else if (m->verb == PRIV_STOP) {

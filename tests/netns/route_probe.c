@@ -13,10 +13,10 @@
 
 #include "kernel/kernel.h"
 
-static double now_ms(void)
+static double clock_ms(clockid_t id)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(id, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
@@ -57,7 +57,7 @@ static int watch(struct kernel_routes *r, double seconds)
 {
 	struct pollfd p = {.fd = kernel_routes_fd(r), .events = POLLIN};
 	struct kernel_fact f;
-	for (double end = now_ms() + seconds * 1e3, left; (left = end - now_ms()) > 0;) {
+	for (double end = clock_ms(CLOCK_MONOTONIC) + seconds * 1e3, left; (left = end - clock_ms(CLOCK_MONOTONIC)) > 0;) {
 		if (poll(&p, 1, (int)left + 1) > 0)
 			while (kernel_routes_next(r, &f) == 1)
 				show(NULL, &f);
@@ -67,12 +67,13 @@ static int watch(struct kernel_routes *r, double seconds)
 
 static int pass(struct kernel_routes *r, struct kernel_route_op *op, size_t n, int *status, const char *what)
 {
-	double t = now_ms();
+	double t = clock_ms(CLOCK_MONOTONIC), cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
 	int rc = kernel_routes_apply(r, op, n, status);
 	size_t bad = 0;
 	for (size_t i = 0; i < n; i++)
 		bad += status[i] != 0;
-	printf("%s %.0f ms, %zu failed\n", what, now_ms() - t, bad);
+	printf("%s %.0f ms (%.0f of the processor), %zu failed\n", what, clock_ms(CLOCK_MONOTONIC) - t,
+	       clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu, bad);
 	return rc;
 }
 

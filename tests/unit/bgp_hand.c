@@ -192,6 +192,8 @@ struct hand *hand_new(void)
 	c->routing.bgp = ref(c, &c->bgp);
 	c->bgp.peers.at = ref(c, c->peer);
 	c->bgp.prefix_lists.at = ref(c, c->list);
+	c->bgp.route_maps.at = ref(c, c->map);
+	c->bgp.aspath_lists.at = ref(c, c->path);
 	hand_peer(h, "10.0.0.2");
 	h->b = bgp_new(&(struct bgp_env){.mem = &h->mem, .rng = &h->rng, .host = "here", .software = "test"});
 	return h;
@@ -298,17 +300,17 @@ void hand_notify(struct hand *h, uint32_t conn, uint8_t code, uint8_t sub, bool 
 	hand_octets(h, conn, buf, w.len);
 }
 
-static void put_update(struct wr *w, const char *prefix, bool withdraw)
+static void put_update(struct wr *w, const char *prefix, const char *from, uint32_t as, bool withdraw)
 {
 	struct bgp_coding c = {.as4 = true, .mp = {true}, .max = 4096};
 	struct bgp_update_wr u;
 	struct prefix p;
-	uint8_t attrs[64], origin = 0;
+	uint8_t attrs[64], origin = 0, path[] = {BGP_AS_SEQUENCE, 1, (uint8_t)(as >> 24), (uint8_t)(as >> 16), (uint8_t)(as >> 8), (uint8_t)as};
 	struct wr a = wr_init(attrs, sizeof attrs);
 	struct addr hop;
-	assert_true(prefix_parse(prefix, &p) && addr_parse("10.0.0.2", &hop));
+	assert_true(prefix_parse(prefix, &p) && addr_parse(from, &hop));
 	bgp_attr_put(&a, BGP_A_ORIGIN, &origin, 1);
-	bgp_attr_put(&a, BGP_A_AS_PATH, NULL, 0);
+	bgp_attr_put(&a, BGP_A_AS_PATH, path, as ? sizeof path : 0);
 	bgp_attr_put_u32(&a, BGP_A_LOCAL_PREF, 100);
 	if (withdraw)
 		bgp_unreach_begin(&u, w, BGP_V4, &c);
@@ -323,7 +325,15 @@ void hand_update(struct hand *h, uint32_t conn, const char *prefix)
 {
 	uint8_t buf[4096];
 	struct wr w = wr_init(buf, sizeof buf);
-	put_update(&w, prefix, false);
+	put_update(&w, prefix, "10.0.0.2", 0, false);
+	hand_octets(h, conn, buf, w.len);
+}
+
+void hand_update_by(struct hand *h, uint32_t conn, const char *prefix, const char *hop, uint32_t as)
+{
+	uint8_t buf[4096];
+	struct wr w = wr_init(buf, sizeof buf);
+	put_update(&w, prefix, hop, as, false);
 	hand_octets(h, conn, buf, w.len);
 }
 
@@ -331,7 +341,7 @@ void hand_withdraw(struct hand *h, uint32_t conn, const char *prefix)
 {
 	uint8_t buf[4096];
 	struct wr w = wr_init(buf, sizeof buf);
-	put_update(&w, prefix, true);
+	put_update(&w, prefix, "10.0.0.2", 0, true);
 	hand_octets(h, conn, buf, w.len);
 }
 

@@ -28,7 +28,12 @@ struct hand_conf {
 	struct conf_bgp_peer peer[HAND_PEERS];
 	struct conf_prefix_list list[2];
 	struct conf_prefix_rule rule[4];
-	char text[256];
+	struct conf_route_map map[3];
+	struct conf_map_entry entry[3];
+	struct conf_clause clause[3];
+	struct conf_aspath_list path[1];
+	struct conf_aspath_rule path_rule[1];
+	char text[600];
 };
 
 struct hand {
@@ -81,6 +86,7 @@ void hand_open(struct hand *h, uint32_t conn, const struct bgp_open *o);
 void hand_keepalive(struct hand *h, uint32_t conn);
 void hand_notify(struct hand *h, uint32_t conn, uint8_t code, uint8_t sub, bool hard);
 void hand_update(struct hand *h, uint32_t conn, const char *prefix); /* from 10.0.0.2 */
+void hand_update_by(struct hand *h, uint32_t conn, const char *prefix, const char *hop, uint32_t as); /* as: first of the path, 0 none */
 void hand_withdraw(struct hand *h, uint32_t conn, const char *prefix);
 void hand_eor(struct hand *h, uint32_t conn, uint8_t af);
 void hand_refresh(struct hand *h, uint32_t conn, uint8_t af, uint8_t kind);

@@ -400,7 +400,7 @@ static void test_sets(void **state)
 		{"large-community 1:2:3 additive", PLAIN " com 65000:1 65000:2 ext RT:65000:1 large 1:2:3 65000:1:2"},
 		{"large-community none", PLAIN " com 65000:1 65000:2 ext RT:65000:1"},
 		{"large-comm-list l delete", PLAIN " com 65000:1 65000:2 ext RT:65000:1"},
-		{"ip next-hop 10.0.0.9", "IGP med 5 pref 100 nh 10.0.0.9 path [65001 65002]" COMS},
+		{"ip next-hop 10.0.0.9", "IGP med 5 pref 100 nh 10.0.0.9 unchanged path [65001 65002]" COMS},
 		{"ip next-hop peer-address", "IGP med 5 pref 100 nh 10.0.0.2 self path [65001 65002]" COMS},
 		{"ip next-hop unchanged", "IGP med 5 pref 100 nh 10.0.0.2 unchanged path [65001 65002]" COMS},
 		{"ipv6 next-hop global 2001:db8::1", PLAIN COMS},

@@ -143,69 +143,90 @@ struct agg_case {
 	const char *has[4], *not ;
 };
 
+#define THREE                                                                                                          \
+	"route-map A permit 10\n set as-path prepend 65001 65002\nexit\n"                                              \
+	"route-map B permit 10\n set as-path prepend 65001 65003\nexit\n"                                              \
+	"route-map C permit 10\n set as-path prepend 65001 65002 65004\nexit\n"
+
+static const struct agg_case agg_cases[] = {
+	/* Without as-set: nothing of the parts but the worst origin; ATOMIC_AGGREGATE. */
+	{"",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25\n",
+         "route-map A permit 10\n set origin egp\n set community 65000:1\n set metric 9\n set as-path prepend 65001\nexit\n",
+         {"\"aspath\":{\"string\":\"Local\"", "\"origin\":\"EGP\",\"metric\":0,\"locPrf\":100",
+          "\"atomicAggregate\":true", "\"aggregatorAs\":65000,\"aggregatorId\":\"10.0.0.9\""},
+         "community"},
+	/* as-set: communities of all kinds, each once; nothing atomic; AS_PATH empty when all are. */
+	{"as-set",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map B\n",
+         "route-map A permit 10\n set community 65000:2 65000:1 graceful-shutdown\n set extcommunity rt 65000:7\nexit\n"
+         "route-map B permit 10\n set community 65000:1 65000:3\n set large-community 1:2:3\nexit\n",
+         {"\"community\":{\"string\":\"65000:1 65000:2 65000:3\"", "\"extendedCommunity\":{\"string\":\"RT:65000:7\"}",
+          "\"largeCommunity\":{\"string\":\"1:2:3\"", "\"aspath\":{\"string\":\"Local\""},
+         "atomicAggregate"},
+	/* A part that is atomic makes it so. */
+	{"as-set",
+         " network 192.0.2.0/25 route-map A\n",
+         "route-map A permit 10\n set atomic-aggregate\nexit\n",
+         {"\"atomicAggregate\":true", "\"origin\":\"IGP\""},
+         "community"},
+	/* Paths: what is common, then an AS_SET, sorted; when those may be. */
+	{"as-set",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map B\n",
+         "route-map A permit 10\n set as-path prepend 65001 65003\nexit\nroute-map B permit 10\n set as-path prepend 65001 65002\nexit\n",
+         {"\"string\":\"65001 {65002,65003}\"", "\"type\":\"as-set\",\"list\":[65002,65003]"},
+         "atomicAggregate"},
+	{"as-set reject",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map B\n",
+         "route-map A permit 10\n set as-path prepend 65001 65003\nexit\nroute-map B permit 10\n set as-path prepend 65001 65002\nexit\n",
+         {"\"string\":\"65001\"", "\"atomicAggregate\":true"},
+         "as-set"},
+	{"as-set",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map A\n",
+         "route-map A permit 10\n set as-path prepend 65001 65002\nexit\n",
+         {"\"string\":\"65001 65002\""},
+         "as-set"},
+	/* Three paths, of which the first and the last have more in common than all: in either order. */
+	{"as-set",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/26 route-map B\n network 192.0.2.192/26 route-map C\n",
+         THREE,
+         {"\"string\":\"65001 {65002,65003,65004}\""},
+         "atomicAggregate"},
+	{"as-set",
+         " network 192.0.2.0/25 route-map C\n network 192.0.2.128/26 route-map A\n network 192.0.2.192/26 route-map B\n",
+         THREE,
+         {"\"string\":\"65001 {65002,65003,65004}\""},
+         "atomicAggregate"},
+	{"as-set",
+         " network 192.0.2.0/25 route-map B\n network 192.0.2.128/26 route-map C\n network 192.0.2.192/26 route-map A\n",
+         THREE,
+         {"\"string\":\"65001 {65002,65003,65004}\""},
+         "atomicAggregate"},
+	{"origin incomplete", " network 192.0.2.0/25\n", "", {"\"origin\":\"incomplete\""}, "community"},
+	{"origin igp",
+         " network 192.0.2.0/25 route-map A\n",
+         "route-map A permit 10\n set origin incomplete\nexit\n",
+         {"\"origin\":\"IGP\""},
+         "community"},
+	{"route-map AGG",
+         " network 192.0.2.0/25\n",
+         "",
+         {"\"metric\":55", "\"community\":{\"string\":\"65000:5\""},
+         "as-set"},
+	{"matching-MED-only",
+         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map A\n",
+         "route-map A permit 10\n set metric 4\nexit\n",
+         {"\"metric\":0"},
+         "as-set"},
+};
+
 static void test_attributes(void **state)
 {
-	static const struct agg_case row[] = {
-		/* Without as-set: nothing of the parts but the worst origin; ATOMIC_AGGREGATE. */
-		{"",
-	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25\n",
-	         "route-map A permit 10\n set origin egp\n set community 65000:1\n set metric 9\n set as-path prepend 65001\nexit\n",
-	         {"\"aspath\":{\"string\":\"Local\"", "\"origin\":\"EGP\",\"metric\":0,\"locPrf\":100",
-	          "\"atomicAggregate\":true", "\"aggregatorAs\":65000,\"aggregatorId\":\"10.0.0.9\""},
-	         "community"},
-		/* as-set: communities of all kinds, each once; nothing atomic; AS_PATH empty when all are. */
-		{"as-set",
-	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map B\n",
-	         "route-map A permit 10\n set community 65000:2 65000:1 graceful-shutdown\n set extcommunity rt 65000:7\nexit\n"
-	         "route-map B permit 10\n set community 65000:1 65000:3\n set large-community 1:2:3\nexit\n",
-	         {"\"community\":{\"string\":\"65000:1 65000:2 65000:3\"",
-	          "\"extendedCommunity\":{\"string\":\"RT:65000:7\"}", "\"largeCommunity\":{\"string\":\"1:2:3\"",
-	          "\"aspath\":{\"string\":\"Local\""},
-	         "atomicAggregate"},
-		/* A part that is atomic makes it so. */
-		{"as-set",
-	         " network 192.0.2.0/25 route-map A\n",
-	         "route-map A permit 10\n set atomic-aggregate\nexit\n",
-	         {"\"atomicAggregate\":true", "\"origin\":\"IGP\""},
-	         "community"},
-		/* Paths: what is common, then an AS_SET, sorted; when those may be. */
-		{"as-set",
-	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map B\n",
-	         "route-map A permit 10\n set as-path prepend 65001 65003\nexit\nroute-map B permit 10\n set as-path prepend 65001 65002\nexit\n",
-	         {"\"string\":\"65001 {65002,65003}\"", "\"type\":\"as-set\",\"list\":[65002,65003]"},
-	         "atomicAggregate"},
-		{"as-set reject",
-	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map B\n",
-	         "route-map A permit 10\n set as-path prepend 65001 65003\nexit\nroute-map B permit 10\n set as-path prepend 65001 65002\nexit\n",
-	         {"\"string\":\"65001\"", "\"atomicAggregate\":true"},
-	         "as-set"},
-		{"as-set",
-	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map A\n",
-	         "route-map A permit 10\n set as-path prepend 65001 65002\nexit\n",
-	         {"\"string\":\"65001 65002\""},
-	         "as-set"},
-		{"origin incomplete", " network 192.0.2.0/25\n", "", {"\"origin\":\"incomplete\""}, "community"},
-		{"origin igp",
-	         " network 192.0.2.0/25 route-map A\n",
-	         "route-map A permit 10\n set origin incomplete\nexit\n",
-	         {"\"origin\":\"IGP\""},
-	         "community"},
-		{"route-map AGG",
-	         " network 192.0.2.0/25\n",
-	         "",
-	         {"\"metric\":55", "\"community\":{\"string\":\"65000:5\""},
-	         "as-set"},
-		{"matching-MED-only",
-	         " network 192.0.2.0/25 route-map A\n network 192.0.2.128/25 route-map A\n",
-	         "route-map A permit 10\n set metric 4\nexit\n",
-	         {"\"metric\":0"},
-	         "as-set"},
-	};
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(agg_cases); i++) {
 		char rc[1024], fc[1024], options[64];
-		bool reject = strstr(row[i].options, "reject") != NULL;
-		snprintf(options, sizeof options, "%s", row[i].options);
+		bool reject = strstr(agg_cases[i].options, "reject") != NULL;
+		snprintf(options, sizeof options, "%s", agg_cases[i].options);
 		if (reject)
 			*strstr(options, " reject") = '\0';
 		snprintf(
@@ -214,11 +235,11 @@ static void test_attributes(void **state)
 			" neighbor 10.1.0.1 route-reflector-client\n %sbgp reject-as-sets\n aggregate-address 192.0.2.0/24 %s\nexit\n"
 			"route-map AGG permit 10\n set metric 55\n set community 65000:5\nexit\n",
 			reject ? "" : "no ", options);
-		snprintf(fc, sizeof fc, "%s" F_HEAD "%sexit\n", row[i].maps, row[i].parts);
+		snprintf(fc, sizeof fc, "%s" F_HEAD "%sexit\n", agg_cases[i].maps, agg_cases[i].parts);
 		begin(rc, fc, G_HEAD " no bgp reject-as-sets\nexit\n");
-		for (size_t k = 0; k < ARRAY_LEN(row[i].has) && row[i].has[k]; k++)
-			SAYS(g, "bgp 192.0.2.0/24", row[i].has[k]);
-		SAYS_NOT(g, "bgp 192.0.2.0/24", row[i].not );
+		for (size_t k = 0; k < ARRAY_LEN(agg_cases[i].has) && agg_cases[i].has[k]; k++)
+			SAYS(g, "bgp 192.0.2.0/24", agg_cases[i].has[k]);
+		SAYS_NOT(g, "bgp 192.0.2.0/24", agg_cases[i].not );
 		SAYS(r, "bgp 192.0.2.0/24", "\"weight\":32768");
 		net_free(net);
 	}
@@ -310,6 +331,14 @@ static void test_nested(void **state)
 	SAYS(g, "bgp 192.0.0.0/16", "\"atomicAggregate\":true"); /* of the one below */
 	SAYS(r, "explain 192.0.2.0/25",
 	     "{\"prefix\":\"192.0.0.0/16\",\"active\":true,\"parts\":3,\"suppressed\":2},{\"prefix\":\"192.0.2.0/24\"");
+	/* A path of somebody else's beside the inner aggregate, which stays the best: it is not hidden for that. */
+	net_conf(g, G_HEAD " network 192.0.2.0/24\nexit\n");
+	net_run(net, DUR_S(1));
+	SAYS(r, "bgp", "\"192.0.2.0/24\":[{\"valid\":true,\"bestpath\":true,\"selectionReason\":\"Weight\"");
+	SAYS(f, "bgp", "192.0.2.0/24\"");
+	SAYS(r, "explain 192.0.2.0/24", "\"announced\":true");
+	net_conf(g, G_HEAD "exit\n");
+	net_run(net, DUR_S(1));
 	net_conf(f, F_HEAD "exit\n");
 	net_run(net, DUR_S(1));
 	fib_is(r, "");

@@ -484,19 +484,22 @@ static int tool(struct world *w, uint8_t which, uint8_t n_words, const char *wor
 static void test_tools(void **state)
 {
 	struct world *w = *state;
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 2, "-c\0show bgp neighbors json"), 2);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2 shutdown"), 6);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 4, "-c\0show running-config bgpd\0-c\0show bgp neighbors json"), 4);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6,
+	                      "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2 shutdown message gretel: the tunnel is down"), 6);
 	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0no neighbor 2001:db8::1 shutdown"), 6);
-	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable cn1"), 1);
+	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable cn1 \"gretel: the tunnel is down\""), 1);
 	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 2, "-r\0show protocols all"), 2);
 	/* Another tool's, more or fewer words, another word, a variable that is none, no end. */
 	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 2, "-c\0show bgp neighbors json"), -EPERM);
 	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 1, "-c"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 1, "-c\0show bgp neighbors json"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 3, "-c\0show bgp neighbors json\0-c"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 1, "-c\0show running-config bgpd\0-c\0show bgp neighbors json"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 5, "-c\0show running-config bgpd\0-c\0show bgp neighbors json\0-c"), -EPERM);
 	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 2, "-c\0show running-config"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2; x shutdown"), -EPERM);
-	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable \"*\""), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0no neighbor 10.0.0.2; x shutdown"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_FRR, 6, "-c\0configure terminal\0-c\0router bgp\0-c\0neighbor 10.0.0.2 shutdown message x"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable cn1"), -EPERM);
+	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable \"*\" \"gretel: the tunnel is down\""), -EPERM);
 	assert_int_equal(TOOL(ROUTE_TOOL_BIRD, 1, "disable "), -EPERM);
 	assert_int_equal(tool(w, ROUTE_TOOL_BIRD, 1, "disable x", 9), -EINVAL);
 }
@@ -575,7 +578,11 @@ static void test_facts(void **state)
 		struct rd r = rd_init(room, w.len);
 		assert_true(priv_fact_get(&r, &back));
 		assert_true(rd_done(&r));
-		assert_memory_equal(&back, &f[i], sizeof back);
+		uint8_t again[PRIV_PACKED_MAX];
+		struct wr w2 = wr_init(again, sizeof again);
+		priv_fact_put(&w2, &back); /* octet by octet, without the padding of structures */
+		assert_int_equal(w2.len, w.len);
+		assert_memory_equal(again, room, w.len);
 		for (size_t cut = 0; cut < w.len; cut++) {
 			uint8_t *copy = malloc(cut ? cut : 1);
 			memcpy(copy, room, cut);
@@ -584,6 +591,13 @@ static void test_facts(void **state)
 			free(copy);
 		}
 	}
+	struct kernel_fact back;
+	uint8_t once[PRIV_PACKED_MAX];
+	struct wr o = wr_init(once, sizeof once);
+	priv_fact_put(&o, &f[1]);
+	struct rd r1 = rd_init(once, o.len);
+	assert_true(priv_fact_get(&r1, &back));
+	assert_true(back.gone && back.address.secondary && !back.address.link_local && addr_eq(&back.address.peer, &f[1].address.peer));
 	/* The largest fits into what is promised. */
 	f[2].route.n_hops = ROUTE_HOPS_MAX;
 	f[2].route.src = ip("2001:db8::9");

@@ -80,9 +80,13 @@ lab_speaker() {
 
 idle_node() { [ -z "$(node_pids "$1")" ]; }
 
+# 71 is gretel's protocol number.
 routes_gone() {
-	net_of "$1" ip route flush proto bgp
-	net_of "$1" ip -6 route flush proto bgp
+	local p
+	for p in bgp 71; do
+		net_of "$1" ip route flush proto $p
+		net_of "$1" ip -6 route flush proto $p
+	done
 	net_of "$1" ip nexthop flush
 } >/dev/null 2>&1
 
@@ -183,7 +187,8 @@ paths() {
 cap_start() {
 	local name=$1 node=$2 iface=$3
 	shift 3
-	net_of "$node" "${CACHE_ENV[@]}" "$TCPDUMP" -Z root -U --immediate-mode -s 0 -n -i "$iface" -w "$NODE_TMP/$name.pcap" "$@" \
+	# A function in the background would be a shell between us and tcpdump.
+	nsenter -t "${NODE[$node]}" -n -- "${CACHE_ENV[@]}" "$TCPDUMP" -Z root -U --immediate-mode -s 0 -n -i "$iface" -w "$NODE_TMP/$name.pcap" "$@" \
 		</dev/null >/dev/null 2>"$NODE_TMP/$name.err" &
 	echo $! >"$NODE_TMP/$name.pid"
 	disown
