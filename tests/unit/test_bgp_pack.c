@@ -127,12 +127,7 @@ static struct got read_all(struct bed *b, struct bgp_peer *p, size_t at_once)
 	return g;
 }
 
-static void flush(struct bed *b)
-{
-	adj_flush(&b->c->b, b->now);
-	while (rib_work(&b->c->b, b->now))
-		;
-}
+static void flush(struct bed *b) { adj_flush(&b->c->b, b->now); }
 
 static void join(struct bed *b, struct bgp_peer *p, uint8_t af) { adj_join(&b->c->b, p, af, b->now); }
 
