@@ -9,7 +9,7 @@
 
 #include "bgp/hash.h"
 
-enum { FIRST_BUCKETS = 64, REAP_SLICE = 4096 };
+enum { FIRST_BUCKETS = 64 };
 
 int rib_init(struct bgp *b)
 {
@@ -54,7 +54,6 @@ void rib_fini(struct bgp *b)
 		mem_put(b->env.mem, t->bucket, sizeof *t->bucket * t->n_buckets);
 		*t = (struct bgp_table){.af = af};
 		bag_free(b->env.mem, &s->idle[af]);
-		bag_free(b->env.mem, &s->reap[af]);
 	}
 	mem_put(b->env.mem, s->peer, sizeof *s->peer * s->n_peer);
 	mem_put(b->env.mem, s, sizeof *s);
@@ -301,55 +300,6 @@ static void reap_one(struct bgp *b, struct bgp_table *t, uint32_t id)
 		rib_dest_idle(b, t, id);
 }
 
-/* As rib_ahead(), for destinations that go. */
-static void reap_ahead(const struct bgp *b, const struct bgp_table *t, const uint32_t *id, uint32_t n)
-{
-	const uint32_t *at[RIB_AHEAD];
-	for (uint32_t i = 0; i < n; i++)
-		__builtin_prefetch(dest_at(t, id[i]), 1);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct bgp_dest *d = dest_at(t, id[i]);
-		at[i] = &t->bucket[rib_hash(t, d->addr, d->len) & (t->n_buckets - 1)];
-		__builtin_prefetch(at[i], 1);
-		adj_ahead(b, t->af, id[i]);
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		if (*at[i])
-			__builtin_prefetch(dest_at(t, *at[i]), 1);
-	}
-}
-
-static void reap_some(struct bgp *b, uint8_t af, uint32_t n)
-{
-	struct bgp_rib_state *s = b->rib;
-	struct bag *g = &s->reap[af];
-	while (n && s->reaped[af] < g->n) {
-		const uint32_t *id = &g->v[s->reaped[af]], k = g->n - s->reaped[af] < RIB_AHEAD ? g->n - s->reaped[af] : RIB_AHEAD;
-		reap_ahead(b, &b->table[af], id, k);
-		for (uint32_t i = 0; i < k; i++)
-			reap_one(b, &b->table[af], id[i]);
-		s->reaped[af] += k;
-		n -= k < n ? k : n;
-	}
-	if (s->reaped[af] == g->n) {
-		bag_free(b->env.mem, g);
-		s->reaped[af] = 0;
-	}
-}
-
-bool rib_reap_more(struct bgp *b)
-{
-	bool more = false;
-	for (uint8_t af = 0; af < BGP_AF_N; af++) {
-		if (b->rib->reap[af].n)
-			reap_some(b, af, REAP_SLICE);
-		more |= b->rib->reap[af].n > 0;
-	}
-	return more;
-}
-
-bool rib_reaping(const struct bgp *b) { return b->rib->reap[BGP_V4].n || b->rib->reap[BGP_V6].n; }
-
 void rib_reap(struct bgp *b)
 {
 	struct bgp_rib_state *s = b->rib;
@@ -357,18 +307,17 @@ void rib_reap(struct bgp *b)
 	s->idle_lost = false;
 	for (uint8_t af = 0; af < BGP_AF_N; af++) {
 		struct bgp_table *t = &b->table[af];
-		reap_some(b, af, UINT32_MAX); /* of the time before */
-		/* Each once: those that stay idle are noted anew. */
-		if (all)
-			bag_free(b->env.mem, &s->idle[af]);
-		s->reap[af] = s->idle[af];
+		struct bag bag = s->idle[af];
 		s->idle[af] = (struct bag){0};
+		/* Each once: those that stay idle are noted anew. */
+		for (uint32_t i = 0; !all && i < bag.n; i++)
+			reap_one(b, t, bag.v[i]);
 		for (uint32_t id = 1; all && id <= t->dest.used; id++) {
 			if (dest_at(t, id)->flags & DEST_IDLE)
 				reap_one(b, t, id);
 		}
+		bag_free(b->env.mem, &bag);
 	}
-	(void)rib_reap_more(b);
 }
 
 void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t path, mono_t now)

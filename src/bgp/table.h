@@ -173,7 +173,6 @@ void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what);
 void rib_decide_all(struct bgp *b);      /* options of the decision changed */
 /* Pending walks, in slices; true: more is left. Tunnel-down walks are done to the end at once. */
 bool rib_work(struct bgp *b, mono_t now);
-bool rib_reaping(const struct bgp *b);   /* rib_work() has destinations to free */
 
 /* decide.c: the better of two usable paths (positive: x is, negative: y is), and the step that said so, in FRR's words ("Weight",
  * "Local Pref", ...). */

@@ -16,7 +16,7 @@
 #include "privsep/privsep.h"
 #include "route/route.h"
 
-enum { ACTS_MAX = 256, READ_MAX = 65536, TURN_READS = 4, SPANS = 64 };
+enum { ACTS_MAX = 256, READ_MAX = 16384, TURN_READS = 16, SPANS = 64 };
 
 enum conn_state { CONN_ASKED, CONN_CONNECTING, CONN_UP, CONN_CLOSING };
 

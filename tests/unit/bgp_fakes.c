@@ -59,7 +59,6 @@ void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what)
 }
 void rib_decide_all(struct bgp *b) { hand_log(of(b), "decide"); }
 bool rib_work(struct bgp *b, mono_t now) { (void)b, (void)now; return false; }
-bool rib_reaping(const struct bgp *b) { (void)b; return false; }
 
 /* --- groups --- */
 

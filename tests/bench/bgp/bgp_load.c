@@ -63,6 +63,28 @@ static uint64_t sum_of(const char *file, const char *key)
 	return sum;
 }
 
+/* The peak of the one process that has grown most since the sessions came up: the one that holds the routes. Of several processes the sum
+ * counts the pages that they share several times. */
+static uint64_t speaker_kib(bool begin)
+{
+	static uint64_t was[PIDS_MAX];
+	int64_t grown = 0;
+	uint64_t peak = 0;
+	char path[64];
+	for (unsigned i = 0; i < n_pids; i++) {
+		snprintf(path, sizeof path, "/proc/%d/status", pids[i]);
+		uint64_t now = number_after(path, "VmHWM:");
+		if (begin)
+			was[i] = now;
+		/* The kernel's figure may go down a little. */
+		if ((int64_t)(now - was[i]) >= grown) {
+			grown = (int64_t)(now - was[i]);
+			peak = now;
+		}
+	}
+	return peak;
+}
+
 /* User and system time of all processes: in nanoseconds where the kernel keeps them (schedstat, a thread at a time), else in
  * clock ticks. */
 static uint64_t cpu_ns(void)
@@ -175,10 +197,10 @@ static void result(const char *phase, unsigned from, unsigned to, uint64_t t0, u
 		perfect = p > perfect ? p : perfect;
 	}
 	printf("phase=%s prefixes=%u clients=%u ms=%.3f first_ms=%.3f sent_ms=%.3f updates=%lu perfect=%lu octets=%lu again=%lu "
-	       "missing=%u wrong=%lu cpu_ms=%.1f load_cpu_ms=%.1f hwm_kib=%lu rss_kib=%lu pss_kib=%lu%s%s%s\n",
+	       "missing=%u wrong=%lu cpu_ms=%.1f load_cpu_ms=%.1f speaker_kib=%lu hwm_kib=%lu rss_kib=%lu pss_kib=%lu%s%s%s\n",
 	       phase, feed.prefixes, n, (double)(last - t0) / 1e6, first == UINT64_MAX ? 0 : (double)(first - t0) / 1e6,
 	       load.sent > t0 ? (double)(load.sent - t0) / 1e6 : 0, updates, perfect, octets, again / n, missing, wrong,
-	       (double)(cpu_ns() - cpu) / 1e6, (double)(own_cpu_ns() - own) / 1e6, sum_of("status", "VmHWM:"),
+	       (double)(cpu_ns() - cpu) / 1e6, (double)(own_cpu_ns() - own) / 1e6, speaker_kib(false), sum_of("status", "VmHWM:"),
 	       sum_of("status", "VmRSS:"), sum_of("smaps_rollup", "Pss:"), why[0] ? " why=\"" : "", why, why[0] ? "\"" : "");
 	fflush(stdout);
 	if (missing || wrong)
@@ -337,6 +359,7 @@ static bool sessions_up(void)
 			eors += load.peers[i].count.eors > 0;
 	}
 	settle(300 * MS);
+	(void)speaker_kib(true);
 	return true;
 }
 
