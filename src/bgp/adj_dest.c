@@ -93,7 +93,7 @@ static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
 
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 {
-	if (waits(b->adj, t->af, dest))
+	if (b->adj->n_wait && waits(b->adj, t->af, dest))
 		return true;
 	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
 		if (holds(LIST_ENTRY(it, struct bgp_group, link), dest))
@@ -166,7 +166,7 @@ static bool change(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d,
 	if (is.attr)
 		attr_ref(attr_by(b, is.attr));
 	if (was.attr)
-		attr_unref(b, attr_by(b, was.attr));
+		attr_put(b, attr_by(b, was.attr));
 	count_own(g, x, was, UINT32_MAX);
 	count_own(g, y, is, 1);
 	return true;
@@ -315,6 +315,26 @@ static bool paths_changed(struct bgp *b, struct bgp_group *g, const struct bgp_t
 
 /* --- Destinations --- */
 
+/* A destination without any path, in a group that is sent best ones: what happens a million times when a peer goes, so without
+ * the detours of the general case. False: that one is to be taken. */
+static inline bool group_gone(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, struct out_entry *e)
+{
+	if (g->key.addpath || d->first || e->gen & OUT_AGAIN || (e->gen == g->gen && open_in(g, e)))
+		return false;
+	if (!e->attr)
+		return true;
+	struct bgp_group_member *m = member_of(b, g, e->src);
+	if (!pack_unreach(b, &g->pk, m ? e->src : 0, 0, d, 0))
+		return false;
+	attr_put(b, attr_by(b, e->attr));
+	*e = (struct out_entry){0};
+	g->change++;
+	g->n_out--;
+	if (m)
+		m->own--;
+	return true;
+}
+
 void group_dest(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, uint32_t dest, bool silent)
 {
 	struct out_entry *e = out_at(g, dest);
@@ -336,7 +356,9 @@ static void groups_dest(struct bgp *b, uint8_t af, uint32_t dest)
 {
 	LIST_EACH (it, tmp, &b->adj->groups[af]) {
 		struct bgp_group *g = LIST_ENTRY(it, struct bgp_group, link);
-		group_dest(b, g, &b->table[af], dest, false);
+		struct out_entry *e = out_at(g, dest);
+		if (!e || !group_gone(b, g, dest_at(&b->table[af], dest), e))
+			group_dest(b, g, &b->table[af], dest, false);
 		if (g->pk.octets > OPEN_OCTETS)
 			group_close(b, g);
 	}

@@ -60,7 +60,7 @@ static struct bgp_attr *make(struct bgp *b, struct span canon, const struct besi
 	if (a->id && k->track)
 		a->nh = nht_get(b, k->next_hop.family ? &k->next_hop : &k->next_hop_ll, k->ifindex);
 	if (!a->id || (k->track && !a->nh)) {
-		if (a->id)
+		if (a->id) /* its slot has no set yet */
 			pool_put(&s->ids, a->id);
 		mem_put(b->env.mem, a, sizeof *a + canon.n);
 		return NULL;
@@ -114,15 +114,20 @@ struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *n
 
 void attr_ref(struct bgp_attr *a) { a->refs++; }
 
-void attr_unref(struct bgp *b, struct bgp_attr *a)
+void attr_free(struct bgp *b, struct bgp_attr *a)
 {
-	if (!a || BUG(a->refs == 0) || --a->refs)
-		return;
 	hmap_del(&b->attrs->map, &a->node);
+	((struct attr_slot *)pool_at(&b->attrs->ids, a->id))->a = NULL;
 	pool_put(&b->attrs->ids, a->id);
 	if (a->nh)
 		nht_unref(b, a->nh);
 	mem_put(b->env.mem, a, sizeof *a + a->canon_len);
+}
+
+void attr_unref(struct bgp *b, struct bgp_attr *a)
+{
+	if (a)
+		attr_put(b, a);
 }
 
 struct bgp_attr *attr_at(const struct bgp *b, uint32_t id) { return attr_by(b, id); }

@@ -286,21 +286,32 @@ static void tell(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
 	adj_dest_changed(b, t, dest, now);
 }
 
-void decide_dest(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
+/* True when the choice is another. */
+static bool decide(const struct bgp *b, const struct bgp_table *t, struct bgp_dest *d)
 {
-	struct bgp_dest *d = dest_at(t, dest);
-	bool changed = d->flags & DEST_TOUCHED;
-	bool single = d->first && !path_at(t, d->first)->next;
-	uint32_t n = d->first ? refresh(b, t, d) : 0, best = 0;
+	bool single = !path_at(t, d->first)->next;
+	uint32_t n = refresh(b, t, d), best = 0;
 
 	if (n && single)
 		best = d->first;
 	else if (n)
 		best = choose(b, t, d);
-	changed |= best != d->best;
-	if (d->first && (!single || path_at(t, d->first)->flags & PATH_MULTI))
-		changed |= multipath(b, t, d, best);
+	bool changed = best != d->best;
 	d->best = best;
+	if (!single || path_at(t, d->first)->flags & PATH_MULTI)
+		changed |= multipath(b, t, d, best);
+	return changed;
+}
+
+void decide_dest(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
+{
+	struct bgp_dest *d = dest_at(t, dest);
+	bool changed = d->flags & DEST_TOUCHED;
+
+	if (d->first)
+		changed |= decide(b, t, d);
+	else
+		d->best = 0;
 	d->flags &= (uint8_t)~DEST_TOUCHED;
 	/* Aggregates count every valid path, not only the best one. */
 	aggregate_dest_changed(b, t, dest, now);

@@ -55,6 +55,7 @@ struct bgp_nht_state {
 	uint32_t n_len[2][129];  /* prefixes of each length, IPv4 and IPv6 */
 	struct watch *watch;     /* sorted by address */
 	uint32_t n_watch, cap_watch, n_nhs;
+	uint64_t watch_lo, watch_hi; /* of the first and the last, as addr_high() has them; lo > hi: not known */
 	bool watch_stale;        /* to be made anew before it is used */
 	bool any_due;
 };

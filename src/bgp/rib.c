@@ -258,6 +258,7 @@ static void dest_free(struct bgp_table *t, uint32_t id)
 	*at = d->chain;
 	t->n_dests--;
 	t->n_len[d->len]--;
+	d->flags = 0; /* not DEST_LIVE */
 	pool_put(&t->dest, id);
 }
 
@@ -386,9 +387,9 @@ static uint32_t path_find(const struct bgp_table *t, const struct bgp_dest *d, u
 static void path_put_attrs(struct bgp *b, const struct bgp_path *p)
 {
 	if (p->attr)
-		attr_unref(b, attr_by(b, p->attr));
+		attr_put(b, attr_by(b, p->attr));
 	if (p->raw)
-		attr_unref(b, attr_by(b, p->raw));
+		attr_put(b, attr_by(b, p->raw));
 }
 
 void path_remove(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t path, uint32_t prev)

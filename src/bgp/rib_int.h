@@ -23,6 +23,14 @@ static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
 	return ((const struct attr_slot *)pool_at(&b->attrs->ids, id))->a;
 }
 
+void attr_free(struct bgp *b, struct bgp_attr *a); /* the last reference has gone */
+/* attr_unref() likewise. */
+static inline void attr_put(struct bgp *b, struct bgp_attr *a)
+{
+	if (!BUG(a->refs == 0) && --a->refs == 0)
+		attr_free(b, a);
+}
+
 /* Numbers in a row; what does not fit for lack of memory is the caller's to deal with. */
 struct bag {
 	uint32_t *v;
