@@ -10,7 +10,8 @@
  *
  * Order: within one generation of open messages a destination is in at most one message per member. When it changes again
  * before they are closed, it is only noted (OUT_AGAIN), and looked at when they are: so a route that flaps within a burst is
- * sent once, and messages may be closed in any order. */
+ * sent once, and messages may be closed in any order. But one: a destination that has been withdrawn is free at once, and
+ * may come again under another number; so open withdrawals are closed before any message that announces something. */
 #ifndef BGP_ADJ_INT_H
 #define BGP_ADJ_INT_H
 
@@ -63,7 +64,7 @@ struct packer {
 	struct bgp_group *g;
 	struct chunk_list *to;           /* where complete ones go; NULL: the group's log */
 	struct hmap open;
-	struct list all;
+	struct list all, gone;           /* those that announce, those that withdraw */
 	struct open_msg *last;
 	size_t octets;                   /* in open messages */
 };
