@@ -220,9 +220,10 @@ cat >"$tmp/vtysh" <<END
 #!/bin/sh
 echo "\$*" >>"$tmp/vty"
 case "\$*" in
-*"show bgp neighbors json") if [ -e "$tmp/shut" ]; then echo '{"10.0.0.2":{"adminShutDown":true}}'; else echo '{"10.0.0.2":{"remoteAs":65000}}'; fi ;;
+*"show bgp neighbors json") [ ! -e "$tmp/shut" ] || echo " neighbor 10.0.0.2 shutdown message gretel: the tunnel is down"
+	if [ -e "$tmp/shut" ]; then echo '{"10.0.0.2":{"adminShutDown":true}}'; else echo '{"10.0.0.2":{"remoteAs":65000}}'; fi ;;
 *" no neighbor 10.0.0.2 shutdown") rm -f "$tmp/shut" ;;
-*" neighbor 10.0.0.2 shutdown") touch "$tmp/shut" ;;
+*" neighbor 10.0.0.2 shutdown message gretel: the tunnel is down") touch "$tmp/shut" ;;
 esac
 END
 chmod +x "$tmp/vtysh"
