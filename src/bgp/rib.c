@@ -354,7 +354,7 @@ void path_remove(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pat
 		path_at(t, prev)->next = p->next;
 	else
 		d->first = p->next;
-	if (d->best == path || (p->flags & PATH_LOCAL && p->path_id == LOCAL_DEFAULT))
+	if (d->best == path || p->flags & PATH_MULTI || (p->flags & PATH_LOCAL && p->path_id == LOCAL_DEFAULT))
 		d->flags |= DEST_TOUCHED;
 	if (d->best == path)
 		d->best = 0;
@@ -420,6 +420,8 @@ static bool path_set(struct bgp *b, struct bgp_table *t, const struct prefix *pf
 			p->flags &= (uint16_t)~(PATH_STALE | PATH_REFRESHING);
 			return true;
 		}
+		if (p->flags & PATH_MULTI) /* whatever becomes of it */
+			d->flags |= DEST_TOUCHED;
 		count(counters(b, t, p), p, UINT32_MAX);
 	} else {
 		id = pool_get(&t->path);

@@ -66,7 +66,20 @@ struct got {
 	unsigned updates, reach, withdrawn, eor, refreshes;
 	size_t octets;
 	struct addr hop;
+	bool first;              /* 20.0.0.0/24 was announced, and not withdrawn behind that */
 };
+
+static bool has_first(struct bgp_nlri run)
+{
+	const struct prefix first = {.addr = {.family = AF_V4, .b = {20}}, .len = 24};
+	struct prefix p;
+	uint32_t id;
+	while (bgp_nlri_next(&run, &p, &id)) {
+		if (p.len == 24 && addr_eq(&p.addr, &first.addr))
+			return true;
+	}
+	return false;
+}
 
 /* Reads all that a member has to send, a few runs and octets at a time. */
 static struct got read_all(struct bed *b, struct bgp_peer *p, size_t at_once)
@@ -107,6 +120,7 @@ static struct got read_all(struct bed *b, struct bgp_peer *p, size_t at_once)
 			g.withdrawn += (unsigned)bgp_nlri_count(u.withdrawn[i]);
 			if (reach)
 				g.hop = u.next_hop[i];
+			g.first = (g.first && !has_first(u.withdrawn[i])) || has_first(u.reach[i]);
 		}
 	}
 	g.octets = len;
@@ -259,6 +273,37 @@ static void test_late(void **state)
 	done(&b);
 }
 
+/* A route that is withdrawn and comes again in one burst, its message being full before that with the withdrawal is. */
+static void test_order(void **state)
+{
+	(void)state;
+	struct bed b = bed(1);
+	join(&b, b.client[0], BGP_V4);
+	v4(&b, 0, 1);
+	flush(&b);
+	assert_true(read_all(&b, b.client[0], SIZE_MAX).first);
+	for (uint32_t i = 5000; i < 5100; i++) /* a burst has begun */
+		v4(&b, i, 2);
+	withdraw4(&b, 0);
+	assert_int_equal(b.c->b.table[BGP_V4].n_dests, 100); /* its number is free */
+	v4(&b, 6000, 1);
+	v4(&b, 0, 1);
+	for (uint32_t i = 1; i < 2000; i++)
+		v4(&b, i, 1);
+	flush(&b);
+	assert_true(read_all(&b, b.client[0], SIZE_MAX).first);
+	/* And the other way round. */
+	for (uint32_t i = 5000; i < 5100; i++)
+		v4(&b, i, 3);
+	v4(&b, 0, 4);
+	withdraw4(&b, 0);
+	for (uint32_t i = 1; i < 2000; i++)
+		v4(&b, i, 4);
+	flush(&b);
+	assert_false(read_all(&b, b.client[0], SIZE_MAX).first);
+	done(&b);
+}
+
 /* Both families at once, cut anywhere: messages stay whole. */
 static void test_two_families(void **state)
 {
@@ -354,6 +399,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_few),
 	cmocka_unit_test(test_when),
 	cmocka_unit_test(test_late),
+	cmocka_unit_test(test_order),
 	cmocka_unit_test(test_two_families),
 	cmocka_unit_test(test_self),
 	cmocka_unit_test(test_leave),

@@ -6,6 +6,7 @@
 #   SUBJECT=gretel (the default) or frr: who is tested; FRR in gretel's place proves that a case is right
 #   OTHERS="frr bird"                    against whom
 #   JOBS=6                               runs side by side: most of the time of a case is waiting
+#   KEEP=DIRECTORY                       captures, configurations and logs go there
 #
 # p -- s -- q: s is the subject, 10.1.0.1 and fd00:1::1 towards p (10.1.0.2), 10.2.0.1 and fd00:2::1 towards q (10.2.0.2), which is FRR.
 # Each has a connected network: p 192.168.1.0/24 and fd00:a::/64, q .2 and fd00:b::, s .3 and fd00:c::.
@@ -14,8 +15,6 @@ here=$(dirname "$(readlink -f "$0")")
 [ ! -d "${1:-}" ] || { export GRETEL_BUILD=$1; shift; }
 . "$here/lab.sh"
 subject=${SUBJECT:-gretel} others=${OTHERS:-frr bird}
-proto=bgp
-[ "$subject" != gretel ] || proto='(71|gretel)' # its protocol number, or its name where iproute2 has been told
 [ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld with a BGP speaker in GRETEL_STAGE or GRETEL_BUILD"; exit 77; }
 cases=$here/features.cases
 
@@ -83,9 +82,14 @@ p_never() { sleep 1.5; check "$id: p never has $1" is '' route p "$kind" "$1"; }
 q_never() { sleep 1.5; check "$id: q never has $1" is '' route q frr "$1"; }
 p_paths() { check "$id: p has $2 paths of $1" soon 8 is "$2" paths p "$kind" "$1"; }
 # Our routes have a protocol number of their own; all else is compared.
-in_kernel() { net_of s ip "${3:--4}" route show "$1" | sed -E 's/proto (71|gretel) /proto bgp /' | grep -qE -- "$2"; }
+in_kernel() {
+	local r
+	r=$(net_of s ip "${3:--4}" route show "$1" | sed -E 's/proto (71|gretel) /proto bgp /')
+	echo "$r"
+	grep -qE -- "$2" <<<"$r"
+}
 # s_kernel PREFIX TEXT: the subject's kernel has the route, by this expression
-s_kernel() { check "$id: s has $1 ($2) in its kernel" soon 8 in_kernel "$@"; }
+s_kernel() { soon 8 in_kernel "$@"; check "$id: s has $1 ($2) in its kernel" in_kernel "$@"; }
 s_kernel_not() { check "$id: s has no $1 in its kernel" soon "${2:-6}" fails in_kernel "$1" .; }
 # p_knows JQ TEXT: what the other one says about the neighbour: an expression of jq for FRR, a regular one for BIRD
 p_knows() {
@@ -148,7 +152,7 @@ section() { # section CASE NAME: its text, with what the words that begin with @
 
 run_case() {
 	local name=$1
-	kind=$2 id="$name ($2)"
+	kind=$2 id="$name ($2)" tshark_but=
 	section "$name" subject >"$NODE_TMP/s.conf"
 	section "$name" "$kind" >"$NODE_TMP/p.conf"
 	section "$name" q >"$NODE_TMP/q.conf"
@@ -163,7 +167,8 @@ run_case() {
 		not_ok "$id: $subject starts" "$(cat "$NODE_TMP/start")"
 	fi
 	cap_stop bgp
-	check "$id: tshark finds nothing wrong" cap_errors bgp "ip.src == 10.1.0.1 || ipv6.src == fd00:1::1"
+	[ -z "${KEEP:-}" ] || { mkdir -p "$KEEP/$name-$kind" && cp -r "$NODE_TMP"/{bgp.pcap,[spq],[spq].conf} "$KEEP/$name-$kind"; } 2>/dev/null
+	check "$id: tshark finds nothing wrong" cap_errors bgp "(ip.src == 10.1.0.1 || ipv6.src == fd00:1::1)${tshark_but:+ && !($tshark_but)}"
 }
 
 while read -r name other < <(next_run); do
