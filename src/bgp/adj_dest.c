@@ -73,13 +73,13 @@ void group_drop_state(struct bgp *b, struct bgp_group *g)
 
 static bool open_in(const struct bgp_group *g, const struct out_entry *e)
 {
-	return (e->gen & OUT_GEN) == g->gen && !list_empty(&g->pk.all);
+	return (e->gen & OUT_GEN) == g->gen && !(list_empty(&g->pk.all) && list_empty(&g->pk.gone));
 }
 
 static bool holds(const struct bgp_group *g, uint32_t dest)
 {
 	const struct out_entry *e = out_at(g, dest);
-	return (e && (e->attr || e->gen & OUT_AGAIN || open_in(g, e))) || slow_holds(g, dest);
+	return (e && (e->attr || e->gen & OUT_AGAIN)) || slow_holds(g, dest);
 }
 
 static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
@@ -98,6 +98,12 @@ bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
 		if (holds(LIST_ENTRY(it, struct bgp_group, link), dest))
 			return true;
+	}
+	/* Its number will be another's, who is in no message. */
+	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
+		struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
+		if (e)
+			*e = (struct out_entry){0};
 	}
 	return false;
 }

@@ -10,7 +10,8 @@
  *
  * Order: within one generation of open messages a destination is in at most one message per member. When it changes again
  * before they are closed, it is only noted (OUT_AGAIN), and looked at when they are: so a route that flaps within a burst is
- * sent once, and messages may be closed in any order. */
+ * sent once, and messages may be closed in any order. But one: a destination that has been withdrawn is free at once, and
+ * may come again under another number; so open withdrawals are closed before any message that announces something. */
 #ifndef BGP_ADJ_INT_H
 #define BGP_ADJ_INT_H
 
@@ -22,6 +23,7 @@ struct group_key {
 	const struct conf *filters_of;   /* whose filters the numbers in conf mean; NULL: there are none */
 	uint8_t af;
 	bool external, as4, addpath, ext_nexthop;
+	bool no_llgr;            /* RFC 9494 4.3: we have it, and they would not know what the mark means */
 	uint8_t self_len;                /* of our own address as a next hop: 4, 16; 0 = we have none */
 	uint32_t max;                    /* octets of a message */
 	uint32_t local_as, as;           /* as: of external ones */
@@ -62,7 +64,7 @@ struct packer {
 	struct bgp_group *g;
 	struct chunk_list *to;           /* where complete ones go; NULL: the group's log */
 	struct hmap open;
-	struct list all;
+	struct list all, gone;           /* those that announce, those that withdraw */
 	struct open_msg *last;
 	size_t octets;                   /* in open messages */
 };

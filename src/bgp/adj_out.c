@@ -117,6 +117,7 @@ static void key_of(const struct bgp *b, const struct bgp_peer *p, uint8_t af, st
 	k->addpath = p->coding.addpath_tx[af];
 	k->conf.addpath_tx = k->addpath ? c->addpath_tx : 0;
 	k->ext_nexthop = p->coding.ext_nexthop;
+	k->no_llgr = p->open_sent.caps.llgr && !p->open_rcvd.caps.llgr;
 	k->max = p->coding.max;
 	k->self_len = (uint8_t)addr_len(&self);
 	k->local_as = p->conf->local_as ? p->conf->local_as : b->cb->as;

@@ -87,6 +87,7 @@ static struct bgp_attr *make(struct bgp *b, struct span canon, const struct besi
 	bgp_attrs_view(SPAN(a->canon, canon.n), &a->v);
 	a->as_length = bgp_as_path_length(a->v.as_path);
 	a->first_as = bgp_as_path_first(a->v.as_path);
+	a->llgr_stale = bgp_communities_have(a->v.communities, BGP_LLGR_STALE);
 	a->cluster_len = (uint8_t)min_z(a->v.cluster_list.n / 4, UINT8_MAX);
 	((struct slot *)pool_at(&s->ids, a->id))->a = a;
 	return a;

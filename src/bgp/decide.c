@@ -82,7 +82,7 @@ static int cmp_route(const struct bgp *b, const struct side *x, const struct sid
 {
 	int r;
 	*step = STEP_STALE; /* RFC 9494 4.3: only when there is nothing else */
-	if ((r = lower(x->path->flags & PATH_LLGR, y->path->flags & PATH_LLGR)))
+	if ((r = lower(x->a->llgr_stale, y->a->llgr_stale)))
 		return r;
 	*step = STEP_WEIGHT;
 	if ((r = lower(y->a->weight, x->a->weight)))

@@ -48,6 +48,8 @@ static bool communities_allow(const struct export *x)
 	struct span c = x->in->v.communities;
 	if (c.n == 0)
 		return true;
+	if (x->in->llgr_stale && x->g->key.no_llgr) /* RFC 9494 4.3 */
+		return no(x, "it is long stale, and the peer has no long-lived graceful restart");
 	if (bgp_communities_have(c, BGP_NO_ADVERTISE))
 		return no(x, "it has the community no-advertise");
 	if (!x->g->key.external)

@@ -69,6 +69,7 @@ int packer_init(struct bgp *b, struct packer *pk, struct bgp_group *g, struct ch
 {
 	*pk = (struct packer){.g = g, .to = to};
 	list_init(&pk->all);
+	list_init(&pk->gone);
 	return hmap_init(&pk->open, b->env.mem, 0, 0);
 }
 
@@ -81,13 +82,19 @@ static void msg_free(struct bgp *b, struct packer *pk, struct open_msg *m)
 	mem_put(b->env.mem, m, sizeof *m);
 }
 
-void packer_fini(struct bgp *b, struct packer *pk)
+static void drop_all(struct bgp *b, struct packer *pk, struct list *of)
 {
-	LIST_EACH (it, tmp, &pk->all) {
+	LIST_EACH (it, tmp, of) {
 		struct open_msg *m = LIST_ENTRY(it, struct open_msg, link);
 		chunk_unref(b, m->c);
 		msg_free(b, pk, m);
 	}
+}
+
+void packer_fini(struct bgp *b, struct packer *pk)
+{
+	drop_all(b, pk, &pk->all);
+	drop_all(b, pk, &pk->gone);
 	hmap_fini(&pk->open);
 }
 
@@ -121,12 +128,18 @@ static bool complete(struct bgp *b, struct packer *pk, struct open_msg *m)
 	return true;
 }
 
-bool packer_close(struct bgp *b, struct packer *pk)
+static bool complete_all(struct bgp *b, struct packer *pk, struct list *of)
 {
 	bool ok = true;
-	LIST_EACH (it, tmp, &pk->all)
+	LIST_EACH (it, tmp, of)
 		ok &= complete(b, pk, LIST_ENTRY(it, struct open_msg, link));
 	return ok;
+}
+
+bool packer_close(struct bgp *b, struct packer *pk)
+{
+	bool ok = complete_all(b, pk, &pk->gone);
+	return complete_all(b, pk, &pk->all) && ok;
 }
 
 static struct addr self_hole(const struct bgp_group *g)
@@ -176,7 +189,7 @@ static struct open_msg *open_new(struct bgp *b, struct packer *pk, const struct 
 	begin(pk, m, a);
 	pk->octets += cap;
 	list_init(&m->link);
-	list_add_tail(&pk->all, &m->link);
+	list_add_tail(a ? &pk->all : &pk->gone, &m->link);
 	hmap_add(&pk->open, &m->node, hash);
 	return m;
 }
@@ -232,7 +245,9 @@ static bool add(struct bgp *b, struct packer *pk, const struct bgp_attr *a, uint
 	int r = m ? room(b, pk, m, need) : -1;
 
 	if (r == 0) {
-		bool ok = complete(b, pk, m);
+		/* What is announced may have been withdrawn before, under another number. */
+		bool ok = !a || complete_all(b, pk, &pk->gone);
+		ok &= complete(b, pk, m);
 		m = ok ? open_get(b, pk, a, except, only) : NULL;
 		r = m ? room(b, pk, m, need) : -1;
 	}

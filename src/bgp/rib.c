@@ -270,7 +270,8 @@ void rib_reap(struct bgp *b)
 		struct bgp_table *t = &b->table[af];
 		struct bag bag = s->idle[af];
 		s->idle[af] = (struct bag){0};
-		for (uint32_t i = 0; i < bag.n; i++)
+		/* Each once: those that stay idle are noted anew. */
+		for (uint32_t i = 0; !all && i < bag.n; i++)
 			reap_one(b, t, bag.v[i]);
 		for (uint32_t id = 1; all && id <= t->dest.used; id++) {
 			if (dest_at(t, id)->flags & DEST_IDLE)
@@ -353,7 +354,7 @@ void path_remove(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pat
 		path_at(t, prev)->next = p->next;
 	else
 		d->first = p->next;
-	if (d->best == path || (p->flags & PATH_LOCAL && p->path_id == LOCAL_DEFAULT))
+	if (d->best == path || p->flags & PATH_MULTI || (p->flags & PATH_LOCAL && p->path_id == LOCAL_DEFAULT))
 		d->flags |= DEST_TOUCHED;
 	if (d->best == path)
 		d->best = 0;
@@ -419,6 +420,8 @@ static bool path_set(struct bgp *b, struct bgp_table *t, const struct prefix *pf
 			p->flags &= (uint16_t)~(PATH_STALE | PATH_REFRESHING);
 			return true;
 		}
+		if (p->flags & PATH_MULTI) /* whatever becomes of it */
+			d->flags |= DEST_TOUCHED;
 		count(counters(b, t, p), p, UINT32_MAX);
 	} else {
 		id = pool_get(&t->path);

@@ -67,7 +67,7 @@ void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pa
 /* Whether a path with received attributes may be used. */
 static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh->ok; }
 
-/* Groups: whether a message that is not closed, or a member, still has this destination. */
+/* Groups: whether some group has something to say about this destination. When none has, they have forgotten its number. */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
 /* Some group sends more than best paths. */
 bool adj_all_paths(const struct bgp *b, uint8_t af);

@@ -6,6 +6,7 @@
  * a route that is received anew is never taken for an old one. */
 #include <string.h>
 
+#include "bgp/filter_int.h"
 #include "bgp/rib_int.h"
 
 enum { SLICE = 65536 /* destinations */, ROUNDS = 4 };
@@ -38,6 +39,20 @@ static void start(struct bgp_rib_state *s)
 
 /* --- What is done to a path --- */
 
+/* RFC 9494 4.3: the same attributes with the mark; a reference; NULL: no memory, or no room. */
+static struct bgp_attr *marked(struct bgp *b, struct bgp_attr *a)
+{
+	static const uint8_t stale[4] = {BGP_LLGR_STALE >> 24, BGP_LLGR_STALE >> 16 & 0xff, 0, BGP_LLGR_STALE & 0xff};
+	struct bgp_edit e;
+	edit_init(&e, a);
+	e.v.has |= HAS(BGP_A_COMMUNITIES);
+	if (!edit_union(&e, e.v.communities, SPAN(stale, 4), 4, &e.v.communities))
+		return NULL;
+	e.changed = true;
+	b->session_ifindex = a->ifindex;
+	return edit_commit(b, &e, a->nh != NULL);
+}
+
 static void refilter(struct bgp *b, struct bgp_table *t, uint32_t path, const struct prefix *pfx)
 {
 	struct bgp_path *p = path_at(t, path);
@@ -46,19 +61,28 @@ static void refilter(struct bgp *b, struct bgp_table *t, uint32_t path, const st
 	uint8_t verdict = peer ? in_filter(b, peer, t->af, pfx, raw) : IN_NO_MEMORY;
 	if (verdict == IN_NO_MEMORY) /* as it was */
 		return;
-	struct bgp_attr *attr = verdict == IN_PASS ? b->rib->in.attr : NULL;
+	struct bgp_attr *attr = verdict == IN_PASS ? b->rib->in.attr : NULL, *llgr = NULL;
+	if (attr && p->flags & PATH_LLGR && !(attr = llgr = marked(b, attr)))
+		return;
 	path_refill(b, t, path, attr, attr != raw ? raw : NULL);
+	attr_unref(b, llgr);
 }
 
-/* RFC 9494 4.3: kept longer, least preferred, unless the route says that it must not be. */
-static bool llgr(struct bgp *b, struct bgp_path *p)
+/* RFC 9494 4.3: kept longer, least preferred, and said so to others, unless the route says that it must not be. */
+static bool llgr(struct bgp *b, struct bgp_table *t, uint32_t path)
 {
-	const struct bgp_attr *a = p->attr ? attr_at(b, p->attr) : NULL;
+	struct bgp_path *p = path_at(t, path);
+	struct bgp_attr *a = p->attr ? attr_at(b, p->attr) : NULL;
 	if (!(p->flags & PATH_STALE))
 		return true;
 	if (!a || bgp_communities_have(a->v.communities, BGP_NO_LLGR))
 		return false;
+	struct bgp_attr *m = marked(b, a);
+	if (!m)
+		return false;
 	p->flags |= PATH_LLGR;
+	path_refill(b, t, path, m, p->raw ? attr_at(b, p->raw) : a);
+	attr_unref(b, m);
 	return true;
 }
 
@@ -71,7 +95,7 @@ static bool path_walk(struct bgp *b, struct bgp_table *t, uint32_t path, const s
 		return false;
 	if (what & 1 << PURGE_LLGR) {
 		*touched = true;
-		if (!llgr(b, p))
+		if (!llgr(b, t, path))
 			return false;
 	}
 	if (what & 1 << PURGE_MARK_STALE)
@@ -120,7 +144,7 @@ static void dest_walk(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t 
 			continue;
 		}
 		if (touched) {
-			d->flags |= id == d->best ? DEST_TOUCHED : 0;
+			d->flags |= id == d->best || p->flags & PATH_MULTI ? DEST_TOUCHED : 0;
 			again = true;
 		}
 		prev = id;

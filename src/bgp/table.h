@@ -27,6 +27,7 @@ struct bgp_attr {
 	struct bgp_nh *nh;               /* tracked next hop; NULL for those that are never resolved (outbound sets) */
 	struct bgp_attrs v;              /* view into canon */
 	uint32_t as_length, first_as;    /* of the path, computed once */
+	bool llgr_stale;                 /* has this community (RFC 9494) */
 	uint8_t cluster_len;             /* entries of CLUSTER_LIST, saturating */
 	uint32_t canon_len;
 	uint8_t canon[];                 /* bgp_attrs_canon's form */
@@ -120,7 +121,7 @@ enum bgp_local_kind { LOCAL_NETWORK = 1, LOCAL_REDISTRIBUTED = 2, LOCAL_AGGREGAT
  * rib_dest_idle() when it lets go of one, which frees it when it has no path. */
 enum bgp_dest_flag {
 	DEST_LIVE = 1,                   /* not a free number */
-	DEST_IDLE = 2,                   /* without paths, kept until the messages that withdraw it are closed */
+	DEST_IDLE = 2,                   /* without paths, until no group has anything to say about it */
 	DEST_TOUCHED = 4,                /* what was the best path has changed or gone */
 	DEST_DECIDING = 8,               /* an aggregate that lets go of it now does not free it */
 	DEST_FIB_QUEUED = 0x80,

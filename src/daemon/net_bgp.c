@@ -286,8 +286,27 @@ void net_fd(struct route_role *r, struct priv_msg *m, mono_t now)
 		lost(r, c, rc, now);
 }
 
-/* GTSM (RFC 5082) on a session that came in: the listener could not know whose it would be. */
-static void hops_set(struct route_role *r, int fd, const struct addr *remote)
+/* The TTL of the packet that completed the handshake; -1: the kernel does not say. */
+static int hops_seen(int fd, bool v6)
+{
+	enum { IPV6_PKTOPTIONS_2292 = 6 };
+	int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, on = 1, ttl = -1;
+	_Alignas(struct cmsghdr) uint8_t buf[CMSG_SPACE(sizeof ttl) + CMSG_SPACE(256)];
+	socklen_t n = sizeof buf;
+	if (setsockopt(fd, level, v6 ? IPV6_RECVHOPLIMIT : IP_RECVTTL, &on, sizeof on) < 0 ||
+	    getsockopt(fd, level, v6 ? IPV6_PKTOPTIONS_2292 : IP_PKTOPTIONS, buf, &n) < 0)
+		return -1;
+	struct msghdr h = {.msg_control = buf, .msg_controllen = n};
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+		if (c->cmsg_level == level && c->cmsg_type == (v6 ? IPV6_HOPLIMIT : IP_TTL) && c->cmsg_len >= CMSG_LEN(sizeof ttl))
+			memcpy(&ttl, CMSG_DATA(c), sizeof ttl);
+	}
+	return ttl;
+}
+
+/* GTSM (RFC 5082) on a session that came in: the listener could not know whose it would be, so that octets may be here already
+ * whose TTL nobody has looked at; they came from as far away as the handshake. False: too far. */
+static bool hops_set(struct route_role *r, int fd, const struct addr *remote)
 {
 	const struct conf_bgp *b = r->conf ? conf_bgp(r->conf) : NULL;
 	for (uint32_t i = 0; b && i < b->peers.n; i++) {
@@ -298,10 +317,13 @@ static void hops_set(struct route_role *r, int fd, const struct addr *remote)
 		int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, ttl = p->gtsm_hops ? 255 : p->ttl, min = 256 - p->gtsm_hops;
 		if (ttl)
 			(void)setsockopt(fd, level, v6 ? IPV6_UNICAST_HOPS : IP_TTL, &ttl, sizeof ttl);
-		if (p->gtsm_hops)
-			(void)setsockopt(fd, level, v6 ? IPV6_MINHOPCOUNT : IP_MINTTL, &min, sizeof min);
-		return;
+		if (!p->gtsm_hops)
+			return true;
+		(void)setsockopt(fd, level, v6 ? IPV6_MINHOPCOUNT : IP_MINTTL, &min, sizeof min);
+		int seen = hops_seen(fd, v6);
+		return seen < 0 || seen >= min;
 	}
+	return true;
 }
 
 static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
@@ -316,7 +338,10 @@ static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
 		int got = accept4(fd, (struct sockaddr *)&s, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (got < 0)
 			break;
-		struct conn *c = r->synced && r->module->input ? conn_new(r, GRETEL_CONN_IN | (++r->next_in & ~GRETEL_CONN_IN)) : NULL;
+		struct addr remote = addr_of(&s, &port, &scope);
+		bool near = hops_set(r, got, &remote);
+		struct conn *c = near && r->synced && r->module->input ? conn_new(r, GRETEL_CONN_IN | (++r->next_in & ~GRETEL_CONN_IN))
+		                                                       : NULL;
 		if (!c || loop_add(r->loop, got, EPOLLIN, on_conn, c) < 0) {
 			close(got);
 			if (c)
@@ -325,8 +350,6 @@ static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
 		}
 		c->fd = got;
 		c->events = EPOLLIN;
-		struct addr remote = addr_of(&s, &port, &scope);
-		hops_set(r, got, &remote);
 		up(r, c, GRETEL_FACT_ACCEPTED, now);
 		route_run(r, now);
 	}

@@ -115,25 +115,27 @@ static void read_software(struct rd *r, struct bgp_caps *c)
 		c->software = text;
 }
 
-/* A length of min + k * each octets; each 0: exactly min; 1: at least min. */
+/* A length of min + k * each octets; each 0: exactly min; 1: at least min. One of another length is as if it were not there, but not
+ * if vital: without AS4 each AS_PATH would be read with numbers of two octets, which is not what the peer will send. */
 static const struct cap_row {
 	uint8_t code, min, each;
+	bool vital;
 	void (*read)(struct rd *r, struct bgp_caps *c);
 } caps[] = {
-	{BGP_CAP_MP, 4, 0, read_mp},
-	{BGP_CAP_REFRESH, 0, 0, read_refresh},
-	{BGP_CAP_EXT_NEXTHOP, 0, 6, read_ext_nexthop},
-	{BGP_CAP_EXT_MESSAGE, 0, 0, read_ext_message},
-	{BGP_CAP_GR, 2, 4, read_gr},
-	{BGP_CAP_AS4, 4, 0, read_as4},
-	{BGP_CAP_ADD_PATH, 0, 4, read_add_path},
-	{BGP_CAP_ENHANCED_REFRESH, 0, 0, read_enhanced},
-	{BGP_CAP_LLGR, 0, 7, read_llgr},
-	{BGP_CAP_FQDN, 1, 1, read_fqdn},
-	{BGP_CAP_SOFTWARE, 1, 1, read_software},
+	{BGP_CAP_MP, 4, 0, false, read_mp},
+	{BGP_CAP_REFRESH, 0, 0, false, read_refresh},
+	{BGP_CAP_EXT_NEXTHOP, 0, 6, false, read_ext_nexthop},
+	{BGP_CAP_EXT_MESSAGE, 0, 0, false, read_ext_message},
+	{BGP_CAP_GR, 2, 4, false, read_gr},
+	{BGP_CAP_AS4, 4, 0, true, read_as4},
+	{BGP_CAP_ADD_PATH, 0, 4, false, read_add_path},
+	{BGP_CAP_ENHANCED_REFRESH, 0, 0, false, read_enhanced},
+	{BGP_CAP_LLGR, 0, 7, false, read_llgr},
+	{BGP_CAP_FQDN, 1, 1, false, read_fqdn},
+	{BGP_CAP_SOFTWARE, 1, 1, false, read_software},
 };
 
-static void read_capability(uint8_t code, struct rd *value, struct bgp_caps *c)
+static bool read_capability(uint8_t code, struct rd *value, struct bgp_caps *c)
 {
 	size_t n = rd_left(value);
 
@@ -141,10 +143,12 @@ static void read_capability(uint8_t code, struct rd *value, struct bgp_caps *c)
 		const struct cap_row *row = &caps[i];
 		if (row->code != code)
 			continue;
-		if (row->each ? n >= row->min && (n - row->min) % row->each == 0 : n == row->min)
+		bool fits = row->each ? n >= row->min && (n - row->min) % row->each == 0 : n == row->min;
+		if (fits)
 			row->read(value, c);
-		return;
+		return fits || !row->vital;
 	}
+	return true;
 }
 
 /* RFC 5492 4: several capabilities in one parameter, or one each. */
@@ -154,8 +158,8 @@ static bool read_capabilities(struct rd *r, struct bgp_caps *c)
 	while (rd_left(r)) {
 		uint8_t code = rd_u8(r);
 		struct rd value = rd_sub(r, rd_u8(r));
-		if (rd_ok(r))
-			read_capability(code, &value, c);
+		if (rd_ok(r) && !read_capability(code, &value, c))
+			return false;
 	}
 	return rd_ok(r);
 }

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "../unit/test_kernel_util.h"
+#include "kernel/route_msg.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@ static void check(const struct nl_msg *m)
 			abort();
 	}
 	if (link_parse(m, &l) && (l.link.ifindex == 0 || memchr(l.link.name, '\0', sizeof l.link.name) == NULL))
+		abort();
+	struct kernel_fact f;
+	if (route_fact_parse(m, &f) && f.type == KFACT_ROUTE &&
+	    (f.route.n_hops > ROUTE_HOPS_MAX || f.route.dst.len > 8 * addr_len(&f.route.dst.addr) || !addr_len(&f.route.dst.addr)))
 		abort();
 	if (addr_parse_msg(m, &a)) {
 		if (a.local.len > addr_len(&a.local.addr) * 8)

@@ -96,6 +96,7 @@ static void test_open_refused(void **state)
 	refused("04fde800b40a0000010102", 0);       /* ends with the type */
 	refused("04fde800b40a00000103020141", 0);   /* capability without a length */
 	refused("04fde800b40a000001040202410a", 0); /* capability over the end */
+	refused("04fde800b40a000001070205410300fde8", 0); /* four-octet AS number in three */
 	/* RFC 9072: FRR's CVE-2022-40302, -40318, -43681 */
 	refused("04fde800b40a00000100ff0000", 0); /* an old length of 0 has no mark behind it */
 	refused("04fde800b40a000001ff", 0);

@@ -66,7 +66,13 @@ static int listener(struct in_addr at)
 static pid_t start(int node, char **argv)
 {
 	int net = open_ns(node, "net"), mnt = open_ns(node, "mnt"), uts = open_ns(node, "uts");
-	pid_t pid = fork();
+	int pids = open_ns(node, "pid"), own = open_ns(getpid(), "pid");
+	/* Its /proc is that of its processes: who is not one of them has no /proc/self there. */
+	pid_t pid = setns(pids, CLONE_NEWPID) == 0 ? fork() : -1;
+	if (pid < 0 || (pid > 0 && setns(own, CLONE_NEWPID) != 0)) {
+		perror("bgp_load: fork");
+		exit(2);
+	}
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (setns(net, CLONE_NEWNET) != 0 || setns(uts, CLONE_NEWUTS) != 0 || setns(mnt, CLONE_NEWNS) != 0)
@@ -80,6 +86,8 @@ static pid_t start(int node, char **argv)
 	close(net);
 	close(mnt);
 	close(uts);
+	close(pids);
+	close(own);
 	return pid;
 }
 

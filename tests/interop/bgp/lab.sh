@@ -80,9 +80,13 @@ lab_speaker() {
 
 idle_node() { [ -z "$(node_pids "$1")" ]; }
 
+# 71 is gretel's protocol number.
 routes_gone() {
-	net_of "$1" ip route flush proto bgp
-	net_of "$1" ip -6 route flush proto bgp
+	local p
+	for p in bgp 71; do
+		net_of "$1" ip route flush proto $p
+		net_of "$1" ip -6 route flush proto $p
+	done
 	net_of "$1" ip nexthop flush
 } >/dev/null 2>&1
 

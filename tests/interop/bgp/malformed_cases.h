@@ -46,7 +46,10 @@ static const struct bad_case cases[] = {
 	{"notification-20", IN_SESSION, 0, "03 06", "C R1/2"},
 	{"open-in-session", IN_SESSION, 0, OPEN_HEAD " fde8 00b4 0a010003 00", "R5/3 R5/0"},
 	{"refresh-22", IN_SESSION, 0, "05 000100", "R1/2 R7/1"},
-	{"refresh-24", IN_SESSION, 0, "05 00010001 00", "R7/1 R1/2"},
+	/* RFC 7313 5 gives the markers a length, RFC 5291 lets a request be longer: what follows it may be passed over. */
+	{"refresh-24", IN_SESSION, 0, "05 00010001 00", "K R7/1 R1/2"},
+	{"refresh-24-begin", IN_SESSION, 0, "05 00010101 00", "R7/1 R1/2"},
+	{"refresh-24-end", IN_SESSION, 0, "05 00010201 00", "R7/1 R1/2"},
 	{"refresh-bad-subtype", IN_SESSION, 0, "05 0001 09 01", "K"},
 	{"refresh-unknown-family", IN_SESSION, 0, "05 4004 00 47", "K"},
 	{"notification-hard-reset", IN_SESSION, 0, "03 06 09 06 04", "C"},
@@ -135,7 +138,8 @@ static const struct bad_case cases[] = {
 	{"as-path-underrun", IN_UPDATE, 2, "/ O 400207 0201 0000fde9 00 N L / V", "W"},
 	{"as-path-as-0", IN_UPDATE, 2, "/ O 400206 0201 00000000 N L / V", "W"},
 	{"as-path-own-as", IN_UPDATE, 2, "/ O 400206 0201 0000fde8 N L / V", "W"},
-	{"as-path-confed", IN_UPDATE, 2, "/ O 400206 0301 0000fde9 N L / V", "W"},
+	/* RFC 5065 5: an error from a neighbour outside the confederation, which an internal one never is. */
+	{"as-path-confed", IN_UPDATE, 2, "/ O 400206 0301 0000fde9 N M L / V", "K W"},
 	{"as-path-long", IN_UPDATE, 2, "/ O 5002 03fe 02ff rep=255:0000fde9 N M L / V", "K"},
 	{"next-hop-length-3", IN_UPDATE, 3, "/ O A 4003030a0100 L / V", "W"},
 	{"next-hop-length-5", IN_UPDATE, 3, "/ O A 4003050a01000200 L / V", "W"},
