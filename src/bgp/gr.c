@@ -197,7 +197,7 @@ static mono_t waits(const struct bgp *b, const struct bgp_peer *p)
 		return MONO_NEVER;
 	for (uint8_t af = 0; af < BGP_AF_N; af++)
 		missing = missing || (p->af[af].negotiated && !p->af[af].eor_in);
-	if (!missing)
+	if (!missing || (!p->open_rcvd.caps.gr && !b->peers->restarting))
 		return 0;
 	if (!p->open_rcvd.caps.gr || (b->peers->restarting && p->open_rcvd.caps.gr_restarted))
 		return mono_add(s->up_at, DUR_S(MOMENT_S));

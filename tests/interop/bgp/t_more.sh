@@ -166,7 +166,7 @@ reload() {
 	sed -i '/in9/d; /wish/d' "$f"
 	gretel_cmd cn reload
 	within 2000 "reload: without filters all is as it was" has us 192.168.100.0/24 via
-	check "reload: a new neighbour, another timer" sh -c "sed -i 's/^    neighbor 10.0.9.1 remote-as 65000/&\\n    neighbor 10.7.7.7 remote-as 65000\\n    timers bgp 5 15/' $f"
+	check "reload: a new neighbour, another timer" sh -c "sed -i 's/^    neighbor 10.0.9.1 remote-as 65000/&\\n    neighbor 10.7.7.7 remote-as 65000\\n    timers bgp 5 15/; s/^ *neighbor 10.0.0.1 activate/&\\n        neighbor 10.7.7.7 activate/' $f"
 	check "reload: is taken" gretel_cmd cn reload
 	check "reload: the neighbour is there" soon 2 sh_status '10.7.7.7'
 	cap_stop diff
@@ -253,8 +253,8 @@ gr() {
 	done
 	lab "$NODE_TMP/gr-cn.conf" "$NODE_TMP/gr-home.conf" "$NODE_TMP/gr-us.conf" || return
 	sleep 1.5
-	check "gr: a ping passes" on us ping -n -c 1 -W 1 192.168.1.1
-	on us ping -n -i 0.02 -c 250 -q 192.168.1.1 >"$NODE_TMP/ping" 2>&1 &
+	check "gr: a ping passes" on us "${CACHE_ENV[@]}" "$(tool ping)" -n -c 1 -W 1 192.168.1.1
+	on us "${CACHE_ENV[@]}" "$(tool ping)" -n -i 0.02 -c 250 -q 192.168.1.1 >"$NODE_TMP/ping" 2>&1 &
 	local ping=$!
 	sleep 0.5
 	lab_kill_role route
