@@ -95,6 +95,12 @@ static void candidates(struct show *s, const struct bgp_table *t, uint32_t dest,
 	jw_end(&s->w);
 }
 
+static const char *link_name(const void *ctx, uint32_t ifindex)
+{
+	const struct route_link *l = nht_link_at(ctx, ifindex);
+	return l ? l->name : NULL;
+}
+
 static void kernel(struct show *s, const struct bgp_table *t, uint32_t dest)
 {
 	char text[128], line[256];
@@ -105,7 +111,7 @@ static void kernel(struct show *s, const struct bgp_table *t, uint32_t dest)
 	jw_object(&s->w, "kernel");
 	jw_bool(&s->w, "installed", wanted && d->in_fib == 1);
 	if (wanted) {
-		sb_route(&sb, &r);
+		sb_route_named(&sb, &r, link_name, s->b);
 		jw_str(&s->w, "route", line);
 	}
 	if (wanted && d->in_fib != 1)
@@ -202,7 +208,7 @@ void show_explain(struct show *s, const struct prefix *asked, const struct bgp_p
 	show_prefix(s, "prefix", asked);
 	statements(s, asked);
 	if (own) {
-		sb_route(&sb, own);
+		sb_route_named(&sb, own, link_name, s->b);
 		jw_str(&s->w, "kernelOwn", line);
 	}
 	candidates(s, t, dest, asked);

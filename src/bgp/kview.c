@@ -253,11 +253,14 @@ static void prefix_drop(struct bgp *b, struct view_prefix *v)
 	mem_put(b->env.mem, v, sizeof *v);
 }
 
-/* The kernel knows a route by its destination, table and metric; the local ones are ours besides. */
+/* The kernel knows a route by its destination, table and metric; but each interface with an address in a network has a connected
+ * route to it beside the others', as when an address moves from one to another. The local ones are ours besides. */
+static bool of_interface(const struct route *r) { return r->source == ROUTE_LOCAL || r->source == ROUTE_CONNECTED; }
+
 static bool same_route(const struct route *x, const struct route *y)
 {
 	return x->table == y->table && x->metric == y->metric && (x->source == ROUTE_LOCAL) == (y->source == ROUTE_LOCAL) &&
-	       (x->source != ROUTE_LOCAL || x->hop[0].ifindex == y->hop[0].ifindex);
+	       (!of_interface(x) || !of_interface(y) || x->hop[0].ifindex == y->hop[0].ifindex);
 }
 
 static int route_order(const struct route *x, const struct route *y)

@@ -119,8 +119,8 @@ static void count_verdict(struct bgp *b, struct bgp_peer *p, const struct bgp_up
 	if (u->verdict != BGP_V_WITHDRAW)
 		return;
 	p->session->withdrawn_errors++;
-	session_note(b, p, "UPDATE with a bad %s (%s): its routes are taken as withdrawn", bgp_attr_name(u->bad_attr),
-	             bgp_sub_name(u->error.code, u->error.sub));
+	const char *sub = bgp_sub_name(u->error.code, u->error.sub);
+	session_note(b, p, "UPDATE with a bad %s (%s): its routes are taken as withdrawn", bgp_attr_name(u->bad_attr), sub + (*sub == '/'));
 }
 
 void m_update_read(struct bgp *b, struct bgp_fsm *f, struct span body)

@@ -331,7 +331,7 @@ static void last_reset(struct show *s, const struct bgp_peer *p)
 	if (x->last_code) {
 		char text[128];
 		struct sbuf sb = SB(text);
-		sb_printf(&sb, "%s/%s", bgp_code_name(x->last_code), bgp_sub_name(x->last_code, x->last_sub));
+		sb_printf(&sb, "%s%s", bgp_code_name(x->last_code), bgp_sub_name(x->last_code, x->last_sub));
 		jw_str(&s->w, "lastNotificationReason", text);
 		jw_str(&s->w, "lastNotificationWay", x->last_rcvd ? "received" : "sent");
 	}

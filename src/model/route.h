@@ -52,6 +52,9 @@ struct route_addr {
 
 /* A route's text: "10.0.9.0/30 via 10.0.0.2 dev 7 metric 20". */
 void sb_route(struct sbuf *b, const struct route *r);
+/* The same with names of interfaces instead of numbers, where name() knows one (NULL: not). */
+typedef const char *route_name_fn(const void *ctx, uint32_t ifindex);
+void sb_route_named(struct sbuf *b, const struct route *r, route_name_fn *name, const void *ctx);
 bool route_eq(const struct route *a, const struct route *b);
 
 #endif

@@ -90,6 +90,8 @@ static size_t key_of(const struct route_fact *f, uint8_t out[96])
 		wr_u8(&w, f->route.dst.len);
 		wr_u32(&w, f->route.table);
 		wr_u32(&w, f->route.metric);
+		/* Each interface with an address in a network has a connected route to it, beside the others'. */
+		wr_u32(&w, f->route.source == ROUTE_CONNECTED && f->route.n_hops ? f->route.hop[0].ifindex : 0);
 		break;
 	default:
 		wr_bytes(&w, f->tunnel, strnlen(f->tunnel, sizeof f->tunnel));

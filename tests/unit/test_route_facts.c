@@ -82,6 +82,7 @@ static struct route_fact route_of(const char *dst, uint32_t ifindex)
 {
 	struct route_fact f = {.type = RFACT_ROUTE, .route = {.table = 254, .n_hops = 1, .hop = {{.ifindex = ifindex, .weight = 1}}}};
 	assert_true(prefix_parse(dst, &f.route.dst));
+	f.route.source = ROUTE_KERNEL;
 	return f;
 }
 static void route(const char *dst, uint32_t ifindex, bool gone)
@@ -150,6 +151,23 @@ static void test_address_goes(void **state)
 	says("-10.0.0.1/30;-10.5.0.0/16;");
 	address(3, "10.0.1.1/30", true); /* the last one of IPv4 */
 	says("-10.0.1.1/30;-10.1.0.0/16;");
+	assert_int_equal(route_facts_count(b, RFACT_ROUTE), 1);
+}
+
+/* An address moves from one interface to another: for a while both have a connected route, and what goes is the first one's. */
+static void test_connected_twice(void **state)
+{
+	struct route_fact f = route_of("10.0.0.0/30", 3);
+	(void)state;
+	f.route.source = ROUTE_CONNECTED;
+	route_facts_put(b, &f, on_fact, NULL);
+	f.route.hop[0].ifindex = 4;
+	route_facts_put(b, &f, on_fact, NULL);
+	says("+10.0.0.0/30;+10.0.0.0/30;");
+	f.route.hop[0].ifindex = 3;
+	f.gone = true;
+	route_facts_put(b, &f, on_fact, NULL);
+	says("-10.0.0.0/30;");
 	assert_int_equal(route_facts_count(b, RFACT_ROUTE), 1);
 }
 
@@ -256,7 +274,7 @@ static void test_register(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_news), T(test_link_down), T(test_address_goes), T(test_dump), T(test_tunnel), T(test_no_memory),
+		T(test_news), T(test_link_down), T(test_address_goes), T(test_connected_twice), T(test_dump), T(test_tunnel), T(test_no_memory),
 		cmocka_unit_test(test_register),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

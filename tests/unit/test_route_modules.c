@@ -362,6 +362,10 @@ static void tool_says(uint32_t ticket, int32_t status, const char *text)
 	m->report(self, &(struct gretel_fact){.type = GRETEL_FACT_TOOL_ENDED, .ticket = ticket, .status = status}, 0, &acts);
 }
 
+#define FRR_CHECK "tool|-c|show running-config bgpd|-c|show bgp neighbors json"
+#define FRR_MARKED "Building configuration...\n\nrouter bgp 65000\n neighbor 10.0.0.2 remote-as 65000\n" \
+	" neighbor 10.0.0.2 shutdown message gretel: the tunnel is down\n neighbor 10.0.0.2 shutdown\n"
+
 static void test_frr(void **state)
 {
 	(void)state;
@@ -369,18 +373,18 @@ static void test_frr(void **state)
 	assert_int_equal(configure(NULL, "", ""), 0);
 	assert_string_equal(wants(), "kept");
 	tunnel("us", 7, true, "10.0.0.2");
-	assert_string_equal(wants(), "tool|-c|show bgp neighbors json");
+	assert_string_equal(wants(), FRR_CHECK);
 	tool_says(1, 0, "{\"10.0.0.2\":{\"remoteAs\":65000,\"x\":[1,2]},\"10.0.0.20\":{\"adminShutDown\":true}}");
 	assert_string_equal(wants(), ""); /* nothing differs */
 	tunnel("us", 7, false, "10.0.0.2");
-	assert_string_equal(wants(), "tool|-c|show bgp neighbors json");
+	assert_string_equal(wants(), FRR_CHECK);
 	tool_says(2, 0, "{\"10.0.0.2\":{\"remoteAs\":65000}}");
-	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|neighbor 10.0.0.2 shutdown");
+	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|neighbor 10.0.0.2 shutdown message gretel: the tunnel is down");
 	tool_says(3, 0, "");
 	assert_string_equal(wants(), "note");
 	tunnel("us", 7, true, "10.0.0.2");
 	(void)wants();
-	tool_says(4, 0, "{\"10.0.0.2\":{\"adminShutDown\":true}}");
+	tool_says(4, 0, FRR_MARKED "{\"10.0.0.2\":{\"adminShutDown\":true}}");
 	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|no neighbor 10.0.0.2 shutdown");
 	tool_says(5, 0, "");
 	(void)wants();
@@ -412,9 +416,9 @@ static void test_frr_fails(void **state)
 	assert_string_equal(wants(), "note");
 	assert_int_equal(m->due(self), DUR_S(5));
 	m->timer(self, DUR_S(5), &acts);
-	assert_string_equal(wants(), "tool|-c|show bgp neighbors json");
+	assert_string_equal(wants(), FRR_CHECK);
 	tool_says(2, 0, "{\"10.0.0.2\":{}, \"10.0.0.2\":{\"a\":1}}");
-	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|neighbor 10.0.0.2 shutdown");
+	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|neighbor 10.0.0.2 shutdown message gretel: the tunnel is down");
 	tool_says(3, 0, "");
 	(void)wants();
 	assert_int_equal(stop(false), 0);
@@ -427,6 +431,38 @@ static void test_frr_fails(void **state)
 	char why[100];
 	assert_false(m->check("{\"x\":\"y\"}", "", why, sizeof why));
 	assert_true(m->check("{\"neighbors\":{\"us\":[\"10.0.0.2\"]}}", "", why, sizeof why));
+	unload();
+}
+
+/* A module that was started again: the mark tells whose the shutdown is, also when the neighbour has left the options meanwhile. */
+static void test_frr_again(void **state)
+{
+	(void)state;
+	load(&route_mod_frr);
+	assert_int_equal(configure(NULL, "{\"neighbors\":{\"us\":[\"10.0.0.2\",\"10.0.0.20\"]}}", ""), 0);
+	(void)wants();
+	tunnel("us", 0, true, NULL);
+	(void)wants();
+	tool_says(1, 0, FRR_MARKED "{\"10.0.0.2\":{\"adminShutDown\":true},\"10.0.0.20\":{\"adminShutDown\":true}}");
+	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|no neighbor 10.0.0.2 shutdown");
+	tool_says(2, 0, "");
+	assert_string_equal(wants(), "note");
+	tunnel("us", 0, false, NULL);
+	(void)wants();
+	tool_says(3, 0, "{\"10.0.0.2\":{\"x\":1},\"10.0.0.20\":{\"adminShutDown\":true}}");
+	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|neighbor 10.0.0.2 shutdown message gretel: the tunnel is down");
+	tool_says(4, 0, "");
+	(void)wants();
+	assert_int_equal(configure(NULL, "{\"neighbors\":{\"us\":[\"10.0.0.20\"]}}", ""), 0);
+	assert_string_equal(wants(), FRR_CHECK);
+	tool_says(5, 0, FRR_MARKED "{\"10.0.0.2\":{\"adminShutDown\":true},\"10.0.0.20\":{\"adminShutDown\":true}}");
+	assert_string_equal(wants(), "tool|-c|configure terminal|-c|router bgp|-c|no neighbor 10.0.0.2 shutdown");
+	tool_says(6, 0, "");
+	(void)wants();
+	tunnel("us", 0, true, NULL);
+	assert_string_equal(wants(), FRR_CHECK);
+	tool_says(7, 0, "{\"10.0.0.2\":{\"adminShutDown\":true},\"10.0.0.20\":{\"x\":1}}");
+	assert_string_equal(wants(), ""); /* not ours any more */
 	unload();
 }
 
@@ -443,18 +479,29 @@ static void test_bird(void **state)
 	tunnel("us", 7, false, "10.0.0.2");
 	assert_string_equal(wants(), "tool|-r|show protocols all");
 	tool_says(1, 0, up);
-	assert_string_equal(wants(), "tool|disable cn1");
+	assert_string_equal(wants(), "tool|disable cn1 \"gretel: the tunnel is down\"");
 	tool_says(2, 0, "cn1: disabled\n");
 	(void)wants();
 	tunnel("us", 7, true, "10.0.0.2");
 	(void)wants();
-	tool_says(3, 0, "Name x\ncn1        BGP        ---        down   12:00:01.000\n    Neighbor address: 10.0.0.2\n");
+	tool_says(3, 0, "Name x\ncn1        BGP        ---        down   12:00:01.000\n"
+	                "  Message:        gretel: the tunnel is down\n    Neighbor address: 10.0.0.2\n");
 	assert_string_equal(wants(), "tool|enable cn1");
 	tool_says(4, 0, "cn1: enabled\n");
 	(void)wants();
+	/* Disabled by somebody else, who says why, and beside one that we have disabled. */
 	tunnel("us", 7, false, "10.0.0.2");
 	(void)wants();
-	tool_says(5, 0, "Unable to connect to server\n"); /* no table at all */
+	tool_says(5, 0, "Name x\nother      BGP        ---        down   12:00:01.000\n  Message:        gretel: the tunnel is down\n"
+	                "cn1        BGP        ---        down   12:00:01.000\n  Message:        gretel\n    Neighbor address: 10.0.0.2\n");
+	assert_string_equal(wants(), "");
+	tunnel("us", 7, true, "10.0.0.2");
+	(void)wants();
+	tool_says(6, 0, "Name x\ncn1        BGP        ---        down   12:00:01.000\n    Neighbor address: 10.0.0.2\n");
+	assert_string_equal(wants(), "");
+	tunnel("us", 7, false, "10.0.0.2");
+	(void)wants();
+	tool_says(7, 0, "Unable to connect to server\n"); /* no table at all */
 	assert_string_equal(wants(), "note");
 	unload();
 }
@@ -503,7 +550,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_static),    cmocka_unit_test(test_static_refused), cmocka_unit_test(test_static_room),
 		cmocka_unit_test(test_exec),      cmocka_unit_test(test_exec_dies),      cmocka_unit_test(test_exec_no_memory),
-		cmocka_unit_test(test_frr),       cmocka_unit_test(test_frr_fails),      cmocka_unit_test(test_bird),
+		cmocka_unit_test(test_frr),       cmocka_unit_test(test_frr_again),
+		     cmocka_unit_test(test_frr_fails),      cmocka_unit_test(test_bird),
 		cmocka_unit_test(test_json),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
