@@ -12,7 +12,7 @@
 
 #include "bgp/adj_int.h"
 
-enum { OPEN_OCTETS = 16 << 20 };
+enum { OPEN_OCTETS = 16 << 20, AHEAD_GROUPS = 4 };
 
 /* --- State --- */
 
@@ -106,6 +106,18 @@ bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 			*e = (struct out_entry){0};
 	}
 	return false;
+}
+
+void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest)
+{
+	int n = 0;
+	LIST_EACH (it, tmp, &b->adj->groups[af]) {
+		const struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
+		if (e)
+			__builtin_prefetch(e, 1);
+		if (++n == AHEAD_GROUPS)
+			break;
+	}
 }
 
 /* --- One path's change --- */

@@ -129,6 +129,7 @@ struct bgp_adj_state {
 	struct list groups[BGP_AF_N];
 	uint32_t n_all_paths[BGP_AF_N];
 	mono_t first, last, flushed;     /* first and last change since the last flush (MONO_NEVER: none), which was then */
+	uint32_t n_open;                 /* messages that are not closed, of all groups */
 	uint32_t changes, seen;          /* since the last flush; those that adj_tick has seen */
 	uint32_t slow_octets;            /* a log that is longer is not kept for one that does not read */
 	bool doomed;                     /* some member is */

@@ -8,12 +8,13 @@
 #include "bgp/adj_int.h"
 
 #define QUIET DUR_NS(500000)          /* a pause that ends a burst */
+#define QUIET_CHEAP DUR_NS(20000)     /* one that does when few messages are open, and these are not nearly empty */
 #define ALONE DUR_MS(2)               /* after the last one, what is not part of a burst goes at once */
 #define BURST_MIN DUR_MS(20)          /* a burst's messages are closed after this long, and what its changes add */
 #define BURST_A_CHANGE DUR_NS(4000)
 #define BURST_MAX DUR_S(1)
 #define RETRY DUR_MS(100)
-enum { FEW = 32 /* changes */, SLOW = 16 << 20 /* octets */ };
+enum { FEW = 32 /* changes */, CHEAP_OPEN = 4 /* messages */, CHEAP_CHANGES = 256, SLOW = 16 << 20 /* octets */ };
 
 int adj_init(struct bgp *b)
 {
@@ -361,6 +362,12 @@ static mono_t latest(const struct bgp_adj_state *s)
 	return mono_add(s->first, more < BURST_MAX - BURST_MIN ? BURST_MIN + more : BURST_MAX);
 }
 
+/* What a pause that was none would cost is a message more for each that is open. */
+static dur_t quiet(const struct bgp_adj_state *s)
+{
+	return s->burst && s->n_open <= CHEAP_OPEN && s->changes >= CHEAP_CHANGES ? QUIET_CHEAP : QUIET;
+}
+
 mono_t adj_due(const struct bgp *b)
 {
 	const struct bgp_adj_state *s = b->adj;
@@ -368,7 +375,7 @@ mono_t adj_due(const struct bgp *b)
 		return 0;
 	if (s->first == MONO_NEVER)
 		return MONO_NEVER;
-	return alone(s) ? s->first : mono_min(mono_add(s->last, QUIET), latest(s));
+	return alone(s) ? s->first : mono_min(mono_add(s->last, quiet(s)), latest(s));
 }
 
 static struct bgp_group_member *doomed_member(const struct bgp *b)

@@ -125,6 +125,7 @@ static void finish(struct bgp *b)
 		peers_sweep(b);
 		gr_look(b);
 		adj_tick(b, b->now);
+		more |= rib_reaping(b);
 	}
 	conn_expire(b);
 	more |= conn_acts(b);

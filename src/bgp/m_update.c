@@ -44,20 +44,40 @@ static bool path_good(const struct bgp_peer *p, const struct bgp_attrs *a)
 	return !p->external || !p->conf->enforce_first_as || bgp_as_path_first(a->as_path) == p->as;
 }
 
+/* Prefixes are taken a handful at a time: a table of a million lies in memory that no cache holds, and what is asked for in advance
+ * comes in at the same time. */
+struct handful {
+	struct prefix prefix[RIB_AHEAD];
+	uint32_t path_id[RIB_AHEAD];
+	size_t n;
+};
+
+static bool next_handful(const struct bgp *b, struct bgp_nlri *run, struct handful *h)
+{
+	h->n = 0;
+	while (h->n < RIB_AHEAD && bgp_nlri_next(run, &h->prefix[h->n], &h->path_id[h->n]))
+		h->n++;
+	if (h->n > 1)
+		rib_ahead(b, run->af, h->prefix, h->n);
+	return h->n > 0;
+}
+
 static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
 {
-	struct prefix pfx;
-	uint32_t path_id;
-	while (bgp_nlri_next(&run, &pfx, &path_id))
-		rib_withdraw(b, p, run.af, &pfx, path_id, b->now);
+	struct handful h;
+	while (next_handful(b, &run, &h)) {
+		for (size_t i = 0; i < h.n; i++)
+			rib_withdraw(b, p, run.af, &h.prefix[i], h.path_id[i], b->now);
+	}
 }
 
 static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct bgp_attr *attr)
 {
-	struct prefix pfx;
-	uint32_t path_id;
-	while (bgp_nlri_next(&run, &pfx, &path_id))
-		rib_update(b, p, run.af, &pfx, path_id, attr, b->now);
+	struct handful h;
+	while (next_handful(b, &run, &h)) {
+		for (size_t i = 0; i < h.n; i++)
+			rib_update(b, p, run.af, &h.prefix[i], h.path_id[i], attr, b->now);
+	}
 }
 
 /* A reference to the attributes of reach[i]; NULL: the session has been ended for lack of memory. */

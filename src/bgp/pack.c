@@ -76,6 +76,7 @@ int packer_init(struct bgp *b, struct packer *pk, struct bgp_group *g, struct ch
 static void msg_free(struct bgp *b, struct packer *pk, struct open_msg *m)
 {
 	hmap_del(&pk->open, &m->node);
+	b->adj->n_open--;
 	list_del(&m->link);
 	if (pk->last == m)
 		pk->last = NULL;
@@ -191,6 +192,7 @@ static struct open_msg *open_new(struct bgp *b, struct packer *pk, const struct 
 	list_init(&m->link);
 	list_add_tail(a ? &pk->all : &pk->gone, &m->link);
 	hmap_add(&pk->open, &m->node, hash);
+	b->adj->n_open++;
 	return m;
 }
 

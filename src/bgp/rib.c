@@ -9,7 +9,7 @@
 
 #include "bgp/hash.h"
 
-enum { FIRST_BUCKETS = 64 };
+enum { FIRST_BUCKETS = 64, REAP_SLICE = 4096 };
 
 int rib_init(struct bgp *b)
 {
@@ -54,6 +54,7 @@ void rib_fini(struct bgp *b)
 		mem_put(b->env.mem, t->bucket, sizeof *t->bucket * t->n_buckets);
 		*t = (struct bgp_table){.af = af};
 		bag_free(b->env.mem, &s->idle[af]);
+		bag_free(b->env.mem, &s->reap[af]);
 	}
 	mem_put(b->env.mem, s->peer, sizeof *s->peer * s->n_peer);
 	mem_put(b->env.mem, s, sizeof *s);
@@ -167,6 +168,33 @@ uint32_t rib_longest(const struct bgp_table *t, const struct addr *a)
 	return 0;
 }
 
+void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n)
+{
+	const struct bgp_table *t = &b->table[af];
+	const uint32_t *at[RIB_AHEAD];
+	const struct bgp_dest *d[RIB_AHEAD];
+
+	n = t->n_buckets ? min_z(n, RIB_AHEAD) : 0;
+	for (size_t i = 0; i < n; i++) {
+		at[i] = &t->bucket[rib_hash(t, pfx[i].addr.b, pfx[i].len) & (t->n_buckets - 1)];
+		__builtin_prefetch(at[i], 1);
+	}
+	for (size_t i = 0; i < n; i++) {
+		d[i] = *at[i] ? dest_at(t, *at[i]) : NULL;
+		if (d[i])
+			__builtin_prefetch(d[i], 1);
+	}
+	/* Most chains have one destination: what belongs to the first is likely what is wanted. */
+	for (size_t i = 0; i < n; i++) {
+		if (d[i] && d[i]->first)
+			__builtin_prefetch(path_at(t, d[i]->first), 1);
+		if (d[i] && d[i]->chain)
+			__builtin_prefetch(dest_at(t, d[i]->chain), 1);
+		if (d[i])
+			adj_ahead(b, af, *at[i]);
+	}
+}
+
 /* Twice as many buckets; when there is no memory for them, chains get longer. */
 static void grow(struct bgp *b, struct bgp_table *t)
 {
@@ -174,13 +202,20 @@ static void grow(struct bgp *b, struct bgp_table *t)
 	uint32_t *bucket = n ? mem_get(b->env.mem, sizeof *bucket * n) : NULL;
 	if (!bucket)
 		return;
-	for (uint32_t id = 1; id <= t->dest.used; id++) {
-		struct bgp_dest *d = dest_at(t, id);
-		if (!(d->flags & DEST_LIVE))
-			continue;
-		uint32_t *at = &bucket[rib_hash(t, d->addr, d->len) & (n - 1)];
-		d->chain = *at;
-		*at = id;
+	for (uint32_t id = 1; id <= t->dest.used; id += RIB_AHEAD) {
+		uint32_t *at[RIB_AHEAD], k = t->dest.used - id + 1 < RIB_AHEAD ? t->dest.used - id + 1 : RIB_AHEAD;
+		for (uint32_t i = 0; i < k; i++) {
+			const struct bgp_dest *d = dest_at(t, id + i);
+			at[i] = &bucket[rib_hash(t, d->addr, d->len) & (n - 1)];
+			__builtin_prefetch(at[i], 1);
+		}
+		for (uint32_t i = 0; i < k; i++) {
+			struct bgp_dest *d = dest_at(t, id + i);
+			if (!(d->flags & DEST_LIVE))
+				continue;
+			d->chain = *at[i];
+			*at[i] = id + i;
+		}
 	}
 	mem_put(b->env.mem, t->bucket, sizeof *bucket * t->n_buckets);
 	t->bucket = bucket;
@@ -261,6 +296,55 @@ static void reap_one(struct bgp *b, struct bgp_table *t, uint32_t id)
 		rib_dest_idle(b, t, id);
 }
 
+/* As rib_ahead(), for destinations that go. */
+static void reap_ahead(const struct bgp *b, const struct bgp_table *t, const uint32_t *id, uint32_t n)
+{
+	const uint32_t *at[RIB_AHEAD];
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(dest_at(t, id[i]), 1);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct bgp_dest *d = dest_at(t, id[i]);
+		at[i] = &t->bucket[rib_hash(t, d->addr, d->len) & (t->n_buckets - 1)];
+		__builtin_prefetch(at[i], 1);
+		adj_ahead(b, t->af, id[i]);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (*at[i])
+			__builtin_prefetch(dest_at(t, *at[i]), 1);
+	}
+}
+
+static void reap_some(struct bgp *b, uint8_t af, uint32_t n)
+{
+	struct bgp_rib_state *s = b->rib;
+	struct bag *g = &s->reap[af];
+	while (n && s->reaped[af] < g->n) {
+		const uint32_t *id = &g->v[s->reaped[af]], k = g->n - s->reaped[af] < RIB_AHEAD ? g->n - s->reaped[af] : RIB_AHEAD;
+		reap_ahead(b, &b->table[af], id, k);
+		for (uint32_t i = 0; i < k; i++)
+			reap_one(b, &b->table[af], id[i]);
+		s->reaped[af] += k;
+		n -= k < n ? k : n;
+	}
+	if (s->reaped[af] == g->n) {
+		bag_free(b->env.mem, g);
+		s->reaped[af] = 0;
+	}
+}
+
+bool rib_reap_more(struct bgp *b)
+{
+	bool more = false;
+	for (uint8_t af = 0; af < BGP_AF_N; af++) {
+		if (b->rib->reap[af].n)
+			reap_some(b, af, REAP_SLICE);
+		more |= b->rib->reap[af].n > 0;
+	}
+	return more;
+}
+
+bool rib_reaping(const struct bgp *b) { return b->rib->reap[BGP_V4].n || b->rib->reap[BGP_V6].n; }
+
 void rib_reap(struct bgp *b)
 {
 	struct bgp_rib_state *s = b->rib;
@@ -268,17 +352,18 @@ void rib_reap(struct bgp *b)
 	s->idle_lost = false;
 	for (uint8_t af = 0; af < BGP_AF_N; af++) {
 		struct bgp_table *t = &b->table[af];
-		struct bag bag = s->idle[af];
-		s->idle[af] = (struct bag){0};
+		reap_some(b, af, UINT32_MAX); /* of the time before */
 		/* Each once: those that stay idle are noted anew. */
-		for (uint32_t i = 0; !all && i < bag.n; i++)
-			reap_one(b, t, bag.v[i]);
+		if (all)
+			bag_free(b->env.mem, &s->idle[af]);
+		s->reap[af] = s->idle[af];
+		s->idle[af] = (struct bag){0};
 		for (uint32_t id = 1; all && id <= t->dest.used; id++) {
 			if (dest_at(t, id)->flags & DEST_IDLE)
 				reap_one(b, t, id);
 		}
-		bag_free(b->env.mem, &bag);
 	}
+	(void)rib_reap_more(b);
 }
 
 void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t path, mono_t now)

@@ -52,6 +52,8 @@ struct bgp_rib_state {
 	uint8_t af;                      /* where the walk is */
 	uint32_t at;
 	struct bag idle[BGP_AF_N];       /* destinations without paths, DEST_IDLE */
+	struct bag reap[BGP_AF_N];       /* those that may go now */
+	uint32_t reaped[BGP_AF_N];       /* and how many have */
 };
 /* All that is pending for this peer is done when it returns. */
 void walk_peer_now(struct bgp *b, uint16_t peer, uint8_t af, mono_t now);
@@ -69,9 +71,13 @@ static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh
 
 /* Groups: whether some group has something to say about this destination. When none has, they have forgotten its number. */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
+/* Has the processor fetch what the groups know of it. */
+void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest);
 /* Some group sends more than best paths. */
 bool adj_all_paths(const struct bgp *b, uint8_t af);
-/* The messages are closed: destinations that waited for it go. */
+/* The messages are closed: destinations that waited for it go, the first of them at once, others when rib_work() comes by, so that
+ * the messages need not wait. rib_reap_more: true when some are left. */
 void rib_reap(struct bgp *b);
+bool rib_reap_more(struct bgp *b);
 
 #endif

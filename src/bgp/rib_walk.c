@@ -239,12 +239,13 @@ void rib_decide_all(struct bgp *b)
 bool rib_work(struct bgp *b, mono_t now)
 {
 	struct bgp_rib_state *s = b->rib;
+	bool more = rib_reap_more(b);
 	/* What a walk does to the table may change what next hops resolve to, and so on. */
 	for (int round = 0; round < ROUNDS; round++) {
 		if (!s->walking) {
 			s->nh_changed = nht_settle(b);
 			if (!s->nh_changed && !s->n_purges && !s->decide_all)
-				return false;
+				return more;
 			start(s);
 		}
 		if (walk(b, SLICE, now))

@@ -158,6 +158,9 @@ struct bgp_peer;
 void rib_update(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, struct bgp_attr *raw,
                 mono_t now);
 void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, mono_t now);
+/* Has the processor fetch what an update or withdrawal of these prefixes will read; n <= RIB_AHEAD. Changes nothing. */
+enum { RIB_AHEAD = 16 };
+void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n);
 /* Routes of our own; attr is borrowed. */
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now);
 void rib_local_del(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, mono_t now);
@@ -169,6 +172,7 @@ void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what);
 void rib_decide_all(struct bgp *b);      /* options of the decision changed */
 /* Pending walks, in slices; true: more is left. Tunnel-down walks are done to the end at once. */
 bool rib_work(struct bgp *b, mono_t now);
+bool rib_reaping(const struct bgp *b);   /* rib_work() has destinations to free */
 
 /* decide.c: the better of two usable paths (positive: x is, negative: y is), and the step that said so, in FRR's words ("Weight",
  * "Local Pref", ...). */

@@ -340,8 +340,7 @@ static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
 			break;
 		struct addr remote = addr_of(&s, &port, &scope);
 		bool near = hops_set(r, got, &remote);
-		struct conn *c = near && r->synced && r->module->input ? conn_new(r, GRETEL_CONN_IN | (++r->next_in & ~GRETEL_CONN_IN))
-		                                                       : NULL;
+		struct conn *c = near && r->module->input ? conn_new(r, GRETEL_CONN_IN | (++r->next_in & ~GRETEL_CONN_IN)) : NULL;
 		if (!c || loop_add(r->loop, got, EPOLLIN, on_conn, c) < 0) {
 			close(got);
 			if (c)
@@ -355,23 +354,34 @@ static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
 	}
 }
 
+/* Who calls before we know what this host has waits in the listener's queue: a peer that was turned away would try again
+ * after seconds. */
+int listeners_watch(struct route_role *r)
+{
+	int rc = 0;
+	for (size_t i = 0; i < ROUTE_LISTEN_MAX && r->synced; i++) {
+		if (r->listen[i] >= 0 && !r->listen_watched[i] && loop_add(r->loop, r->listen[i], EPOLLIN, on_listen, r) < 0)
+			rc = -ENOMEM;
+		else
+			r->listen_watched[i] = r->listen[i] >= 0;
+	}
+	return rc;
+}
+
 int listeners_adopt(struct route_role *r, struct priv_msg *m)
 {
 	const struct e_route_listen *e = m->body;
 	uint32_t at = 0;
 	int rc = 0;
 	for (size_t i = 0; i < ROUTE_LISTEN_MAX; i++) {
-		if (r->listen[i] >= 0) {
+		if (r->listen_watched[i])
 			loop_del(r->loop, r->listen[i]);
+		if (r->listen[i] >= 0)
 			close(r->listen[i]);
-		}
 		r->listen[i] = -1;
+		r->listen_watched[i] = false;
 	}
 	for (uint8_t i = 0; i < e->n && i < ROUTE_LISTEN_MAX && at < m->n_fds; i++, at++) {
-		if (loop_add(r->loop, m->fd[at], EPOLLIN, on_listen, r) < 0) {
-			rc = -ENOMEM;
-			continue;
-		}
 		r->listen[i] = m->fd[at];
 		m->fd[at] = -1; /* kept */
 	}
@@ -384,7 +394,7 @@ int listeners_adopt(struct route_role *r, struct priv_msg *m)
 		if (bfd_adopt(r, i, fd) < 0)
 			rc = -ENOMEM;
 	}
-	return rc;
+	return listeners_watch(r) < 0 ? -ENOMEM : rc;
 }
 
 /* --- writing --- */

@@ -19,7 +19,7 @@
 
 #include "daemon/notify.h"
 
-enum { SETTLE_S = 2, STOP_S = 5, START_S = 15, STUCK_S = 30 };
+enum { SETTLE_S = 2, STOP_S = 5, START_S = 15, STUCK_S = 30, IKE_LATER_MS = 10 };
 
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 {
@@ -275,13 +275,14 @@ static int privileged_start(struct priv *p)
 	/* First, so that it starts while the rest is made ready: its routes are wanted soonest. Without routing there is still a tunnel. */
 	if (rc == 0)
 		(void)route_conf(p, NULL, loop_now(p->loop));
-	if (rc == 0)
-		rc = sockets_open(p);
 	if (rc < 0)
 		return rc;
 	rc = spawner_start(p);
 	if (rc < 0)
 		return fail(p, "the spawner cannot be started", rc);
+	rc = sockets_open(p); /* meanwhile the spawner gets ready */
+	if (rc < 0)
+		return rc;
 	rc = hook_start(p, loop_now(p->loop));
 	return rc < 0 ? fail(p, "hook cannot be started", rc) : 0;
 }
@@ -300,17 +301,19 @@ static int unprivileged_start(struct priv *p)
 	int rc = sandbox_enter(ROLE_PRIV);
 	if (rc < 0)
 		return rc;
-	p->crypto = crypto_new();
-	if (!p->crypto)
-		return fail(p, "the library for cryptography cannot be used", -EIO);
-	struct actor_env env = {.mem = mem_os(), .kernel = p->kernel, .crypto = p->crypto, .rng = crypto_rng(),
-	                        .log = on_actor_log, .log_ctx = p};
+	struct actor_env env = {.mem = mem_os(), .kernel = p->kernel, .rng = rng_os(), .log = on_actor_log, .log_ctx = p};
 	p->actor = actor_new(&env);
 	rc = p->actor ? actor_conf_set(p->actor, p->conf, &p->psks) : -ENOMEM;
 	if (rc == 0)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
-	if (rc == 0)
+	/* ike takes longest to start, all of it in processor time, and needs the network to be of use: beside it the start of route would
+	 * take twice as long. */
+	if (rc == 0 && p->route.peer.pid)
+		p->ike.restart = mono_add(loop_now(p->loop), DUR_MS(IKE_LATER_MS));
+	else if (rc == 0)
 		rc = ike_start(p, loop_now(p->loop));
+	if (rc == 0 && !p->route.peer.pid && !ike_crypto(p))
+		return -EIO;
 	return rc < 0 ? fail(p, "the start failed", rc) : 0;
 }
 

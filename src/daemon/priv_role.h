@@ -119,6 +119,9 @@ int conf_memfd(const struct conf *c);               /* sealed; a descriptor or -
 int conf_check_only(struct greteld_options *opt);   /* --check: the exit code */
 
 /* priv_role_ike.c */
+/* The library for cryptography, whose start takes longer than all of route's: only ike asks for what needs it, so it is there at the latest
+ * when ike is. False: it cannot be used, which was said. */
+bool ike_crypto(struct priv *p);
 int ike_start(struct priv *p, mono_t now);
 void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool ike_reap(struct priv *p, mono_t now);

@@ -82,6 +82,16 @@ void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor
 		peer_watch(p, &p->ike);
 }
 
+bool ike_crypto(struct priv *p)
+{
+	if (!p->crypto)
+		p->crypto = crypto_new();
+	if (!p->crypto)
+		priv_logf(p, -1, "the start failed: the library for cryptography cannot be used");
+	actor_crypto_set(p->actor, p->crypto);
+	return p->crypto != NULL;
+}
+
 static void greet(struct priv *p)
 {
 	const struct children *all = actor_children(p->actor);
@@ -126,7 +136,10 @@ static void on_todo(struct priv *p, const struct priv_msg *m, const struct actor
 	switch (out->todo) {
 	case TODO_HELLO:
 		if (privsep_hello_ok(p->ike.chan, m)) {
-			greet(p);
+			if (ike_crypto(p))
+				greet(p);
+			else
+				priv_fail(p);
 		} else {
 			ike_kill(p, "it is of another build: greteld was replaced while it ran; restart it");
 			priv_fail(p);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -125,6 +126,8 @@ static void facts_in(struct route_role *r, const struct priv_msg *m, mono_t now)
 		return;
 	r->synced = true;
 	route_report(r, &(struct gretel_fact){.type = GRETEL_FACT_SYNCED}, now);
+	if (listeners_watch(r) < 0)
+		route_log(r, -1, "the listeners cannot be used");
 	if (privsep_send(r->priv, PRIV_READY, 0, NULL, SPAN(NULL, 0), NULL, 0) < 0)
 		loop_stop(r->loop, 1);
 }
@@ -236,7 +239,11 @@ static mono_t when(void *ctx)
 	if (events != r->priv_events && loop_mod(r->loop, privsep_fd(r->priv), events) == 0)
 		r->priv_events = events;
 	link_watch(r);
-	(void)setitimer(ITIMER_PROF, &limit, NULL);
+	/* Once a second is enough, and costs nothing. */
+	if (loop_now(r->loop) - r->limit_set >= DUR_S(1)) {
+		r->limit_set = loop_now(r->loop);
+		(void)setitimer(ITIMER_PROF, &limit, NULL);
+	}
 	mono_t t = mono_min(r->module->due(r->self), bfd_due(r->bfd));
 	return mono_min(mono_min(t, r->settle), mono_min(net_due(r), link_due(r)));
 }
@@ -304,6 +311,7 @@ static int open_role(struct route_role *r, struct role_start *start)
 	r->module = module_find(start->name ? start->name : "none");
 	if (!r->module)
 		return -ENOENT;
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); /* ns: a pause in the input is short (bgp/adj_out.c) */
 	r->loop = loop_new();
 	r->priv = privsep_new(start->chan, PRIV_ROLE_ROUTE, &ROUTE_VERBS);
 	r->facts = route_facts_new(r->mem, k[0], k[1]);

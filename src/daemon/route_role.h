@@ -78,6 +78,7 @@ struct route_role {
 	struct list all, writers;
 	uint32_t n_conns, next_in, next_ticket;
 	int listen[ROUTE_LISTEN_MAX], bfd_listen[4];
+	bool listen_watched[ROUTE_LISTEN_MAX];
 	/* routes on their way to priv */
 	struct wr batch;
 	uint32_t n_batch;
@@ -90,6 +91,7 @@ struct route_role {
 	struct list bfd_sockets;
 	/* ike */
 	uint32_t link_epoch;
+	mono_t limit_set;        /* when the processor time of a turn was limited last */
 	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
 	mono_t link_settles;     /* tunnels that the new ike did not speak of are down then */
 	struct list tunnels;
@@ -118,6 +120,7 @@ void net_write(struct route_role *r, mono_t now);
 mono_t net_due(const struct route_role *r);
 void net_is_due(struct route_role *r, mono_t now);
 int listeners_adopt(struct route_role *r, struct priv_msg *m) MUST_USE;
+int listeners_watch(struct route_role *r) MUST_USE; /* from now on who calls is answered */
 
 /* --- net_bfd.c --- */
 void bfd_start_stop(struct route_role *r, const struct gretel_bfd *b, mono_t now);

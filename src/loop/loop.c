@@ -1,8 +1,8 @@
 /* One turn of the loop: ask the deadlines, wait, run what is due, hand out descriptors.
  *
  * Not here: what the handlers do, and anything about threads. Called by the roles in daemon/. Deadlines need no
- * timerfd: the wait itself ends at the earliest of them, rounded up to the millisecond so that a turn is never a
- * moment too early.
+ * timerfd: the wait itself ends at the earliest of them, never a moment too early; with an old kernel it is rounded up to the
+ * millisecond.
  *
  * A handler may add and remove any descriptor, its own included. What epoll delivers names a registration by a number
  * that is never used twice, so an event of a removed one, from the same batch or from a file that a forked child still
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ struct loop {
 	loop_signal_fn *signal_fn;
 	void *signal_ctx;
 	sigset_t mask_before;
+	bool coarse; /* the kernel waits for whole milliseconds */
 	bool stopped;
 	int result;
 };
@@ -178,8 +180,8 @@ int loop_signals(struct loop *l, const int *signo, size_t n, loop_signal_fn *fn,
 	return 0;
 }
 
-/* Milliseconds until the earliest deadline, rounded up; -1 = for ever. */
-static int wait_ms(struct loop *l)
+/* Time until the earliest deadline; -1 = for ever. */
+static dur_t wait_time(struct loop *l)
 {
 	mono_t due = MONO_NEVER;
 	for (size_t i = 0; i < l->n_timers; i++)
@@ -187,10 +189,32 @@ static int wait_ms(struct loop *l)
 	if (due == MONO_NEVER)
 		return -1;
 	mono_t now = loop_now(l);
-	if (due <= now)
-		return 0;
-	dur_t ms = dur_to_ms(due - now);
-	return ms >= INT_MAX ? INT_MAX : (int)(ms + ((due - now) % DUR_MS(1) != 0));
+	return due > now ? due - now : 0;
+}
+
+/* Milliseconds, rounded up. */
+static int to_ms(dur_t d)
+{
+	if (d < 0)
+		return -1;
+	return dur_to_ms(d) >= INT_MAX ? INT_MAX : (int)(dur_to_ms(d) + (d % DUR_MS(1) != 0));
+}
+
+/* To the nanosecond where the kernel can (Linux 5.11). */
+static int wait_events(struct loop *l, struct epoll_event *ev, int max)
+{
+	dur_t d = wait_time(l);
+#ifdef SYS_epoll_pwait2
+	if (d > 0 && !l->coarse) {
+		/* Its time has 64 bits on every machine. */
+		struct { int64_t s, ns; } t = {d / DUR_S(1), d % DUR_S(1)};
+		int n = (int)syscall(SYS_epoll_pwait2, l->epoll, ev, max, &t, NULL, 0);
+		if (n >= 0 || errno != ENOSYS)
+			return n;
+		l->coarse = true;
+	}
+#endif
+	return epoll_wait(l->epoll, ev, max, to_ms(d));
 }
 
 static void run_due(struct loop *l, mono_t now)
@@ -215,7 +239,7 @@ static struct source *by_serial(struct loop *l, uint64_t serial)
 static int turn(struct loop *l)
 {
 	struct epoll_event ev[BATCH];
-	int n = epoll_wait(l->epoll, ev, BATCH, wait_ms(l));
+	int n = wait_events(l, ev, BATCH);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	mono_t now = loop_now(l);

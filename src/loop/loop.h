@@ -5,7 +5,7 @@
  *
  * Engines are pure and have no timers of their own: each tells when it wants to be called (ike_due, tunnels_due,
  * hooks_due) and the loop asks before every wait, so that nothing must be re-armed after an input. A wait ends at the
- * earliest deadline, rounded up to the millisecond: a turn may be late by less than one, never early, so an engine
+ * earliest deadline (on old kernels up to a millisecond later), never early, so an engine
  * never spins on a deadline that is almost there. Deadlines go first in a turn, in the order of registration.
  *
  * Descriptors are level-triggered: a handler may read as little as it likes and is called again. A handler may add and

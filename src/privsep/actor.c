@@ -104,6 +104,8 @@ struct actor *actor_new(const struct actor_env *env)
 	return NULL;
 }
 
+void actor_crypto_set(struct actor *a, struct crypto *crypto) { a->env.crypto = crypto; }
+
 void actor_free(struct actor *a)
 {
 	if (!a)

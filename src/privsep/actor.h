@@ -23,7 +23,7 @@ typedef void actor_log_fn(void *ctx, int8_t level, const char *text); /* enum no
 struct actor_env {
 	struct mem *mem;
 	struct kernel *kernel;   /* borrowed, as is crypto */
-	struct crypto *crypto;
+	struct crypto *crypto;   /* NULL: comes later (actor_crypto_set), before ike may ask for anything */
 	struct rng *rng;
 	actor_log_fn *log;
 	void *log_ctx;
@@ -74,6 +74,7 @@ struct actor_out {
 
 struct actor *actor_new(const struct actor_env *env); /* NULL: no memory */
 void actor_free(struct actor *a);
+void actor_crypto_set(struct actor *a, struct crypto *crypto); /* borrowed */
 /* A new configuration; both are borrowed until the next one. Sets guards and shunts and says on the log
  * what the kernel refused. -ENOMEM: nothing changed. */
 int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_set *psks) MUST_USE;

@@ -47,6 +47,7 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 	sb_prefix(&t, pfx);
 	hand_log(of(b), "withdraw %s", text);
 }
+void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n) { (void)b, (void)af, (void)pfx, (void)n; }
 void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what)
 {
 	static const char *const name[] = {"all", "mark-stale", "stale", "mark-refresh", "refresh", "refilter", "llgr"};
@@ -58,6 +59,7 @@ void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what)
 }
 void rib_decide_all(struct bgp *b) { hand_log(of(b), "decide"); }
 bool rib_work(struct bgp *b, mono_t now) { (void)b, (void)now; return false; }
+bool rib_reaping(const struct bgp *b) { (void)b; return false; }
 
 /* --- groups --- */
 

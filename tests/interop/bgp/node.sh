@@ -46,6 +46,8 @@ node_init='
 	mount -t overlay -o "lowerdir=$1/etc:/etc,upperdir=/run/etc/upper,workdir=/run/etc/work" overlay /etc || exit 1
 	grep -q ^frr: /etc/passwd || echo "frr:x:990:990::/nonexistent:/usr/sbin/nologin" >>/etc/passwd
 	grep -q ^frr: /etc/group || echo "frr:x:990:" >>/etc/group
+	grep -q ^gretel: /etc/passwd || echo "gretel:x:992:992::/nonexistent:/usr/sbin/nologin" >>/etc/passwd
+	grep -q ^gretel: /etc/group || echo "gretel:x:992:" >>/etc/group
 	grep -q ^frrvty: /etc/group || echo "frrvty:x:991:frr,root" >>/etc/group
 	: >/etc/frr/vtysh.conf
 	rm -f /etc/frr/frr.conf

@@ -156,7 +156,7 @@ hand() {
 	check "hand: the other one is not" up_with 10.0.9.1
 	node_link cn gre1 10.0.0.2/30 us gre1 10.0.0.1/30
 	within 8000 "hand: a new one of the same name: the session is back" up_with 10.0.0.1
-	check "hand: and the routes" soon 5 has us 192.168.1.0/24 via
+	check "hand: and the routes" soon 12 has us 192.168.1.0/24 via
 	# The address moves to another interface, the new one first.
 	net_of cn ip link add spare type veth peer name spare0
 	net_of cn ip link set spare up
