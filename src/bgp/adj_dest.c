@@ -51,11 +51,11 @@ static void free_entry(struct bgp *b, struct bgp_group *g, struct out_entry *e)
 {
 	if (!g->key.addpath) {
 		if (e->attr)
-			attr_unref(b, attr_at(b, e->attr));
+			attr_unref(b, attr_by(b, e->attr));
 		return;
 	}
 	for (uint32_t id = e->attr; id; id = out_path_at(g, id)->next)
-		attr_unref(b, attr_at(b, out_path_at(g, id)->attr));
+		attr_unref(b, attr_by(b, out_path_at(g, id)->attr));
 }
 
 void group_drop_state(struct bgp *b, struct bgp_group *g)
@@ -76,10 +76,10 @@ static bool open_in(const struct bgp_group *g, const struct out_entry *e)
 	return (e->gen & OUT_GEN) == g->gen && !(list_empty(&g->pk.all) && list_empty(&g->pk.gone));
 }
 
-static bool holds(const struct bgp_group *g, uint32_t dest)
+static inline bool holds(const struct bgp_group *g, uint32_t dest)
 {
 	const struct out_entry *e = out_at(g, dest);
-	return (e && (e->attr || e->gen & OUT_AGAIN)) || slow_holds(g, dest);
+	return (e && (e->attr || e->gen & OUT_AGAIN)) || (g->slow.n_members && slow_holds(g, dest));
 }
 
 static bool waits(const struct bgp_adj_state *s, uint8_t af, uint32_t dest)
@@ -98,12 +98,6 @@ bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
 		if (holds(LIST_ENTRY(it, struct bgp_group, link), dest))
 			return true;
-	}
-	/* Its number will be another's, who is in no message. */
-	LIST_EACH (it, tmp, &b->adj->groups[t->af]) {
-		struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
-		if (e)
-			*e = (struct out_entry){0};
 	}
 	return false;
 }
@@ -135,11 +129,11 @@ struct sent {
 	uint16_t src;
 };
 
-/* Messages that lead from `was` to `is`; false: no memory, some may be out. */
-static bool say(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, uint32_t tx_id, struct sent was, struct sent is)
+/* Messages that lead from `was` to `is`; x, y: the sources, if they are members. False: no memory, some may be out. */
+static bool say(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, uint32_t tx_id, struct sent was, struct sent is, uint16_t x,
+                uint16_t y)
 {
-	uint16_t x = member_of(b, g, was.src) ? was.src : 0, y = member_of(b, g, is.src) ? is.src : 0;
-	const struct bgp_attr *a = is.attr ? attr_at(b, is.attr) : NULL;
+	const struct bgp_attr *a = is.attr ? attr_by(b, is.attr) : NULL;
 	if (!a)
 		return pack_unreach(b, &g->pk, x, 0, d, tx_id);
 	if (was.attr == is.attr && x && !pack_reach(b, &g->pk, a, 0, x, d, tx_id))
@@ -150,13 +144,13 @@ static bool say(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, ui
 }
 
 /* Who has one of its own among what the others have. */
-static void count_own(struct bgp *b, struct bgp_group *g, struct sent s, uint32_t by)
+static void count_own(struct bgp_group *g, struct bgp_group_member *source, struct sent s, uint32_t by)
 {
-	struct bgp_group_member *m = s.attr ? member_of(b, g, s.src) : NULL;
-	if (s.attr)
-		g->n_out += by;
-	if (m)
-		m->own += by;
+	if (!s.attr)
+		return;
+	g->n_out += by;
+	if (source)
+		source->own += by;
 }
 
 /* True when it was done, or nothing was to be done. */
@@ -165,15 +159,16 @@ static bool change(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d,
 {
 	if (was.attr == is.attr && was.src == is.src)
 		return true;
-	if (!silent && !say(b, g, d, tx_id, was, is))
+	struct bgp_group_member *x = member_of(b, g, was.src), *y = was.src == is.src ? x : member_of(b, g, is.src);
+	if (!silent && !say(b, g, d, tx_id, was, is, x ? was.src : 0, y ? is.src : 0))
 		return false;
 	g->change++;
 	if (is.attr)
-		attr_ref(attr_at(b, is.attr));
+		attr_ref(attr_by(b, is.attr));
 	if (was.attr)
-		attr_unref(b, attr_at(b, was.attr));
-	count_own(b, g, was, UINT32_MAX);
-	count_own(b, g, is, 1);
+		attr_unref(b, attr_by(b, was.attr));
+	count_own(g, x, was, UINT32_MAX);
+	count_own(g, y, is, 1);
 	return true;
 }
 
@@ -214,6 +209,8 @@ static bool best_changed(struct bgp *b, struct bgp_group *g, const struct bgp_ta
 		return false;
 	e->attr = is.attr;
 	e->src = is.src;
+	/* Withdrawals go before what announces, so it need not be remembered; and the number may soon be another's. */
+	e->gen = is.attr ? g->gen : 0;
 	return true;
 }
 
@@ -229,11 +226,11 @@ static bool announced(const struct bgp *b, const struct bgp_group *g, const stru
 	if (g->key.conf.addpath_tx != 2 || id == d->best)
 		return true;
 	/* The best one of each neighbouring AS. */
-	uint32_t as = attr_at(b, p->attr)->first_as;
+	uint32_t as = attr_by(b, p->attr)->first_as;
 	const char *reason;
 	for (uint32_t other = d->first; other; other = path_at(t, other)->next) {
 		const struct bgp_path *o = path_at(t, other);
-		if (other != id && o->attr && o->flags & PATH_VALID && attr_at(b, o->attr)->first_as == as &&
+		if (other != id && o->attr && o->flags & PATH_VALID && attr_by(b, o->attr)->first_as == as &&
 		    decide_cmp(b, t, o, p, &reason) > 0)
 			return false;
 	}
@@ -312,7 +309,7 @@ static bool paths_changed(struct bgp *b, struct bgp_group *g, const struct bgp_t
 	}
 	ok &= paths_sweep(b, g, d, e, silent);
 	if (g->change != before || !ok)
-		e->gen = g->gen;
+		e->gen = e->attr || !ok ? g->gen : 0;
 	return ok;
 }
 
@@ -414,7 +411,7 @@ static bool differ(struct bgp *b, struct packer *pk, const struct bgp_dest *d, u
 	if (!is.attr)
 		return pack_unreach(b, pk, 0, 0, d, tx_id);
 	/* A table that is kept for whoever comes says whose routes they are. */
-	return pack_reach(b, pk, attr_at(b, is.attr), member ? 0 : is.src, 0, d, tx_id);
+	return pack_reach(b, pk, attr_by(b, is.attr), member ? 0 : is.src, 0, d, tx_id);
 }
 
 static bool differ_paths(struct bgp *b, struct packer *pk, const struct bgp_group *from, const struct bgp_group *g, const struct bgp_dest *d,

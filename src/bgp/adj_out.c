@@ -461,11 +461,11 @@ const struct bgp_attr *adj_advertised(const struct bgp *b, const struct bgp_peer
 	if (!e || !e->attr)
 		return NULL;
 	if (!g->key.addpath)
-		return e->src == p->index ? NULL : attr_at(b, e->attr);
+		return e->src == p->index ? NULL : attr_by(b, e->attr);
 	for (uint32_t id = e->attr; id;) {
 		const struct out_path *o = pool_at(&g->paths, id);
 		if (o->src != p->index)
-			return attr_at(b, o->attr);
+			return attr_by(b, o->attr);
 		id = o->next;
 	}
 	return NULL;

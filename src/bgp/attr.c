@@ -3,18 +3,8 @@
  * the path can be used), those that are sent are not. */
 #include <string.h>
 
-#include "bgp/bgp_int.h"
 #include "bgp/hash.h"
-
-/* A number's set. The link of the pool's free numbers lies beside the pointer, which is NULL then. */
-struct slot {
-	uint32_t free_link;
-	struct bgp_attr *a;
-};
-struct bgp_attrs_state {
-	struct hmap map;
-	struct bgp_pool ids; /* struct slot */
-};
+#include "bgp/rib_int.h"
 
 /* What is part of a set beside its canonical octets. */
 struct beside {
@@ -34,7 +24,7 @@ int attr_init(struct bgp *b)
 		mem_put(b->env.mem, s, sizeof *s);
 		return err;
 	}
-	pool_init(&s->ids, b->env.mem, sizeof(struct slot));
+	pool_init(&s->ids, b->env.mem, sizeof(struct attr_slot));
 	b->attrs = s;
 	return 0;
 }
@@ -89,7 +79,7 @@ static struct bgp_attr *make(struct bgp *b, struct span canon, const struct besi
 	a->first_as = bgp_as_path_first(a->v.as_path);
 	a->llgr_stale = bgp_communities_have(a->v.communities, BGP_LLGR_STALE);
 	a->cluster_len = (uint8_t)min_z(a->v.cluster_list.n / 4, UINT8_MAX);
-	((struct slot *)pool_at(&s->ids, a->id))->a = a;
+	((struct attr_slot *)pool_at(&s->ids, a->id))->a = a;
 	return a;
 }
 
@@ -135,7 +125,7 @@ void attr_unref(struct bgp *b, struct bgp_attr *a)
 	mem_put(b->env.mem, a, sizeof *a + a->canon_len);
 }
 
-struct bgp_attr *attr_at(const struct bgp *b, uint32_t id) { return ((const struct slot *)pool_at(&b->attrs->ids, id))->a; }
+struct bgp_attr *attr_at(const struct bgp *b, uint32_t id) { return attr_by(b, id); }
 
 uint32_t attr_count(const struct bgp *b) { return (uint32_t)b->attrs->map.n; }
 

@@ -44,7 +44,7 @@ struct side {
 
 static struct side side_of(const struct bgp *b, const struct bgp_path *p)
 {
-	return (struct side){.path = p, .a = attr_at(b, p->attr), .peer = p->peer ? peer_at(b, p->peer) : NULL};
+	return (struct side){.path = p, .a = attr_by(b, p->attr), .peer = p->peer ? peer_at(b, p->peer) : NULL};
 }
 
 static uint32_t local_pref(const struct bgp *b, const struct side *s)
@@ -160,7 +160,7 @@ static uint32_t refresh(const struct bgp *b, const struct bgp_table *t, const st
 	for (uint32_t id = d->first; id; id = path_at(t, id)->next) {
 		struct bgp_path *p = path_at(t, id);
 		if (p->peer && p->attr)
-			p->flags = (uint16_t)(path_usable(attr_at(b, p->attr)) ? p->flags | PATH_VALID : p->flags & ~PATH_VALID);
+			p->flags = (uint16_t)(path_usable(attr_by(b, p->attr)) ? p->flags | PATH_VALID : p->flags & ~PATH_VALID);
 		n += candidate(p);
 	}
 	return n;
@@ -195,7 +195,7 @@ static bool one_as(const struct bgp *b, const struct bgp_table *t, const struct 
 		const struct bgp_path *p = path_at(t, id);
 		if (!candidate(p))
 			continue;
-		uint32_t mine = attr_at(b, p->attr)->first_as;
+		uint32_t mine = attr_by(b, p->attr)->first_as;
 		if (seen && mine != as)
 			return false;
 		seen = true;
@@ -290,14 +290,16 @@ void decide_dest(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
 {
 	struct bgp_dest *d = dest_at(t, dest);
 	bool changed = d->flags & DEST_TOUCHED;
-	uint32_t n = refresh(b, t, d), best = 0;
+	bool single = d->first && !path_at(t, d->first)->next;
+	uint32_t n = d->first ? refresh(b, t, d) : 0, best = 0;
 
-	if (n == 1 && !path_at(t, d->first)->next)
+	if (n && single)
 		best = d->first;
 	else if (n)
 		best = choose(b, t, d);
 	changed |= best != d->best;
-	changed |= multipath(b, t, d, best);
+	if (d->first && (!single || path_at(t, d->first)->flags & PATH_MULTI))
+		changed |= multipath(b, t, d, best);
 	d->best = best;
 	d->flags &= (uint8_t)~DEST_TOUCHED;
 	/* Aggregates count every valid path, not only the best one. */

@@ -244,7 +244,7 @@ struct bgp_attr *export_path(struct bgp *b, const struct bgp_group *g, const str
 	struct export x = {.b = b, .g = g, .c = &g->key.conf, .trace = trace};
 
 	*no_memory = false;
-	x.in = attr_at(b, path->attr);
+	x.in = attr_by(b, path->attr);
 	x.source = path->peer ? peer_at(b, path->peer) : NULL;
 	x.is_default = path->flags & PATH_LOCAL && path->path_id == LOCAL_DEFAULT;
 	rib_prefix(t, d, &x.prefix);
@@ -296,9 +296,9 @@ void export_forget(struct bgp *b, struct bgp_group *g)
 		struct export_entry *e = &g->cache[i];
 		if (!e->used)
 			continue;
-		attr_unref(b, attr_at(b, e->attr));
+		attr_unref(b, attr_by(b, e->attr));
 		if (e->out)
-			attr_unref(b, attr_at(b, e->out));
+			attr_unref(b, attr_by(b, e->out));
 		*e = (struct export_entry){0};
 		g->n_cached--;
 	}
@@ -322,14 +322,14 @@ struct bgp_attr *export_cached(struct bgp *b, struct bgp_group *g, const struct 
 	if (!e)
 		return NULL;
 	if (fits && e->used && e->attr == path->attr && e->src == path->peer)
-		return e->out ? attr_at(b, e->out) : NULL;
-	struct bgp_attr *in = attr_at(b, path->attr), *out = export_path(b, g, t, d, path, NULL, no_memory);
+		return e->out ? attr_by(b, e->out) : NULL;
+	struct bgp_attr *in = attr_by(b, path->attr), *out = export_path(b, g, t, d, path, NULL, no_memory);
 	if (*no_memory)
 		return NULL;
 	if (e->used) {
-		attr_unref(b, attr_at(b, e->attr));
+		attr_unref(b, attr_by(b, e->attr));
 		if (e->out)
-			attr_unref(b, attr_at(b, e->out));
+			attr_unref(b, attr_by(b, e->out));
 	} else {
 		g->n_cached++;
 	}

@@ -204,8 +204,6 @@ static inline bool is(const struct open_msg *m, uint32_t attr, uint16_t except, 
 static struct open_msg *open_get(struct bgp *b, struct packer *pk, const struct bgp_attr *a, uint16_t except, uint16_t only)
 {
 	uint32_t attr = a ? a->id : 0;
-	if (pk->last && is(pk->last, attr, except, only))
-		return pk->last;
 	uint64_t hash = hash_mix(attr ^ 0x9e3779b97f4a7c15u, ((uint64_t)except << 16 | only) ^ 0xe7037ed1a0b428dbu);
 	for (struct hnode *n = hmap_first(&pk->open, hash); n; n = hmap_next(n)) {
 		struct open_msg *m = CONTAINER_OF(n, struct open_msg, node);
@@ -243,8 +241,8 @@ static bool add(struct bgp *b, struct packer *pk, const struct bgp_attr *a, uint
                 uint32_t tx_id)
 {
 	const size_t octets = (d->len + 7u) / 8u, need = octets + (pk->g->key.addpath ? 5 : 1);
-	struct open_msg *m = open_get(b, pk, a, except, only);
-	int r = m ? room(b, pk, m, need) : -1;
+	struct open_msg *m = pk->last && is(pk->last, a ? a->id : 0, except, only) ? pk->last : open_get(b, pk, a, except, only);
+	int r = !m ? -1 : m->c->len + need + m->u.tail <= m->c->cap ? 1 : room(b, pk, m, need);
 
 	if (r == 0) {
 		/* What is announced may have been withdrawn before, under another number. */
@@ -258,8 +256,12 @@ static bool add(struct bgp *b, struct packer *pk, const struct bgp_attr *a, uint
 	struct wr w = writer(m);
 	if (pk->g->key.addpath)
 		wr_u32(&w, tx_id);
-	wr_u8(&w, d->len);
-	wr_bytes(&w, d->addr, octets);
+	uint8_t *p = wr_space(&w, octets + 1);
+	if (BUG(!p))
+		return false;
+	p[0] = d->len;
+	for (size_t i = 0; i < octets; i++) /* a few: a call of memcpy would take longer */
+		p[i + 1] = d->addr[i];
 	m->c->len = (uint32_t)w.len;
 	pk->last = m;
 	return true;

@@ -62,7 +62,11 @@ uint32_t pool_get(struct bgp_pool *p)
 void pool_put(struct bgp_pool *p, uint32_t id)
 {
 	void *o = pool_at(p, id);
-	memset(o, 0, p->size);
+	/* The sizes that come a million times, without a call. */
+	if (p->size == 24)
+		memset(o, 0, 24);
+	else
+		memset(o, 0, p->size);
 	memcpy(o, &p->free_head, sizeof p->free_head);
 	p->free_head = id;
 }

@@ -33,9 +33,9 @@ static void drop_paths(struct bgp *b, struct bgp_table *t)
 		for (uint32_t at = d->flags & DEST_LIVE ? d->first : 0; at; at = path_at(t, at)->next) {
 			struct bgp_path *p = path_at(t, at);
 			if (p->attr)
-				attr_unref(b, attr_at(b, p->attr));
+				attr_unref(b, attr_by(b, p->attr));
 			if (p->raw)
-				attr_unref(b, attr_at(b, p->raw));
+				attr_unref(b, attr_by(b, p->raw));
 		}
 	}
 }
@@ -132,10 +132,14 @@ uint32_t rib_hash(const struct bgp_table *t, const uint8_t *addr, uint8_t len)
 
 static inline bool dest_is(const struct bgp_table *t, const struct bgp_dest *d, const uint8_t *addr, uint8_t len)
 {
+	uint32_t x, y;
 	if (d->len != len)
 		return false;
-	/* Of a constant size each: a comparison of registers, which this is a million times. */
-	return t->af == BGP_V4 ? memcmp(d->addr, addr, 4) == 0 : memcmp(d->addr, addr, 16) == 0;
+	if (t->af != BGP_V4)
+		return memcmp(d->addr, addr, 16) == 0;
+	memcpy(&x, d->addr, 4);
+	memcpy(&y, addr, 4);
+	return x == y;
 }
 
 static uint32_t find(const struct bgp_table *t, const uint8_t *addr, uint8_t len, uint32_t hash)
@@ -247,7 +251,8 @@ static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix
 static void dest_free(struct bgp_table *t, uint32_t id)
 {
 	struct bgp_dest *d = dest_at(t, id);
-	uint32_t *at = &t->bucket[rib_hash(t, d->addr, d->len) & (t->n_buckets - 1)];
+	uint32_t hash = t->last == id ? t->last_hash : rib_hash(t, d->addr, d->len), *at = &t->bucket[hash & (t->n_buckets - 1)];
+	t->last = 0;
 	while (*at != id)
 		at = &dest_at(t, *at)->chain;
 	*at = d->chain;
@@ -358,6 +363,14 @@ static void count(struct bgp_peer_af *c, const struct bgp_path *p, uint32_t by)
 		c->accepted += by;
 }
 
+/* The same, for one that may be freed in a moment. */
+static uint32_t find_last(struct bgp_table *t, const struct prefix *p)
+{
+	t->last_hash = rib_hash(t, p->addr.b, p->len);
+	t->last = find(t, p->addr.b, p->len, t->last_hash);
+	return t->last;
+}
+
 static uint32_t path_find(const struct bgp_table *t, const struct bgp_dest *d, uint16_t peer, uint32_t path_id, uint32_t *prev)
 {
 	*prev = 0;
@@ -373,9 +386,9 @@ static uint32_t path_find(const struct bgp_table *t, const struct bgp_dest *d, u
 static void path_put_attrs(struct bgp *b, const struct bgp_path *p)
 {
 	if (p->attr)
-		attr_unref(b, attr_at(b, p->attr));
+		attr_unref(b, attr_by(b, p->attr));
 	if (p->raw)
-		attr_unref(b, attr_at(b, p->raw));
+		attr_unref(b, attr_by(b, p->raw));
 }
 
 void path_remove(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t path, uint32_t prev)
@@ -523,7 +536,7 @@ void rib_update(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pref
 
 static void drop(struct bgp *b, struct bgp_table *t, const struct prefix *pfx, uint16_t peer, uint32_t path_id, mono_t now)
 {
-	uint32_t dest = rib_find(t, pfx), prev = 0;
+	uint32_t dest = find_last(t, pfx), prev = 0;
 	uint32_t path = dest ? path_find(t, dest_at(t, dest), peer, path_id, &prev) : 0;
 	if (!path)
 		return;

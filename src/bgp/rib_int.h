@@ -8,6 +8,21 @@
 static inline struct bgp_dest *dest_at(const struct bgp_table *t, uint32_t id) { return pool_at(&t->dest, id); }
 static inline struct bgp_path *path_at(const struct bgp_table *t, uint32_t id) { return pool_at(&t->path, id); }
 
+/* A number's set. The link of the pool's free numbers lies beside the pointer, which is NULL then. */
+struct attr_slot {
+	uint32_t free_link;
+	struct bgp_attr *a;
+};
+struct bgp_attrs_state {
+	struct hmap map;
+	struct bgp_pool ids; /* struct attr_slot */
+};
+/* attr_at() for those who call it for each path. */
+static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
+{
+	return ((const struct attr_slot *)pool_at(&b->attrs->ids, id))->a;
+}
+
 /* Numbers in a row; what does not fit for lack of memory is the caller's to deal with. */
 struct bag {
 	uint32_t *v;
@@ -67,7 +82,7 @@ void dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, uint32_t pa
 /* Whether a path with received attributes may be used. */
 static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh->ok; }
 
-/* Groups: whether some group has something to say about this destination. When none has, they have forgotten its number. */
+/* Groups: whether some group has something to say about this destination. */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
 /* Has the processor fetch what the groups know of it. */
 void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest);

@@ -57,7 +57,7 @@ static void refilter(struct bgp *b, struct bgp_table *t, uint32_t path, const st
 {
 	struct bgp_path *p = path_at(t, path);
 	const struct bgp_peer *peer = peer_at(b, p->peer);
-	struct bgp_attr *raw = attr_at(b, p->raw ? p->raw : p->attr);
+	struct bgp_attr *raw = attr_by(b, p->raw ? p->raw : p->attr);
 	uint8_t verdict = peer ? in_filter(b, peer, t->af, pfx, raw) : IN_NO_MEMORY;
 	if (verdict == IN_NO_MEMORY) /* as it was */
 		return;
@@ -72,7 +72,7 @@ static void refilter(struct bgp *b, struct bgp_table *t, uint32_t path, const st
 static bool llgr(struct bgp *b, struct bgp_table *t, uint32_t path)
 {
 	struct bgp_path *p = path_at(t, path);
-	struct bgp_attr *a = p->attr ? attr_at(b, p->attr) : NULL;
+	struct bgp_attr *a = p->attr ? attr_by(b, p->attr) : NULL;
 	if (!(p->flags & PATH_STALE))
 		return true;
 	if (!a || bgp_communities_have(a->v.communities, BGP_NO_LLGR))
@@ -128,7 +128,7 @@ static void dest_walk(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t 
 		next = p->next;
 		uint8_t what = what_of(s, t, p);
 		if (s->nh_changed && p->attr) {
-			const struct bgp_nh *nh = attr_at(b, p->attr)->nh;
+			const struct bgp_nh *nh = attr_by(b, p->attr)->nh;
 			if (nh && nh->changed) {
 				/* Packets go elsewhere even when the route stays the same. */
 				d->flags |= id == d->best || p->flags & PATH_MULTI ? DEST_TOUCHED : 0;

@@ -124,7 +124,7 @@ static bool serve(struct bgp *b, struct bgp_group_member *m, struct packer *pk)
 			continue;
 		const struct out_entry *e = out_at(g, dest);
 		bool has = e && e->attr && e->src != m->peer->index;
-		if (has ? !pack_reach(b, pk, attr_at(b, e->attr), 0, 0, dest_at(t, dest), 0) : !pack_unreach(b, pk, 0, 0, dest_at(t, dest), 0))
+		if (has ? !pack_reach(b, pk, attr_by(b, e->attr), 0, 0, dest_at(t, dest), 0) : !pack_unreach(b, pk, 0, 0, dest_at(t, dest), 0))
 			return false;
 	}
 	return true;

@@ -143,6 +143,7 @@ struct bgp_table {
 	uint32_t *bucket;
 	uint32_t n_buckets, n_dests, n_paths, version;
 	uint64_t key[2];                 /* of the hash */
+	uint32_t last, last_hash;        /* the destination that was looked up last, and its hash */
 	uint32_t n_len[129];             /* destinations of each prefix length */
 };
 struct bgp_table *rib_table(struct bgp *b, uint8_t af);

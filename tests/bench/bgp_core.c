@@ -53,21 +53,29 @@ static void drain(struct core *c, uint32_t first, uint32_t n, uint64_t *octets, 
 	}
 }
 
+/* Prefix i has set i % SETS, as the feeder of bgp/run has it; interleaved: a set's prefixes do not come in one message but a few at a
+ * time. */
 static void feed(struct core *c, uint32_t n, bool interleaved, uint64_t *octets, uint64_t *messages, uint32_t members)
 {
+	uint32_t per_set = n / SETS, count = interleaved ? 7 : A_MESSAGE;
 	mono_t now = 0;
-	for (uint32_t done = 0, k = 0; done < n; k++) {
-		/* A message of the feeder: one set, a few prefixes. */
-		struct bgp_attr *a = set(c, k % SETS);
-		uint32_t count = interleaved ? 7 : A_MESSAGE;
-		for (uint32_t j = 0; j < count && done < n; j++, done++) {
-			struct prefix p = nth(done);
-			rib_update(&c->b, &c->peer[0], BGP_V4, &p, 0, a, now);
+	for (uint32_t from = 0, k = 0; from < per_set; from += count) {
+		for (uint32_t s = 0; s < SETS; s++, k++) {
+			struct bgp_attr *a = set(c, s);
+			struct prefix p[A_MESSAGE];
+			uint32_t m = 0;
+			for (; m < count && from + m < per_set; m++)
+				p[m] = nth(s + (from + m) * SETS);
+			for (uint32_t j = 0; j < m; j++) {
+				if (j % 16 == 0)
+					rib_ahead(&c->b, BGP_V4, p + j, min_z(16, m - j));
+				rib_update(&c->b, &c->peer[0], BGP_V4, &p[j], 0, a, now);
+			}
+			attr_unref(&c->b, a);
+			if (k % 40 == 0)
+				drain(c, 1, members, octets, messages);
+			now += DUR_NS(100) * m;
 		}
-		attr_unref(&c->b, a);
-		if (k % 40 == 0)
-			drain(c, 1, members, octets, messages);
-		now += DUR_NS(100) * count;
 	}
 }
 
@@ -97,7 +105,11 @@ static void one(uint32_t n, uint32_t members, bool interleaved)
 	adj_leave(&c->b, &c->peer[members + 1], BGP_V4);
 	double t3 = seconds();
 	for (uint32_t i = 0; i < n; i++) {
-		struct prefix p = nth(i);
+		struct prefix p = nth(i), ahead[16];
+		for (uint32_t j = 0; i % 16 == 0 && j < 16; j++)
+			ahead[j] = nth(i + j);
+		if (i % 16 == 0)
+			rib_ahead(&c->b, BGP_V4, ahead, 16);
 		rib_withdraw(&c->b, &c->peer[0], BGP_V4, &p, 0, 0);
 		if (i % 8192 == 0)
 			drain(c, 1, members, &octets, &messages);
