@@ -15,6 +15,7 @@ struct session {
 	struct list link;
 	struct hnode node;       /* by our discriminator */
 	struct bfd_path path;
+	bool turned;             /* asked for as one hop, spoken as several */
 	uint8_t min_ttl;
 	uint8_t state, diag, remote_state, remote_diag;
 	uint8_t multiplier, remote_multiplier;

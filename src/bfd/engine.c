@@ -38,16 +38,17 @@ static void enter(struct bfd *b, mono_t now, struct bfd_acts *acts)
 	b->acts = acts;
 }
 
-static bool same_path(const struct bfd_path *a, const struct bfd_path *b)
+static bool same_path(const struct session *s, const struct bfd_path *path)
 {
-	return a->multihop == b->multihop && a->ifindex == b->ifindex && addr_eq(&a->remote, &b->remote);
+	return (s->path.multihop && !s->turned) == path->multihop && s->path.ifindex == path->ifindex &&
+	       addr_eq(&s->path.remote, &path->remote);
 }
 
 static struct session *find_path(struct bfd *b, const struct bfd_path *path)
 {
 	LIST_EACH (it, next, &b->sessions) {
 		struct session *s = LIST_ENTRY(it, struct session, link);
-		if (same_path(&s->path, path))
+		if (same_path(s, path))
 			return s;
 	}
 	return NULL;
@@ -62,7 +63,25 @@ static bool fits(const struct session *s, const struct bfd_path *path, uint8_t t
 	if ((p->ifindex && path->ifindex && p->ifindex != path->ifindex) ||
 	    (p->local.family && path->local.family && !addr_eq(&p->local, &path->local)))
 		return false;
-	return ttl >= (p->multihop ? s->min_ttl : TTL_SINGLE); /* RFC 5881 5 */
+	return ttl >= (p->multihop && !s->turned ? s->min_ttl : TTL_SINGLE); /* RFC 5881 5 */
+}
+
+/* Over a point-to-point link without a network FRR speaks as if there were several hops (RFC 5883's port). Who shares the link and
+ * sends with the full TTL is as near as before: a session that is down goes over to the port that the neighbour uses. */
+static struct session *turn(struct bfd *b, const struct bfd_path *path, uint8_t ttl)
+{
+	LIST_EACH (it, next, &b->sessions) {
+		struct session *s = LIST_ENTRY(it, struct session, link);
+		struct bfd_path other = *path;
+		other.multihop = !path->multihop;
+		if (s->state != BFD_DOWN || ttl < TTL_SINGLE || !s->path.ifindex || (s->path.multihop && !s->turned) ||
+		    s->leaving || !fits(s, &other, ttl))
+			continue;
+		s->turned = path->multihop;
+		s->path.multihop = path->multihop;
+		return s;
+	}
+	return NULL;
 }
 
 /* RFC 5880 6.3: by our discriminator once the neighbour knows it, else by how the packet came. */
@@ -81,7 +100,7 @@ static struct session *find_for(struct bfd *b, const struct bfd_packet *p, const
 		if (fits(s, path, ttl))
 			return s;
 	}
-	return NULL;
+	return turn(b, path, ttl);
 }
 
 void bfd_input(struct bfd *b, const struct bfd_path *path, uint8_t ttl, struct span datagram, mono_t now, struct bfd_acts *acts)

@@ -3,6 +3,8 @@
  * kernel until the peers have said what they have. A tunnel that is down is never such a case: routes over it fall at once. */
 #include "bgp/parts.h"
 
+enum { MOMENT_S = 3 };
+
 uint8_t peer_gr_mode(const struct bgp *b, const struct bgp_peer *p)
 {
 	return p->conf->gr_mode != GR_INHERIT ? p->conf->gr_mode : b->cb->gr_mode;
@@ -178,24 +180,28 @@ void gr_start(struct bgp *b)
 	ps->restarting = restarter(b);
 	dur_t d = ps->restarting ? b->cb->gr_select_defer : b->cb->gr_restart;
 	session_set_timer(b, &ps->defer, d > 0 ? d : DUR_S(1));
+	ps->give_up = mono_add(b->now, d > 0 ? d : DUR_S(1));
 }
 
-/* Whether the first convergence has to wait for this peer. */
-static bool waits(const struct bgp *b, const struct bgp_peer *p)
+/* When the first convergence stops to wait for this peer: 0 it does not, MONO_NEVER not before it has spoken. RFC 4724 4.1: one that
+ * restarts itself waits for us, and one that has no capability promises no marker; but FRR says for its first two minutes that
+ * it restarts, and nearly all send the marker. So they are given a moment for what they have: without it, old routes would go from the
+ * kernel, and from peers that have our marker, only to come back. */
+static mono_t waits(const struct bgp *b, const struct bgp_peer *p)
 {
 	const struct bgp_session *s = p->session;
+	bool missing = false;
 	if (p->dynamic || s->hindrance != HINDER_NONE)
-		return false;
+		return 0;
 	if (!s->up)
-		return true;
-	/* RFC 4724 4.1: one that restarts itself waits for us, and one that has no capability sends no marker. */
+		return MONO_NEVER;
+	for (uint8_t af = 0; af < BGP_AF_N; af++)
+		missing = missing || (p->af[af].negotiated && !p->af[af].eor_in);
+	if (!missing || (!p->open_rcvd.caps.gr && !b->peers->restarting))
+		return 0;
 	if (!p->open_rcvd.caps.gr || (b->peers->restarting && p->open_rcvd.caps.gr_restarted))
-		return false;
-	for (uint8_t af = 0; af < BGP_AF_N; af++) {
-		if (p->af[af].negotiated && !p->af[af].eor_in)
-			return true;
-	}
-	return false;
+		return mono_add(s->up_at, DUR_S(MOMENT_S));
+	return MONO_NEVER;
 }
 
 static void converged(struct bgp *b)
@@ -220,17 +226,28 @@ void gr_look(struct bgp *b)
 	struct bgp_peer *p;
 	if (b->peers->converged || !b->synced || !b->conf || b->stopping)
 		return;
-	while (peer_next(b, &cursor, &p)) {
-		if (waits(b, p))
-			return;
+	mono_t until = 0;
+	while (peer_next(b, &cursor, &p) && until != MONO_NEVER) {
+		mono_t t = waits(b, p);
+		until = t > until ? t : until;
 	}
-	converged(b);
+	if (until <= b->now) {
+		converged(b);
+		return;
+	}
+	/* The timer of the whole wait serves the short one, too. */
+	mono_t at = mono_min(until, b->peers->give_up);
+	session_set_timer(b, &b->peers->defer, at > b->now ? at - b->now : DUR_NS(1));
 }
 
 void gr_give_up(struct bgp *b)
 {
-	if (!b->peers->converged && !b->stopping)
+	if (b->peers->converged || b->stopping)
+		return;
+	if (b->peers->give_up <= b->now)
 		converged(b);
+	else
+		gr_look(b);
 }
 
 bool gr_deferring(const struct bgp *b) { return b->peers->restarting && !b->peers->converged; }

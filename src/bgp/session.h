@@ -129,7 +129,8 @@ struct bgp_peers_state {
 	uint32_t last_conn;
 	uint32_t last_index;
 	mono_t limit_note_at;
-	struct bgp_timer defer;  /* the end of the first convergence (RFC 4724 4.1) */
+	struct bgp_timer defer;  /* the end of the first convergence (RFC 4724 4.1), or of a wait within it */
+	mono_t give_up;          /* when it ends for good */
 	bool restarting, converged, graceful;
 	bool want_listen, look, more;
 	struct bgp_update update;

@@ -337,6 +337,19 @@ static void last_reset(struct show *s, const struct bgp_peer *p)
 	}
 }
 
+/* As FRR names it. What was not given is the engine's default (bfd/bfd.h). */
+static void bfd_info(struct show *s, const struct bgp_session *x)
+{
+	enum { MS = 300, MULTIPLIER = 3 };
+	jw_object(&s->w, "peerBfdInfo");
+	jw_str(&s->w, "type", x->bfd.multihop ? "multi hop" : "single hop");
+	jw_int(&s->w, "detectMultiplier", x->bfd.multiplier ? x->bfd.multiplier : MULTIPLIER);
+	jw_int(&s->w, "rxMinInterval", x->bfd.rx_ms ? x->bfd.rx_ms : MS);
+	jw_int(&s->w, "txMinInterval", x->bfd.tx_ms ? x->bfd.tx_ms : MS);
+	jw_str(&s->w, "status", x->bfd_seen ? "Up" : "Down");
+	jw_end(&s->w);
+}
+
 static void connection(struct show *s, const struct bgp_peer *p)
 {
 	const struct bgp_conn *c = p->session->up ? p->session->up->conn : NULL;
@@ -352,6 +365,8 @@ static void connection(struct show *s, const struct bgp_peer *p)
 		jw_str(&s->w, "interface", l->name);
 	if (p->conf->tunnel)
 		jw_str(&s->w, "tunnel", conf_str(s->b->conf, p->conf->tunnel));
+	if (p->session->bfd_on)
+		bfd_info(s, p->session);
 	jw_str(&s->w, "bgpConnection", p->session->connected ? "sharedNetwork" : "nonSharedNetwork");
 }
 

@@ -168,6 +168,11 @@ static void state_lines(FILE *f, const json_t *o)
 
 static void connection(FILE *f, const json_t *o)
 {
+	const json_t *bfd = json_object_get(o, "peerBfdInfo");
+	if (bfd)
+		fprintf(f, "\n  BFD: Type: %s, Detect Multiplier: %lld, Min Rx interval: %lld, Min Tx interval: %lld, Status: %s\n",
+		        js_str(bfd, "type"), (long long)js_int(bfd, "detectMultiplier"), (long long)js_int(bfd, "rxMinInterval"),
+		        (long long)js_int(bfd, "txMinInterval"), js_str(bfd, "status"));
 	fprintf(f, "\n  Connections established %lld; dropped %lld\n", (long long)js_int(o, "connectionsEstablished"),
 	        (long long)js_int(o, "connectionsDropped"));
 	if (js_has(o, "lastResetDueTo"))

@@ -340,8 +340,7 @@ static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
 			break;
 		struct addr remote = addr_of(&s, &port, &scope);
 		bool near = hops_set(r, got, &remote);
-		struct conn *c = near && r->module->input ? conn_new(r, GRETEL_CONN_IN | (++r->next_in & ~GRETEL_CONN_IN))
-		                                                       : NULL;
+		struct conn *c = near && r->module->input ? conn_new(r, GRETEL_CONN_IN | (++r->next_in & ~GRETEL_CONN_IN)) : NULL;
 		if (!c || loop_add(r->loop, got, EPOLLIN, on_conn, c) < 0) {
 			close(got);
 			if (c)

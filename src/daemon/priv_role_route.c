@@ -69,13 +69,14 @@ static void facts_send(struct priv *p, uint8_t phase)
 {
 	struct route_side *r = &p->route;
 	struct e_route_facts e;
-	if (r->n_facts == 0 && phase == 0)
+	bool no4 = !kernel_forwarding(AF_V4), no6 = !kernel_forwarding(AF_V6);
+	if (r->n_facts == 0 && phase == 0 && no4 == r->no_forward4 && no6 == r->no_forward6)
 		return;
 	memset(&e, 0, sizeof e);
 	e.phase = phase;
 	e.n = r->n_facts;
-	e.no_forward4 = !kernel_forwarding(AF_V4);
-	e.no_forward6 = !kernel_forwarding(AF_V6);
+	e.no_forward4 = r->no_forward4 = no4;
+	e.no_forward6 = r->no_forward6 = no6;
 	route_event(p, RV_FACTS, 0, &e, SPAN(r->room, r->facts.len), NULL, 0);
 	r->facts.len = 0;
 	r->n_facts = 0;

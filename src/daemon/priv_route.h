@@ -33,6 +33,7 @@ struct route_side {
 	struct list tools;
 	struct wr facts;         /* under construction, for one message */
 	uint32_t n_facts;
+	bool no_forward4, no_forward6; /* as route was told last */
 	uint8_t *room;
 };
 

@@ -32,6 +32,7 @@ struct kernel_routes {
 
 static const int GROUPS[] = {
 	RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+	RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, /* no facts: they wake who looks at kernel_forwarding() */
 };
 
 /* Accepts all but route messages that the socket `port` caused. The loads are big-endian, netlink is the machine's. */

@@ -180,7 +180,7 @@ check "a reload brings the new one" soon 3 has 10.60.0.0/16 "via 10.0.0.2"
 check "and takes the old one" soon 2 lacks 10.50.0.0/16
 stop
 says "at the end nothing of ours is left" "" ours
-ip route del 10.53.0.0/16
+ip route del 10.53.0.0/16 2>/dev/null # it may have gone with its interface
 
 # --- exec ---
 cat >"$tmp/program" <<END
@@ -220,7 +220,8 @@ cat >"$tmp/vtysh" <<END
 #!/bin/sh
 echo "\$*" >>"$tmp/vty"
 case "\$*" in
-*"show bgp neighbors json") if [ -e "$tmp/shut" ]; then echo '{"10.0.0.2":{"adminShutDown":true}}'; else echo '{"10.0.0.2":{"remoteAs":65000}}'; fi ;;
+*"show bgp neighbors json") [ ! -e "$tmp/shut" ] || echo " neighbor 10.0.0.2 shutdown message gretel: the tunnel is down"
+	if [ -e "$tmp/shut" ]; then echo '{"10.0.0.2":{"adminShutDown":true}}'; else echo '{"10.0.0.2":{"remoteAs":65000}}'; fi ;;
 *" no neighbor 10.0.0.2 shutdown") rm -f "$tmp/shut" ;;
 *" neighbor 10.0.0.2 shutdown message gretel: the tunnel is down") touch "$tmp/shut" ;;
 esac

@@ -13,7 +13,7 @@ static void test_not_ours(void **state)
 	struct bfd_packet h = hello(w, BFD_DOWN), bad;
 
 	say(w, &good, 254, &h, &acts); /* RFC 5881 5 */
-	p = good, p.multihop = true;
+	p = good, p.multihop = true; /* to its discriminator by another way than it speaks */
 	say(w, &p, 255, &h, &acts);
 	p = good, p.remote.b[3]++;
 	say(w, &p, 255, &h, &acts);
@@ -50,6 +50,33 @@ static void test_multihop_ttl(void **state)
 	assert_int_equal(view(w, A).received, 0);
 	say(w, &w->end[A].path, 254, &h, &acts);
 	assert_int_equal(view(w, A).received, 1);
+	gone(w);
+}
+
+/* FRR speaks over a point-to-point link as if there were several hops: the session goes along while it is down, from the same link with
+ * the full TTL only; stopped is what was started. */
+static void test_other_port(void **state)
+{
+	(void)state;
+	struct world *w = world(15);
+	struct bfd_acts acts;
+	command(w, A, BFD_CMD_START, 0, 0, 0);
+	struct bfd_packet h = hello(w, BFD_DOWN);
+	struct bfd_path p = w->end[A].path, elsewhere;
+	h.yours = 0;
+	p.multihop = true;
+	say(w, &p, 254, &h, &acts);
+	elsewhere = p, elsewhere.ifindex++;
+	say(w, &elsewhere, 255, &h, &acts);
+	assert_int_equal(view(w, A).received, 0);
+	say(w, &p, 255, &h, &acts);
+	assert_int_equal(view(w, A).received, 1);
+	assert_true(view(w, A).path.multihop);
+	assert_int_equal(view(w, A).state, BFD_INIT);
+	p.multihop = false; /* not down: it stays with what it has */
+	say(w, &p, 255, &h, &acts);
+	assert_int_equal(view(w, A).received, 1);
+	command(w, A, BFD_CMD_STOP, 0, 0, 0);
 	gone(w);
 }
 
@@ -231,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_multihop_ttl),
+		cmocka_unit_test(test_other_port),
 		cmocka_unit_test(test_poll_demand),
 		cmocka_unit_test(test_restarted),
 		cmocka_unit_test(test_no_memory),

@@ -375,7 +375,7 @@ static void test_fib(void **state)
 	net_run(net, DUR_S(1));
 	fib_is(r, "");
 	SAYS(r, "explain 192.0.2.0/24", "the kernel has a route of its own for this prefix");
-	SAYS(r, "explain 192.0.2.0/24", "\"kernelOwn\":\"192.0.2.0/24 via 10.1.0.7 dev 1 metric 100\"");
+	SAYS(r, "explain 192.0.2.0/24", "\"kernelOwn\":\"192.0.2.0/24 via 10.1.0.7 dev one metric 100\"");
 	net_route(r, "192.0.2.0/24", ROUTE_STATIC, 100, "10.1.0.7", "one", true);
 	net_run(net, DUR_S(1));
 	fib_is(r, "192.0.2.0/24 via 10.1.0.1 dev 1 metric 20\n");

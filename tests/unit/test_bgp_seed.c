@@ -206,7 +206,7 @@ static void test_documents(void **state)
 	         "\"selected\":true,\"destSelected\":true,\"distance\":200,\"metric\":0,\"installed\":true,\"table\":254"},
 		{"routes", "\"10.0.9.1/32\":[{\"prefix\":\"10.0.9.1/32\",\"prefixLen\":32,\"protocol\":\"connected\""},
 		{"explain 192.168.1.0/24",
-	         "\"kernel\":{\"installed\":true,\"route\":\"192.168.1.0/24 via 10.0.9.1 dev 3 metric 20\"}"},
+	         "\"kernel\":{\"installed\":true,\"route\":\"192.168.1.0/24 via 10.0.9.1 dev vtun0 metric 20\"}"},
 		{"explain 10.0.9.1/32", "\"why\":\"it is this host's own\""},
 		{"explain 10.0.9.1/32",
 	         "\"aggregates\":[{\"prefix\":\"10.0.9.0/30\",\"active\":true,\"parts\":1,\"suppressed\":1}]"},

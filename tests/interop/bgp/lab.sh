@@ -101,13 +101,17 @@ lab_stop() {
 	return 0
 }
 
+process_over() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
+
 lab_kill() {
-	local node=$1 p n
+	local node=$1 p n killed=()
 	shift
 	for p in $(node_pids "$node"); do
 		n=$(cat "/proc/$p/comm" 2>/dev/null)
-		[[ $# -gt 0 && " $* " != *" $n "* ]] || kill -KILL "$p" 2>/dev/null
+		[[ $# -gt 0 && " $* " != *" $n "* ]] || { kill -KILL "$p" 2>/dev/null && killed+=("$p"); }
 	done
+	# A successor finds no socket of theirs.
+	for p in "${killed[@]}"; do soon 5 process_over "$p"; done
 	return 0
 }
 

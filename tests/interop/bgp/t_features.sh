@@ -32,8 +32,10 @@ if [ -z "${RUNS:-}" ]; then
 	done >"$RUNS"
 	echo 1 >"$RUNS.next"
 	export RUNS
-	for ((i = 0; i < ${JOBS:-6}; i++)); do "$0" "$@" & done | tee "$RUNS.out"
-	wait
+	{
+		for ((i = 0; i < ${JOBS:-6}; i++)); do "$0" "$@" & done
+		wait
+	} | tee "$RUNS.out"
 	[ "$(grep -c ': tshark finds nothing wrong' "$RUNS.out")" -eq "$(wc -l <"$RUNS")" ] || echo "NOT OK  runs that have not come to their end" | tee -a "$RUNS.out"
 	lab_passed=$(grep -c '^ok' "$RUNS.out") lab_failed=$(grep -c '^NOT OK' "$RUNS.out")
 	lab_summary
