@@ -395,6 +395,43 @@ static void test_leave(void **state)
 	done(&b);
 }
 
+/* Who reads is not let off, however much there was; who does not is, and half a message stays whole. */
+static void test_let_off(void **state)
+{
+	(void)state;
+	struct bed b = bed(2);
+	b.c->b.adj->slow_octets = 20000;
+	join(&b, b.client[0], BGP_V4);
+	join(&b, b.client[1], BGP_V4);
+	(void)read_all(&b, b.client[1], SIZE_MAX);
+	for (uint32_t i = 0; i < 40000; i++) {
+		v4(&b, i, 1);
+		if (i % 2000 == 1999) {
+			struct span run[2];
+			flush(&b);
+			while (adj_output(&b.c->b, b.client[0], run, 2) == 2) /* always a message behind */
+				assert_int_equal(adj_sent(&b.c->b, b.client[0], run[0].n), 0);
+			assert_false(b.client[0]->af[BGP_V4].member->slow);
+			if (i == 1999) {
+				assert_int_equal(adj_output(&b.c->b, b.client[1], run, 2), 2);
+				assert_int_equal(adj_sent(&b.c->b, b.client[1], 100), 0);
+			}
+		}
+	}
+	assert_true(b.client[1]->af[BGP_V4].member->slow);
+	struct span run[2];
+	assert_int_equal(adj_output(&b.c->b, b.client[1], run, 1), 1);
+	assert_true(run[0].n > 3900 && run[0].n <= BGP_MSG_MAX - 100); /* the rest of that message */
+	assert_int_equal(adj_sent(&b.c->b, b.client[1], run[0].n), 0);
+	struct got g = read_all(&b, b.client[1], 3000);
+	assert_true(g.reach > 38000 && g.reach <= 40000);
+	assert_false(b.client[1]->af[BGP_V4].member->slow);
+	v4(&b, 1, 2);
+	flush(&b);
+	assert_int_equal(read_all(&b, b.client[1], SIZE_MAX).reach, 1);
+	done(&b);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_few),
 	cmocka_unit_test(test_when),
@@ -403,6 +440,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_two_families),
 	cmocka_unit_test(test_self),
 	cmocka_unit_test(test_leave),
+	cmocka_unit_test(test_let_off),
 };
 
 int main(void) { return cmocka_run_group_tests(tests, NULL, NULL); }

@@ -217,6 +217,11 @@ static void test_stale(void **state)
 	core_work(c, 0);
 	assert_int_equal(q->af[BGP_V4].accepted, 1);
 	assert_int_equal(c->b.table[BGP_V4].n_paths, 2);
+	/* One behind the other, not both at once. */
+	rib_purge(&c->b, q, BGP_V4, PURGE_MARK_STALE);
+	rib_purge(&c->b, q, BGP_V4, PURGE_STALE);
+	core_work(c, 0);
+	assert_int_equal(q->af[BGP_V4].accepted, 0);
 	rib_purge(&c->b, p, BGP_V4, PURGE_ALL);
 	/* A route of the next session is not one of the last. */
 	update(c, p, "20.3.0.0/16", 0, (struct want){.lp = 200});
@@ -249,6 +254,15 @@ static void test_next_hop(void **state)
 	core_work(c, 0);
 	assert_int_equal(winner(c, "20.0.0.0/8"), 1);
 	assert_int_equal(winner(c, "30.0.0.0/8"), 1);
+	/* The same choice, but packets go elsewhere: the kernel must hear of it. */
+	struct route host = {.dst = core_prefix("10.0.1.9"), .source = ROUTE_STATIC, .table = ROUTE_TABLE_MAIN, .n_hops = 1, .hop = {{.ifindex = 2, .weight = 1}}};
+	core_link(c, 2, true);
+	core_work(c, 0);
+	uint64_t told = c->fib_changes;
+	nht_route(&c->b, &host, false);
+	core_work(c, 0);
+	assert_int_equal(winner(c, "20.0.0.0/8"), 1);
+	assert_int_equal(c->fib_changes, told + 2);
 	/* A change of nothing is no change. */
 	uint32_t version = c->b.table[BGP_V4].version;
 	core_link(c, 1, true);
