@@ -414,7 +414,8 @@ ten() {
 	took=$(($(now_ms) - began))
 	check "ten tunnels at once: $up are up after $took ms with the start of greteld" test $up = 10
 	packets=$(on us nft list counter inet ikes seen | sed -n 's/.*packets \([0-9]*\) .*/\1/p')
-	check "ten tunnels at once: IKE took $packets packets" test "$packets" = 40
+	# Exactly four each is for t_matrix and the unit tests to show; here one in ten may be repeated, on a busy machine.
+	check "ten tunnels at once: IKE took $packets packets" test "$packets" -ge 40 -a "$packets" -le 44
 	on us rm /etc/strongswan.d/zz-slow.conf
 	for n in 1 2 3 4 5 6 7 8 9 10; do
 		check "ten tunnels at once: $n carries pings" wait_for 10 pinging us 10.1.$n.2
