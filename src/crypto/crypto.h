@@ -61,6 +61,33 @@ int sk_seal(struct crypto *c, struct rng *r, const struct sk_keys *k, uint8_t *b
 int sk_open(struct crypto *c, const struct sk_keys *k, uint8_t *buf, size_t aad_len, size_t total,
             uint8_t **data, size_t *data_len) MUST_USE;
 
+/* --- ESP: keys that stay, for whole bursts of packets (RFC 4303 3.3, 3.4). The one exception to "no key outlives a call": a key is
+ * set up once per SA, not per packet. --- */
+enum { ESP_BURST = 64, ESP_IV_MAX = 16 };
+struct esp_key;
+/* A packet in place: SPI, sequence number, IV, text, ICV. */
+struct esp_job {
+	uint8_t *p;
+	uint32_t n;              /* all of it */
+	uint32_t seq_hi;         /* upper half of the sequence number; part of what is authenticated with ESN (RFC 4303 2.2.1) */
+	bool ok;                 /* esp_open_burst: authentic */
+};
+enum esp_backend { ESP_BACKEND_AUTO, ESP_BACKEND_OPENSSL, ESP_BACKEND_IPSEC_MB };
+/* One direction of an SA. workers: how many threads will use it, each with its own number. -ENOTSUP: the algorithms are not known here. */
+int esp_key_new(struct crypto *c, struct mem *mem, const struct suite *s, const struct esp_sa *sa, unsigned workers,
+                uint8_t backend, struct esp_key **out) MUST_USE;
+void esp_key_free(struct esp_key *k); /* wipes */
+uint8_t esp_key_iv_len(const struct esp_key *k);
+uint8_t esp_key_icv_len(const struct esp_key *k);
+uint8_t esp_key_align(const struct esp_key *k); /* text with trailer is a multiple of it: 4, or the cipher's block */
+/* Fill in the IV (from the sequence number, or unpredictable for CBC: RFC 3602 3), encrypt, append the ICV. */
+void esp_seal_burst(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n);
+/* Check the ICV, decrypt; the text of a job that is not ok is unspecified. */
+void esp_open_burst(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n);
+/* Whether this build and this processor have it; AUTO's choice. */
+bool esp_backend_usable(uint8_t backend);
+uint8_t esp_backend_best(void);
+
 /* --- Diffie-Hellman. group is a DH transform ID. --- */
 enum { DH_PUBLIC_MAX = 1024, DH_SHARED_MAX = 1024, DH_PRIVATE_MAX = 72 };
 
