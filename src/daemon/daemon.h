@@ -57,10 +57,15 @@ int hook_role_run(struct role_start *start);    /* hook_role.c */
 int names_role_run(struct role_start *start);   /* names.c */
 int spawner_role_run(struct role_start *start); /* spawner.c */
 int route_role_run(struct role_start *start);   /* route_role.c */
+int esp_role_run(struct role_start *start);     /* esp_role.c */
 
-/* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all
- * system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
+/* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike, route, esp)
+ * all system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
 int sandbox_enter(uint8_t role) MUST_USE;
+/* The two halves of it, for a role with threads: they are started between, without privileges, and the second closes the system calls
+ * for all of them. */
+int sandbox_drop(uint8_t role) MUST_USE;
+int sandbox_close(uint8_t role) MUST_USE;
 /* The user of the roles that read untrusted octets: gretel when there is one, else nobody. Looking takes the C library a while: priv does it
  * once for all. False: there is neither. */
 bool sandbox_user(uint32_t *uid, uint32_t *gid);
