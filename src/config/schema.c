@@ -143,8 +143,8 @@ static const struct cfg_row daemon_rows[] = {
 	{"dataplane_workers", CT_INT, D(dataplane_workers), CFG_RESTART, .min = 1, .max = 8, .dflt = "1",
 	 .doc = "How many threads, and so processors, the data plane in user space has."},
 	{"esp_backend", CT_ENUM, D(esp_backend), CFG_RESTART, .words = backend_words, .dflt = "\"auto\"",
-	 .doc = "The library that encrypts in user space: openssl, or ipsec-mb where gretel was built with it; auto is the faster "
-	        "one that there is."},
+	 .doc = "The library that encrypts in user space. ipsec-mb is there only when gretel was built with it, auto is the "
+	        "faster one of those that there are."},
 };
 
 static const struct cfg_row filelog_rows[] = {
