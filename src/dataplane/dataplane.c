@@ -64,8 +64,9 @@ static void forget(struct worker *w, int *fd)
 
 static int worker_room(struct worker *w, struct mem *m)
 {
-	w->out = mem_get(m, RUNS_MAX * sizeof *w->out);
-	w->out_msg = mem_get(m, RUNS_MAX * sizeof *w->out_msg);
+	w->run = mem_get(m, RUNS_MAX * sizeof *w->run);
+	w->out = mem_get(m, OUT_MAX * sizeof *w->out);
+	w->out_msg = mem_get(m, OUT_MAX * sizeof *w->out_msg);
 	w->plain_msg = mem_get(m, SEGMENTS_MAX * sizeof *w->plain_msg);
 	w->plain_iov = mem_get(m, SEGMENTS_MAX * sizeof *w->plain_iov);
 	w->in_msg = mem_get(m, IN_MAX * sizeof *w->in_msg);
@@ -73,7 +74,7 @@ static int worker_room(struct worker *w, struct mem *m)
 	w->in_from = mem_get(m, IN_MAX * sizeof *w->in_from);
 	w->in_control = mem_get(m, IN_MAX * sizeof *w->in_control);
 	w->in_room = mem_get(m, (size_t)IN_MAX * OCTETS_MAX);
-	return w->out && w->out_msg && w->plain_msg && w->plain_iov && w->in_msg && w->in_iov && w->in_from && w->in_control &&
+	return w->run && w->out && w->out_msg && w->plain_msg && w->plain_iov && w->in_msg && w->in_iov && w->in_from && w->in_control &&
 	                       w->in_room ? 0 : -ENOMEM;
 }
 
@@ -93,8 +94,9 @@ static void worker_fini(struct worker *w, struct mem *m)
 		close(w->wake);
 	esp_tx_free(w->tx);
 	esp_rx_free(w->rx);
-	put_back(m, w->out, RUNS_MAX * sizeof *w->out);
-	put_back(m, w->out_msg, RUNS_MAX * sizeof *w->out_msg);
+	put_back(m, w->run, RUNS_MAX * sizeof *w->run);
+	put_back(m, w->out, OUT_MAX * sizeof *w->out);
+	put_back(m, w->out_msg, OUT_MAX * sizeof *w->out_msg);
 	put_back(m, w->plain_msg, SEGMENTS_MAX * sizeof *w->plain_msg);
 	put_back(m, w->plain_iov, SEGMENTS_MAX * sizeof *w->plain_iov);
 	put_back(m, w->in_msg, IN_MAX * sizeof *w->in_msg);

@@ -23,11 +23,14 @@
 
 enum {
 	OCTETS_MAX = 65536,      /* of a frame, and of a batch by UDP_GRO */
-	RUNS_MAX = 32,           /* that one sendmmsg takes */
+	RUNS_MAX = 2048,         /* of a batch: a super-packet of the smallest segments, and then some */
+	OUT_MAX = 32,            /* runs that one sendmmsg takes */
 	SEGMENTS_MAX = 64,       /* of one run (UDP_MAX_SEGMENTS of Linux before 6.9) */
 	IN_MAX = 8,              /* messages that one recvmmsg takes */
 	PIECES_MAX = 256,        /* of a frame to a device */
-	TURN_FRAMES = 64,        /* that are read of a device before another has its turn */
+	TURN_FRAMES = 32,        /* that are read of a device before another has its turn */
+	BATCH_OCTETS = 65536,    /* that are read of devices before they are sent; the last frame may go beyond */
+	BATCH_FRAMES = 256,
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
 	SOCKET_BUFFER = 1 << 20, /* octets: about a millisecond at full rate, and no more */
@@ -96,7 +99,10 @@ struct worker {
 	struct device *last;     /* the last one that a frame was for */
 	struct dataplane_stats stats;
 	/* out */
-	struct out *out;         /* RUNS_MAX */
+	struct esp_dgrams *run;  /* RUNS_MAX; all of a batch, so that the engine is free when a socket is full */
+	unsigned n_run, at_run;
+	uint32_t batch_octets, batch_frames;
+	struct out *out;         /* OUT_MAX */
 	struct mmsghdr *out_msg;
 	unsigned n_out, at_out;
 	struct mmsghdr *plain_msg; /* SEGMENTS_MAX */
@@ -137,6 +143,7 @@ bool in_parse(const struct msghdr *m, struct in_info *out);
 bool error_parse(const struct msghdr *m, struct endpoint *to, uint32_t *mtu);
 
 /* --- tun.c --- */
+bool batch_full(struct worker *w);
 /* Reads frames of the queue into the batch. False: there are none left now; else the batch is full, or the turn over. */
 bool tun_read(struct worker *w, struct queue *q, mono_t now);
 void tun_write(struct worker *w, const struct esp_frame *f);
@@ -144,7 +151,8 @@ void tun_reply(struct worker *w, uint32_t device, struct span frame);
 
 /* --- udp.c --- */
 int udp_setup(int fd, uint8_t family) MUST_USE;
-/* Sends what is sealed. False: a socket is full; go on when it is writable. */
+void udp_take(struct worker *w); /* the runs of the batch that is sealed; those before are all sent */
+/* Sends them. False: a socket is full; go on when it is writable. */
 bool udp_send(struct worker *w, mono_t now);
 void udp_give_up(struct worker *w); /* drops what is left of the batch */
 /* Reads a batch and carries it to the devices. False: there is nothing left now. */

@@ -15,12 +15,17 @@ static void gone(struct worker *w, struct queue *q)
 	q->fd = -1;
 }
 
+bool batch_full(struct worker *w)
+{
+	return w->batch_octets >= BATCH_OCTETS || w->batch_frames >= BATCH_FRAMES || !esp_tx_room(w->tx).n;
+}
+
 bool tun_read(struct worker *w, struct queue *q, mono_t now)
 {
 	for (unsigned i = 0; i < TURN_FRAMES; i++) {
-		struct span_rw room = esp_tx_room(w->tx);
-		if (room.n < OCTETS_MAX)
+		if (batch_full(w))
 			return true;
+		struct span_rw room = esp_tx_room(w->tx);
 		uint8_t h[VNET_LEN];
 		struct iovec iov[] = {{h, sizeof h}, {room.p, room.n}};
 		ssize_t n = readv(q->fd, iov, ARRAY_LEN(iov));
@@ -32,6 +37,8 @@ bool tun_read(struct worker *w, struct queue *q, mono_t now)
 			return false;
 		struct esp_vnet v;
 		w->stats.reads++;
+		w->batch_frames++;
+		w->batch_octets += (uint32_t)n;
 		if (n < VNET_LEN || !vnet_get(h, &v))
 			esp_count(w->d->esp, w->index, q->device->id, ESP_DROP_GSO, 1);
 		else

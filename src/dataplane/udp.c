@@ -196,14 +196,25 @@ static bool send_next(struct worker *w, mono_t now)
 	return o->plain ? send_plain(w, u, o, now) : send_some(w, u, now);
 }
 
-/* The next runs of what is sealed. False: there are none. */
-static bool fetch(struct worker *w)
+void udp_take(struct worker *w)
 {
 	const struct esp_dgrams *run;
+	w->n_run = w->at_run = 0;
+	while ((run = esp_tx_next(w->tx))) {
+		if (w->n_run < RUNS_MAX)
+			w->run[w->n_run++] = *run;
+		else
+			esp_count(w->d->esp, w->index, run->device, ESP_DROP_SEND, datagrams(run->n, run->seg));
+	}
+}
+
+/* The next runs as messages. False: there are none. */
+static bool fetch(struct worker *w)
+{
 	w->n_out = w->at_out = 0;
-	while (w->n_out < RUNS_MAX && (run = esp_tx_next(w->tx))) {
+	while (w->n_out < OUT_MAX && w->at_run < w->n_run) {
 		struct out *o = &w->out[w->n_out];
-		o->run = *run;
+		o->run = w->run[w->at_run++];
 		o->sent = 0;
 		o->plain = o->again = o->unable = false;
 		out_build(o, &w->out_msg[w->n_out++].msg_hdr);

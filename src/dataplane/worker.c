@@ -77,7 +77,8 @@ static void transmit(struct worker *w, mono_t now)
 {
 	uint32_t device;
 	struct span frame;
-	while (!list_empty(&w->ready) && esp_tx_room(w->tx).n >= OCTETS_MAX) {
+	w->batch_octets = w->batch_frames = 0;
+	while (!list_empty(&w->ready) && !batch_full(w)) {
 		struct queue *q = LIST_ENTRY(w->ready.next, struct queue, ready);
 		list_del(&q->ready);
 		if (tun_read(w, q, now))
@@ -86,6 +87,7 @@ static void transmit(struct worker *w, mono_t now)
 	esp_tx_seal(w->tx, now);
 	while (esp_tx_reply(w->tx, &device, &frame))
 		tun_reply(w, device, frame);
+	udp_take(w);
 	(void)udp_send(w, now);
 }
 
