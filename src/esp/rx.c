@@ -172,9 +172,9 @@ static bool stray(const struct child *c, const struct source *s)
 /* Octets of GRE, as they are counted; 0 with a wrong trailer. */
 static uint32_t text_len(const struct rx_rec *r)
 {
-	uint32_t over = ESP_HEAD + esp_key_iv_len(r->c->key_in) + esp_key_icv_len(r->c->key_in) + (uint32_t)TRAILER;
+	uint32_t icv = esp_key_icv_len(r->c->key_in), over = r->p[r->n - icv - TRAILER];
 
-	over += r->p[r->n - esp_key_icv_len(r->c->key_in) - TRAILER];
+	over += ESP_HEAD + esp_key_iv_len(r->c->key_in) + icv + TRAILER;
 	return r->n < over ? 0 : r->n - over;
 }
 
