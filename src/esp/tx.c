@@ -111,7 +111,7 @@ static uint8_t fit(struct esp_tx *tx, struct put *p, const uint8_t *frame, size_
 
 	p->df = p->d->c.pmtudisc || p->in.df;
 	if (mtu && p->df) {
-		uint32_t fits = inner_max(p, mtu - UDP_HEAD - (p->c->remote.addr.family == AF_V4 ? V4_HEAD : V6_HEAD));
+		uint32_t ip = p->c->remote.addr.family == AF_V4 ? V4_HEAD : V6_HEAD, fits = inner_max(p, mtu - UDP_HEAD - ip);
 		if (most > fits && ((p->in.version == 4 && !p->in.df) || (p->in.version == 6 && most <= V6_MTU_MIN)))
 			p->df = false;
 		else
@@ -163,8 +163,8 @@ static uint8_t put_gso(struct esp_tx *tx, struct put *p, const struct esp_vnet *
 	drop = fit(tx, p, tx->frame, n, s.most, now);
 	if (drop != ESP_DROP_N)
 		return drop;
-	uint64_t growth = p->head + p->align + 2 + p->icv;
-	if (s.packets > TX_SEGS || s.packets * (s.most + growth) > TX_OCTETS - tx->used)
+	uint64_t each = s.most + p->head + p->align + 2 + p->icv;
+	if (s.packets > TX_SEGS || s.packets * each > TX_OCTETS - tx->used)
 		return ESP_DROP_GSO;
 	for (uint32_t i = 0; i < s.packets; i++)
 		finish(tx, p, esp_split_packet(&s, i, tx->buf + tx->used + p->head));
