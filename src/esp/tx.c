@@ -163,7 +163,7 @@ static uint8_t put_gso(struct esp_tx *tx, struct put *p, const struct esp_vnet *
 	drop = fit(tx, p, tx->frame, n, s.most, now);
 	if (drop != ESP_DROP_N)
 		return drop;
-	uint64_t each = s.most + p->head + p->align + 2 + p->icv;
+	uint64_t each = (uint64_t)s.most + p->head + p->align + 2 + p->icv;
 	if (s.packets > TX_SEGS || s.packets * each > TX_OCTETS - tx->used)
 		return ESP_DROP_GSO;
 	for (uint32_t i = 0; i < s.packets; i++)
@@ -200,7 +200,7 @@ static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_v
 		return ESP_DROP_NO_SA;
 	if (atomic_load_explicit(&p.c->dead, memory_order_relaxed))
 		return atomic_load_explicit(&p.c->seq, memory_order_relaxed) < p.c->seq_max ? ESP_DROP_EXPIRED : ESP_DROP_SEQUENCE;
-	p.head = ESP_HEAD + esp_key_iv_len(p.c->key_out) + d->gre_len;
+	p.head = (uint32_t)ESP_HEAD + esp_key_iv_len(p.c->key_out) + d->gre_len;
 	p.align = esp_key_align(p.c->key_out);
 	p.icv = esp_key_icv_len(p.c->key_out);
 	return v->gso == ESP_GSO_NONE ? put_plain(tx, &p, v, p.in.n, now) : put_gso(tx, &p, v, n, now);
