@@ -9,6 +9,22 @@
 
 #include "esp/esp.h"
 
+enum { IP_TCP = 6, IP_UDP = 17, IP_ICMP = 1, IP_ICMP6 = 58 };
+enum { IP4_HDR = 20, IP6_HDR = 40, TCP_HDR = 20, UDP_HDR = 8 };
+/* The low octet of a TCP header's 12th and 13th; RFC 9293 3.1. */
+enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_URG = 0x20, TCP_CWR = 0x80 };
+
+/* --- l4.c: where the headers of an inner packet end --- */
+struct l4 {
+	bool v4;
+	uint8_t proto;           /* behind IPv6 extension headers */
+	uint16_t at;             /* where its header begins */
+	uint32_t total;          /* the packet's length by its header */
+	bool fragment, later;    /* part of a packet; not its first part */
+};
+/* False: malformed, or more extension headers than anybody sends. What follows is not looked at, and may be nothing. */
+bool l4_find(const uint8_t *p, size_t n, struct l4 *out) MUST_USE;
+
 /* --- split.c: towards the peer --- */
 struct esp_split {
 	uint32_t packets;        /* how many there are: 1 or more. Up to 65,535 when the frame has octets and gso_size 1 */
@@ -17,8 +33,7 @@ struct esp_split {
 	const uint8_t *frame;
 	uint32_t n, seg;
 	uint16_t l4, hdr;
-	uint8_t gso;
-	bool v4, sum_wanted;
+	bool v4, tcp, sum_wanted;
 	uint32_t sum_ip, sum_l4; /* of what all packets have in common */
 };
 /* Looks at a frame with gso and readies s; the frame stays as it is until the last packet was written. Returns a drop:
@@ -45,8 +60,8 @@ void esp_merge_free(struct mem *mem, struct esp_merge *m);
  * super-packets. False: no room; it was not added. A packet that is malformed, a fragment, wrong in its checksum or of another
  * protocol becomes a frame of its own, as it came. Order within a flow is kept. */
 bool esp_merge_put(struct esp_merge *m, uint32_t device, uint8_t *p, size_t n, bool uso) MUST_USE;
-/* No more packets. Frames are taken with esp_merge_next, in the order of their first packets; NULL: all are, and m is empty. */
-void esp_merge_end(struct esp_merge *m);
+/* After the last packet: the next frame, in the order of their first packets; NULL: all are taken, and m is empty. The frame is
+ * there until the next call, its pieces are until m is empty. */
 const struct esp_frame *esp_merge_next(struct esp_merge *m);
 
 /* --- icmp.c --- */
