@@ -90,7 +90,8 @@ static int open_all(struct crypto *c)
 {
 	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	c->md = EVP_MD_CTX_new();
-	if (!c->sha1 || !c->md)
+	c->ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
+	if (!c->sha1 || !c->md || !c->ecb)
 		return -EIO;
 	int rc = crypto_init_mac(c);
 	if (rc == 0)
@@ -129,6 +130,7 @@ void crypto_free(struct crypto *c)
 	crypto_fini_mac(c);
 	EVP_MD_CTX_free(c->md);
 	EVP_MD_free(c->sha1);
+	EVP_CIPHER_free(c->ecb);
 	free(c);
 }
 
