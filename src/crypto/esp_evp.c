@@ -27,8 +27,7 @@ struct evp {
 
 static bool usable(void) { return true; }
 
-/* A context with the key in it. */
-static EVP_CIPHER_CTX *keyed(const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv, int enc)
+EVP_CIPHER_CTX *esp_evp_keyed(const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv, int enc)
 {
 	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
 	if (x && EVP_CipherInit_ex2(x, cipher, key, iv, enc, NULL) == 1 && EVP_CIPHER_CTX_set_padding(x, 0) == 1)
@@ -37,16 +36,28 @@ static EVP_CIPHER_CTX *keyed(const EVP_CIPHER *cipher, const uint8_t *key, const
 	return NULL;
 }
 
+bool esp_evp_ivs(EVP_CIPHER_CTX *x, uint8_t blocks[][16], struct esp_job *v, size_t n)
+{
+	memset(blocks, 0, n * 16);
+	for (size_t i = 0; i < n; i++)
+		esp_seq(&v[i], blocks[i]);
+	if (EVP_Cipher(x, blocks[0], blocks[0], (unsigned)(n * 16)) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		memcpy(v[i].p + ESP_HEADER, blocks[i], 16);
+	return true;
+}
+
 static bool init_worker(struct esp_key *k, struct worker *w, const uint8_t *key, const uint8_t iv_key[16])
 {
 	const EVP_CIPHER *cipher = k->c->cipher[k->shape.row];
 	memcpy(w->nonce, k->salt, sizeof k->salt);
 	w->nonce[15] = 1; /* RFC 3686 4: the block counter begins with 1. AEADs take 12 octets */
-	w->cipher = keyed(cipher, key, w->nonce, 1);
+	w->cipher = esp_evp_keyed(cipher, key, w->nonce, 1);
 	if (!w->cipher || k->shape.mode != MODE_CBC)
 		return w->cipher != NULL;
-	w->decrypt = keyed(cipher, key, w->nonce, 0);
-	w->iv = keyed(k->c->ecb, iv_key, NULL, 1);
+	w->decrypt = esp_evp_keyed(cipher, key, w->nonce, 0);
+	w->iv = esp_evp_keyed(k->c->ecb, iv_key, NULL, 1);
 	return w->decrypt && w->iv;
 }
 
@@ -145,22 +156,10 @@ static bool cbc(struct esp_key *k, EVP_CIPHER_CTX *x, struct esp_job *j)
 	return EVP_Cipher(x, iv, iv, (unsigned)(16 + esp_text_len(k, j))) >= 0;
 }
 
-static bool cbc_ivs(struct worker *w, struct esp_job *v, size_t n)
-{
-	memset(w->blocks, 0, n * sizeof w->blocks[0]);
-	for (size_t i = 0; i < n; i++)
-		esp_seq(&v[i], w->blocks[i]);
-	if (EVP_Cipher(w->iv, w->blocks[0], w->blocks[0], (unsigned)(n * 16)) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		memcpy(v[i].p + ESP_HEADER, w->blocks[i], 16);
-	return true;
-}
-
 static void seal_hmac(struct esp_key *k, struct worker *w, struct esp_job *v, size_t n)
 {
 	uint8_t full[HASH_LEN_MAX];
-	bool is_cbc = k->shape.mode == MODE_CBC, ready = !is_cbc || cbc_ivs(w, v, n);
+	bool is_cbc = k->shape.mode == MODE_CBC, ready = !is_cbc || esp_evp_ivs(w->iv, w->blocks, v, n);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_cbc)
 			esp_seq(&v[i], v[i].p + ESP_HEADER); /* RFC 3686 2.1: unique under one key */
