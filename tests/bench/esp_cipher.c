@@ -70,7 +70,8 @@ static struct cost measure(struct bench *b, struct esp_key *k, size_t text)
 		for (unsigned done = 0; done < PACKETS; done += b->burst) {
 			for (unsigned i = 0; i < b->burst; i++, seq++) {
 				b->v[i] = (struct esp_job){.p = packet(b, i, false), .n = (uint32_t)n};
-				memcpy(b->v[i].p + 4, &seq, 4);
+				for (int o = 0; o < 4; o++)
+					b->v[i].p[4 + o] = (uint8_t)(seq >> (24 - 8 * o));
 			}
 			esp_seal_burst(k, 0, b->v, b->burst);
 		}
