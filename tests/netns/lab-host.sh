@@ -10,7 +10,8 @@
 
 LAB_TOP=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 GRETEL_STAGE=${GRETEL_STAGE:-$LAB_TOP/build/stage}
-LAB_CACHE=${GRETEL_CACHE:-/var/cache/gretel-lab}/root
+LAB_CACHE=${GRETEL_CACHE:-/var/cache/gretel-lab}
+if [ -e "$LAB_CACHE/stamp" ]; then LAB_CACHE=$LAB_CACHE/root; else LAB_CACHE=$LAB_CACHE/native/root; fi
 
 # A new root, made on the mount point of /sys, which has to be mounted anew for the network name space in any case: so no directory is
 # made anywhere.
