@@ -304,7 +304,6 @@ void esp_rx_open(struct esp_rx *rx, mono_t now)
 		if (drop != ESP_DROP_N)
 			count(rx, r->c, drop);
 	}
-	esp_merge_end(rx->merge);
 	rx->opened = true;
 }
 
