@@ -238,7 +238,7 @@ void dataplane_free(struct dataplane *d)
 
 /* --- devices and sockets --- */
 
-struct device *device_find(struct dataplane *d, uint32_t id)
+struct device *plane_device(struct dataplane *d, uint32_t id)
 {
 	for (struct hnode *n = hmap_first(&d->devices, hmap_hash(&d->devices, &id, sizeof id)); n; n = hmap_next(n)) {
 		struct device *v = CONTAINER_OF(n, struct device, by_id);
@@ -290,7 +290,7 @@ static int queues_set(struct dataplane *d, struct device *v, int *fds)
 
 static int device_set(struct dataplane *d, const struct esp_device *conf, int *fds, unsigned n)
 {
-	struct device *v = device_find(d, conf->id);
+	struct device *v = plane_device(d, conf->id);
 	if (n ? n != d->n_workers : !v)
 		return -EINVAL;
 	bool is_new = !v;
@@ -327,7 +327,7 @@ int dataplane_device(struct dataplane *d, const struct esp_device *conf, const i
 void dataplane_device_del(struct dataplane *d, uint32_t id)
 {
 	struct esp *e = dataplane_stop(d);
-	struct device *v = device_find(d, id);
+	struct device *v = plane_device(d, id);
 	if (v)
 		device_drop(d, v);
 	esp_device_del(e, id);

@@ -163,7 +163,7 @@ void pair_receive(struct worker *w, mono_t now);
 
 /* --- worker.c --- */
 void *worker_run(void *worker);
-struct device *device_find(struct dataplane *d, uint32_t id);
+struct device *plane_device(struct dataplane *d, uint32_t id);
 
 /* What names an event of a worker's epoll: a kind in the upper half, a number (device, socket) in the lower. */
 enum event_kind { EV_TUN = 1, EV_UDP, EV_PAIR, EV_QUIT };

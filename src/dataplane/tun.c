@@ -50,7 +50,7 @@ bool tun_read(struct worker *w, struct queue *q, mono_t now)
 static struct device *device_of(struct worker *w, uint32_t id)
 {
 	if (!w->last || w->last->id != id)
-		w->last = device_find(w->d, id);
+		w->last = plane_device(w->d, id);
 	return w->last;
 }
 

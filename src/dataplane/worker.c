@@ -38,7 +38,7 @@ static void leave(struct worker *w)
 
 static void on_tun(struct worker *w, uint32_t id)
 {
-	struct device *d = device_find(w->d, id);
+	struct device *d = plane_device(w->d, id);
 	struct queue *q = d ? &d->queue[w->index] : NULL;
 	if (q && q->fd >= 0 && list_empty(&q->ready))
 		list_add_tail(&w->ready, &q->ready);
