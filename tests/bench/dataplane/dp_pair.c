@@ -183,6 +183,8 @@ static void on_port(int fd, int pair, const struct end *o)
 	socklen_t len = sizeof from;
 	uint8_t *p = b + sizeof(struct dataplane_note);
 	ssize_t n = recvfrom(fd, p, 65536, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+	if (n < 0) /* what ICMP said, above all that the other end was not there yet */
+		(void)!recv(fd, b, sizeof b, MSG_ERRQUEUE | MSG_DONTWAIT);
 	if (n < 4)
 		return;
 	struct dataplane_note note = {.from = endpoint_of(&from), .to = o->local};
