@@ -6,6 +6,9 @@
 
 /* The fastest first. */
 static const struct esp_ops *const backends[] = {
+#ifdef HAVE_IPSEC_MB
+	&esp_mb,
+#endif
 	&esp_evp,
 };
 
@@ -52,6 +55,14 @@ void esp_key_free(struct esp_key *k)
 		return;
 	k->ops->fini(k);
 	mem_put(k->mem, k, sizeof *k);
+}
+
+void crypto_fini_esp(struct crypto *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		if (backends[i]->drop)
+			backends[i]->drop(c);
+	}
 }
 
 uint8_t esp_key_iv_len(const struct esp_key *k) { return (uint8_t)k->shape.iv; }

@@ -163,7 +163,7 @@ static int child_new(struct esp *e, uint32_t tunnel, const struct child_sa *sa, 
 	if (rc == 0)
 		rc = place(e, c, tunnel, &sa->remote);
 	if (rc < 0) {
-		child_free(e, c);
+		esp_child_free(e, c);
 		return rc;
 	}
 	point(e, c, sa);
@@ -206,11 +206,11 @@ int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mo
 	}
 	int rc = complete(e, c, sa);
 	if (rc < 0 && fresh)
-		child_free(e, fresh);
+		esp_child_free(e, fresh);
 	return rc;
 }
 
-void child_free(struct esp *e, struct child *c)
+void esp_child_free(struct esp *e, struct child *c)
 {
 	struct mem *mem = e->env.mem;
 	if (c->serial)
@@ -246,7 +246,7 @@ int esp_sa_remove(struct esp *e, uint32_t spi_in)
 	struct child *c = child_find(e, spi_in);
 	if (!c)
 		return -ENOENT;
-	child_free(e, c);
+	esp_child_free(e, c);
 	return 0;
 }
 

@@ -47,7 +47,7 @@ void esp_free(struct esp *e)
 		return;
 	for (size_t i = 0; i < e->children.n_buckets; i++) {
 		while (e->children.bucket[i])
-			child_free(e, CONTAINER_OF(e->children.bucket[i], struct child, node));
+			esp_child_free(e, CONTAINER_OF(e->children.bucket[i], struct child, node));
 	}
 	for (size_t i = 0; i < e->devices.n_buckets; i++) {
 		while (e->devices.bucket[i])

@@ -119,7 +119,7 @@ struct device *device_for(const struct child *c, bool key_set, uint32_t key, uin
 
 /* child.c */
 struct child *child_find(const struct esp *e, uint32_t spi_in);
-void child_free(struct esp *e, struct child *c);
+void esp_child_free(struct esp *e, struct child *c);
 /* What the path carries at `now`, IP header included; 0: not known. */
 uint32_t path_mtu(const struct path *p, mono_t now);
 

@@ -2,13 +2,18 @@
  * Workers report; one thread asks. */
 #include "esp/esp_int.h"
 
+static void unlock(struct esp *e)
+{
+	atomic_store_explicit(&e->news_waiting, !list_empty(&e->news), memory_order_release);
+	spin_unlock(&e->news_lock);
+}
+
 /* Under the lock. */
 static void tell(struct esp *e, struct child *c, uint8_t what)
 {
 	if (c->untold == 0)
 		list_add_tail(&e->news, &c->news);
 	c->untold |= what;
-	atomic_store_explicit(&e->news_waiting, true, memory_order_release);
 }
 
 void news_soft(struct esp *e, struct child *c)
@@ -18,7 +23,7 @@ void news_soft(struct esp *e, struct child *c)
 	spin_lock(&e->news_lock);
 	if (!atomic_exchange_explicit(&c->soft_told, true, memory_order_relaxed))
 		tell(e, c, NEWS_SOFT);
-	spin_unlock(&e->news_lock);
+	unlock(e);
 }
 
 void news_hard(struct esp *e, struct child *c)
@@ -29,7 +34,7 @@ void news_hard(struct esp *e, struct child *c)
 	if (!atomic_exchange_explicit(&c->dead, true, memory_order_relaxed))
 		tell(e, c, NEWS_HARD);
 	atomic_store_explicit(&c->soft_told, true, memory_order_relaxed);
-	spin_unlock(&e->news_lock);
+	unlock(e);
 }
 
 void news_source(struct esp *e, struct child *c, const struct endpoint *source)
@@ -46,7 +51,7 @@ void news_source(struct esp *e, struct child *c, const struct endpoint *source)
 		if (c->untold == 0)
 			list_del(&c->news);
 	}
-	spin_unlock(&e->news_lock);
+	unlock(e);
 }
 
 void news_settle(struct esp *e, struct child *c, const struct endpoint *remote)
@@ -57,7 +62,7 @@ void news_settle(struct esp *e, struct child *c, const struct endpoint *remote)
 	c->untold &= (uint8_t)~NEWS_MAPPING;
 	if (c->untold == 0)
 		list_del(&c->news);
-	spin_unlock(&e->news_lock);
+	unlock(e);
 }
 
 void news_forget(struct esp *e, struct child *c)
@@ -65,7 +70,7 @@ void news_forget(struct esp *e, struct child *c)
 	spin_lock(&e->news_lock);
 	list_del(&c->news);
 	c->untold = 0;
-	spin_unlock(&e->news_lock);
+	unlock(e);
 }
 
 bool esp_event_pending(const struct esp *e) { return atomic_load_explicit(&e->news_waiting, memory_order_acquire); }
@@ -85,8 +90,7 @@ bool esp_event_next(struct esp *e, struct esp_event *out)
 		if (c->untold == 0)
 			list_del(&c->news);
 	}
-	atomic_store_explicit(&e->news_waiting, !list_empty(&e->news), memory_order_release);
-	spin_unlock(&e->news_lock);
+	unlock(e);
 	return any;
 }
 
