@@ -125,6 +125,7 @@ void crypto_free(struct crypto *c)
 {
 	if (!c)
 		return;
+	crypto_fini_esp(c);
 	crypto_fini_dh(c);
 	crypto_fini_sk(c);
 	crypto_fini_mac(c);

@@ -22,6 +22,7 @@ struct crypto_shape {
 	enum hash hash; /* not for MODE_AEAD */
 	size_t key, salt, iv, icv, block;
 	size_t integ_key;
+	bool chacha; /* MODE_AEAD: not AES-GCM */
 };
 
 /* A Diffie-Hellman group made ready: MODP uses p to mont, ECP uses ec. */
@@ -41,6 +42,7 @@ struct crypto {
 	EVP_CIPHER_CTX *cipher_ctx; /* empty between calls */
 	struct dh_state dh[DH_ROWS];
 	EVP_CIPHER *ecb; /* AES-128: makes the IVs of ESP */
+	void *lanes[8];  /* esp_mb.c's, one per worker */
 };
 
 /* 0 or -EIO; what failed half-way is dropped by the matching fini. */
@@ -50,6 +52,7 @@ int crypto_init_sk(struct crypto *c) MUST_USE;
 void crypto_fini_sk(struct crypto *c);
 int crypto_init_dh(struct crypto *c) MUST_USE;
 void crypto_fini_dh(struct crypto *c);
+void crypto_fini_esp(struct crypto *c); /* all keys have gone */
 
 /* use: ALGO_IKE or ALGO_ESP. False: not together, or not known. */
 bool crypto_shape_find(uint16_t encr, uint16_t bits, uint16_t integ, uint16_t use, struct crypto_shape *s) MUST_USE;

@@ -13,10 +13,17 @@ struct esp_ops {
 	bool (*usable)(void);
 	int (*init)(struct esp_key *k, const struct esp_sa *sa); /* -ENOTSUP, -ENOMEM, -EIO; fini follows in any case */
 	void (*fini)(struct esp_key *k);
+	void (*drop)(struct crypto *c); /* or NULL: what it keeps there */
 	void (*seal)(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n);
 	void (*open)(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n);
 };
-extern const struct esp_ops esp_evp;
+extern const struct esp_ops esp_evp, esp_mb;
+
+/* A context of the library with a key in it, without padding; NULL: no memory. */
+EVP_CIPHER_CTX *esp_evp_keyed(const EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv, int enc);
+/* Writes IVs for CBC into n packets: their sequence numbers, encrypted by x, AES-128-ECB under a random key of its own, so
+ * that they are unpredictable (RFC 3602 3) and do not repeat. blocks is scratch. */
+bool esp_evp_ivs(EVP_CIPHER_CTX *x, uint8_t blocks[][16], struct esp_job *v, size_t n);
 
 struct esp_key {
 	const struct esp_ops *ops;

@@ -6,6 +6,9 @@
 
 /* The fastest first. */
 static const struct esp_ops *const backends[] = {
+#ifdef HAVE_IPSEC_MB
+	&esp_mb,
+#endif
 	&esp_evp,
 };
 
@@ -54,6 +57,14 @@ void esp_key_free(struct esp_key *k)
 	mem_put(k->mem, k, sizeof *k);
 }
 
+void crypto_fini_esp(struct crypto *c)
+{
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		if (backends[i]->drop)
+			backends[i]->drop(c);
+	}
+}
+
 uint8_t esp_key_iv_len(const struct esp_key *k) { return (uint8_t)k->shape.iv; }
 uint8_t esp_key_icv_len(const struct esp_key *k) { return (uint8_t)k->shape.icv; }
 uint8_t esp_key_align(const struct esp_key *k) { return (uint8_t)max_z(k->shape.block, 4); } /* RFC 4303 2.4 */
@@ -75,6 +86,10 @@ void esp_seal_burst(struct esp_key *k, unsigned worker, struct esp_job *v, size_
 	}
 	for (size_t i = 0; i < n; i += ESP_BURST)
 		k->ops->seal(k, worker, v + i, min_z(n - i, ESP_BURST));
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].ok)
+			wipe(v[i].p + ESP_HEADER, v[i].n - ESP_HEADER);
+	}
 }
 
 void esp_open_burst(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n)

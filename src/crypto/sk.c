@@ -94,6 +94,7 @@ bool crypto_shape_find(uint16_t encr, uint16_t bits, uint16_t integ, uint16_t us
 	s->salt = a->salt_len;
 	s->iv = a->iv_len;
 	s->block = a->block;
+	s->chacha = encr == ENCR_CHACHA20_POLY1305;
 	if (s->mode == MODE_AEAD) {
 		s->icv = a->icv_len;
 		return integ == AUTH_NONE; /* RFC 5282 8: no integrity transform beside an AEAD */
