@@ -52,6 +52,7 @@ stream() { # stream MBIT SERVER ARGUMENT...: iperf3 from a to b carries at least
 		timeout 8 ip netns exec a "${TOOLS[@]}" iperf3 -c "$to" -t 1 -J "$@" >"$tmp/stream" 2>&1 && rc=0 && break
 	done
 	kill $server
+	wait $server
 	[ $rc -eq 0 ] || { cat "$tmp/stream"; return 1; }
 	sed -n '/"sum_received"\|"sum":/,/}/s/.*"bits_per_second":[[:space:]]*\([0-9]*\).*/\1/p' "$tmp/stream" | tail -1 |
 		awk -v least="$least" '{ print $1 / 1e6 " Mbit/s" } $1 >= least * 1e6 { good = 1 } END { exit !good }'
@@ -128,7 +129,7 @@ check "nobody turned in circles" sh -c "awk '/^cpu/ && \$2 > 15 { exit 1 }' $tmp
 # --- without DF outside: what is too long is cut outside ---
 check "two ends without DF" up 4 -f -d gre1
 check "a narrow path" ip -n a link set va mtu 1300
-check "is no obstacle" echoes -s 1372 10.8.1.2
+check "is no obstacle" echoes -M dont -s 1372 10.8.1.2
 check "to a stream either" stream 20 10.8.1.2
 ip -n a link set va mtu 1500
 down
