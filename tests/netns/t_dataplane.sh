@@ -244,6 +244,9 @@ wait "$pinger" || true
 check "no ping was lost meanwhile" [ "$(cat "$tmp/lost")" = 0 ]
 check "two queues, two threads" sh -c "[ \$(ls /proc/$(role us esp)/task | wc -l) = 3 ]"
 
+sed -i 's/dataplane_workers = 2/dataplane_workers = 3/' "$tmp/us/gretel.conf"
+check "a reload says what it cannot change" sh -c "nsenter -t $us -n -m $cli reload | grep 'take effect when greteld is restarted'"
+
 # --- a port that another program shares ---
 finish us
 on us python3 -c '
