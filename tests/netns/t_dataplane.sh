@@ -187,6 +187,26 @@ say us status --json > "$tmp/status.json"
 check "--json too" python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))["daemon"]["dataplane"]
 assert d["mode"] == "user" and d["workers"] == 1 and d["backend"] and d["drops"] is not None, d' "$tmp/status.json"
+
+# --- batches in which IKE and ESP are mixed, as UDP_GRO makes them: each gets to whom it belongs ---
+cat > "$tmp/mixed.py" <<'PY'
+import socket, struct, sys
+ike = bytes(4) + bytes(range(8)) + bytes(range(8, 16)) + struct.pack("!BBBBII", 46, 0x20, 37, 8, 7, 56) + bytes(28)
+esp = struct.pack("!II", 0xdeadbeef, 1) + bytes(52)
+assert len(ike) == len(esp) == 60
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_UDP, 103, 60) # UDP_SEGMENT
+s.sendto(ike + esp if sys.argv[1] == "ike" else esp + ike, ("192.0.2.1", 4500))
+PY
+unknown() { say us counters --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["ike"]["dropped_unknown_sa"])'; }
+spi() { say us status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["daemon"]["dataplane"]["drops"].get("spi", 0))'; }
+for first in ike esp; do
+	was="$(unknown) $(spi)"
+	want="$((${was% *} + 1)) $((${was#* } + 1))"
+	on cn python3 "$tmp/mixed.py" $first
+	arrived() { [ "$(unknown) $(spi)" = "$want" ]; }
+	check "a batch that begins with $first" soon 3 arrived
+done
 say us down tunnel > /dev/null
 check "down: no ping" not pings
 check "down: the interface is gone" not on us ip link show gre1
