@@ -169,6 +169,16 @@ lab_down() {
 
 lab_loss() {
 	local l
+	# A host's kernel may have no netem: there it is all or nothing.
+	if [ -n "${LAB_ON_HOST:-}" ]; then
+		on wan nft delete table inet cut 2>/dev/null
+		[ "$1" = 0 ] || on wan nft -f - <<-END
+			table inet cut {
+				chain forward { type filter hook forward priority 10; oifname { "wan-cnrt", "wan-us" } drop; }
+			}
+		END
+		return
+	fi
 	for l in wan-cnrt wan-us; do
 		if [ "$1" = 0 ]; then
 			on wan tc qdisc del dev $l root 2>/dev/null
