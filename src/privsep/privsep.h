@@ -34,6 +34,7 @@
 #define PRIVSEP_PRIVSEP_H
 
 #include "model/model.h"
+#include "privsep/esp_msg.h"
 #include "privsep/msg.h"
 #include "privsep/route_msg.h"
 #include "privsep/verbs.h"
