@@ -54,21 +54,31 @@ assert_int_equal(sk_open(c, &k, b.p, aad, b.n, &data, &n), 0);
 	free(b.p);
 }
 
-/* Text of four lengths by each sequence number, sealed by one backend and opened by the other. */
+/* Text of many lengths by each sequence number, sealed by one backend and opened by the other: in bursts of one, and of all lengths. */
 static void exchange(struct crypto *c, const struct esp_case *e, uint8_t from, uint8_t to)
 {
+	enum { MANY = 48 };
 	struct test_mem m = test_mem_new();
 	struct esp_sa sa = esp_case_keys(e);
 	struct esp_key *tx = key_new(c, &m, e, &sa, from), *rx = key_new(c, &m, e, &sa, to);
-	for (size_t s = 0; s < ARRAY_LEN(seqs); s++) {
-		for (size_t text = e->align; text <= 1504; text += text < 100 ? e->align : 175 * e->align) {
-			struct esp_job j = esp_case_job(e, text, seqs[s]);
-			esp_seal_burst(tx, s % 2, &j, 1);
-			opened_by_sk(c, e, &sa, &j);
-			esp_open_burst(rx, (s + 1) % 2, &j, 1);
-			assert_true(j.ok);
-			assert_true(esp_case_intact(e, &j));
-			free(j.p);
+	for (size_t s = 0; s < 2 * ARRAY_LEN(seqs); s++) {
+		struct esp_job v[MANY];
+		size_t n = 0, step = s % 2 ? 1 : MANY;
+		for (size_t text = e->align; text <= 1504; text += text < 160 ? e->align : 656) {
+			assert_true(n < MANY);
+			v[n++] = esp_case_job(e, text, seqs[s / 2]);
+		}
+		assert_true(n >= 8);
+		for (size_t i = 0; i < n; i += step)
+			esp_seal_burst(tx, s % 2, v + i, min_z(step, n - i));
+		for (size_t i = 0; i < n; i++)
+			opened_by_sk(c, e, &sa, &v[i]);
+		for (size_t i = 0; i < n; i += step)
+			esp_open_burst(rx, (s + 1) % 2, v + i, min_z(step, n - i));
+		for (size_t i = 0; i < n; i++) {
+			assert_true(v[i].ok);
+			assert_true(esp_case_intact(e, &v[i]));
+			free(v[i].p);
 		}
 	}
 	esp_key_free(tx);
@@ -138,7 +148,7 @@ static void test_burst(void **state)
 	}
 }
 
-/* A copy of j, changed, must be refused. */
+/* A copy of j, changed, must be refused, alone and among others. */
 static void refused(struct esp_key *rx, const struct esp_job *j, size_t at, uint8_t flip, size_t n, uint32_t seq_hi)
 {
 	struct block b = block_new(n);
@@ -149,6 +159,25 @@ static void refused(struct esp_key *rx, const struct esp_job *j, size_t at, uint
 	esp_open_burst(rx, 0, &copy, 1);
 	assert_false(copy.ok);
 	free(b.p);
+	copy = esp_open_among(rx, j, n, at, flip, seq_hi);
+	assert_false(copy.ok);
+	free(copy.p);
+}
+
+/* Copies under another key. */
+static void foreign(struct esp_key *rx, const struct esp_job *j, size_t n)
+{
+	struct esp_job v[9];
+	for (size_t i = 0; i < n; i++) {
+		v[i] = *j;
+		v[i].p = block_new(j->n).p;
+		memcpy(v[i].p, j->p, j->n);
+	}
+	esp_open_burst(rx, 0, v, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_false(v[i].ok);
+		free(v[i].p);
+	}
 }
 
 static void forgeries(struct crypto *c, const struct esp_case *e, uint8_t backend)
@@ -166,7 +195,8 @@ static void forgeries(struct crypto *c, const struct esp_case *e, uint8_t backen
 	/* Another key of the ICV, and another upper half, which counts with ESN alone. */
 	(e->integ ? &other.integ : &other.encr)->b[0] ^= 1;
 	wrong = key_new(c, &m, e, &other, backend);
-	refused(wrong, &j, j.n, 0, j.n, j.seq_hi);
+	foreign(wrong, &j, 1);
+	foreign(wrong, &j, 9);
 	if (e->suite.esn)
 		refused(k, &j, j.n, 0, j.n, j.seq_hi + 1);
 	else
