@@ -15,7 +15,6 @@
 #include "dataplane/dataplane.h"
 #include "loop/loop.h"
 #include "privsep/privsep.h"
-#include "privsep/esp_msg.h"
 
 enum { SETTLE_S = 2 };
 
@@ -121,18 +120,11 @@ static void stats_in(struct esp_role *r, const struct priv_msg *m)
 	answer(r, m, 0, &s);
 }
 
-static void ike_in(struct esp_role *r, struct priv_msg *m)
-{
-	dataplane_ike(r->plane, take(m, 0));
-	if (privsep_send(r->priv, PRIV_READY, 0, NULL, SPAN(NULL, 0), NULL, 0) < 0)
-		loop_stop(r->loop, 1);
-}
-
 static void handle(struct esp_role *r, struct priv_msg *m, mono_t now)
 {
 	switch (m->verb) {
 	case PRIV_HELLO:
-		if (!privsep_hello_ok(r->priv, m))
+		if (!privsep_hello_ok(r->priv, m) || privsep_send(r->priv, PRIV_READY, 0, NULL, SPAN(NULL, 0), NULL, 0) < 0)
 			loop_stop(r->loop, 1);
 		break;
 	case EV_SOCKETS: sockets_in(r, m); break;
@@ -143,7 +135,7 @@ static void handle(struct esp_role *r, struct priv_msg *m, mono_t now)
 	case EV_SA_REMOVE: answer(r, m, change(r, m, now), NULL); break;
 	case EV_SA_QUERY: query_in(r, m, now); break;
 	case EV_STATS: stats_in(r, m); break;
-	case EV_IKE: ike_in(r, m); break;
+	case EV_IKE: dataplane_ike(r->plane, take(m, 0)); break;
 	case PRIV_STOP: /* nothing of it outlives the process */
 		(void)!privsep_send(r->priv, PRIV_STOPPED, 0, NULL, SPAN(NULL, 0), NULL, 0);
 		loop_stop(r->loop, 0);

@@ -25,6 +25,10 @@ const char *kernel_reason(const struct kernel *k);
 struct kernel_caps { bool xfrm, esp4, esp6, gre4, gre6; };
 void kernel_caps(struct kernel *k, struct kernel_caps *out);
 
+/* Which data plane there is to be: 0 the kernel's, 1 the one in user space, -errno: the latter is asked for and impossible. why: half a
+ * sentence. mode: enum dataplane_mode; AUTO takes the kernel where it has ESP and GRE, or where there is nothing else. */
+int kernel_dataplane(struct kernel *k, uint8_t mode, struct sbuf *why) MUST_USE;
+
 /* --- SAs --- */
 int kernel_spi_alloc(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t reqid, uint32_t min,
                      uint32_t max, uint32_t *spi) MUST_USE;

@@ -2,8 +2,9 @@
  * must hold what stands in esp_verbs.c. Priv has checked what ike asked for before it passes it on; esp answers with the same
  * ticket. How many workers there are and which backend is asked for stands in the command line of the role (daemon.h).
  *
- * Order at the start of esp, first or again: HELLO both ways; SOCKETS for each worker; DEVICE for each device, with its
- * descriptors; IKE; esp says READY. An esp that starts again knows no SA: ike negotiates anew. */
+ * Order at the start of esp, first or again: HELLO both ways, and esp says READY: its workers wait. SOCKETS for each worker; DEVICE
+ * for each device, with its descriptors; IKE whenever ike or esp is a new one. An esp that starts again knows no SA: ike
+ * negotiates anew. */
 #ifndef PRIVSEP_ESP_MSG_H
 #define PRIVSEP_ESP_MSG_H
 

@@ -48,7 +48,7 @@ struct m_probe { char tunnel[PRIV_NAME]; uint32_t ifindex; struct addr inner; };
 struct m_held { char tunnel[PRIV_NAME]; uint8_t held; };
 struct m_reload { uint8_t check_only; };
 /* The GRE interface `name` for the tunnel ("": the one between these ends), as `ip tunnel add` or, with change, `ip tunnel change` asks for it; only with the data
- * plane in user space. remote unset or any: whoever the tunnel talks to. tos 1: of the inner packet; ttl 0: the same. */
+ * plane in user space. remote unset or any: whoever the tunnel talks to; local likewise. tos 1: of the inner packet; ttl 0: the same. */
 struct m_gre {
 	char tunnel[PRIV_NAME];
 	char name[16];

@@ -95,7 +95,7 @@ static const struct priv_field f_child[] = {
 static const struct priv_field f_gre_add[] = {
 	FIELD(m_gre, tunnel, CHECK_TEXT, 0, 0),
 	FIELD(m_gre, name, CHECK_TEXT, 1, 0),
-	ADDR(m_gre, local),
+	ADDR_OR_NONE(m_gre, local),
 	ADDR_OR_NONE(m_gre, remote),
 	BOOL(m_gre, change),
 	BOOL(m_gre, key_set),
