@@ -10,27 +10,7 @@
 . "$(dirname "$0")/lab-routing.sh"
 
 part() { case " ${LAB_ONLY:-$1} " in *" $1 "*) ;; *) return 1 ;; esac; }
-lan_ping() { on home ping -n -c 1 -W 1 -I 192.168.1.1 10.0.0.1; }
-
-# within MILLISECONDS CMD...: repeats CMD until it succeeds; says how long that took
-within() {
-	local limit=$1 from now
-	shift
-	from=$(date +%s%3N)
-	while :; do
-		"$@" >/dev/null 2>&1 && break
-		now=$(date +%s%3N)
-		[ $((now - from)) -lt "$limit" ] || { echo "not within $limit ms: $*"; return 1; }
-		sleep 0.02
-	done
-	echo $(($(date +%s%3N) - from)) >/lab/took
-}
-same_table() { diff <(golden_routing "$1 show ip bgp") <(bgp_table "$1"); }
-same_routes() { diff <(golden_routing "$1 ip route") <(routes "$1"); }
 no_frr() { ! on "$1" pgrep -l 'bgpd|zebra|charon|starter'; }
-# The three LANs, which us has through the tunnel alone.
-us_has_lans() { has_route us 192.168.1.0/24 && has_route us 192.168.50.0/24 && has_route us 192.168.100.0/24; }
-us_lacks_lans() { lacks_route us 192.168.1.0/24 && lacks_route us 192.168.50.0/24 && lacks_route us 192.168.100.0/24; }
 
 # The end of the tunnel that an administrator takes down and up: gretel's, where there is one.
 tunnel() { # tunnel HOST up|down
