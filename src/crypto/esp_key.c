@@ -86,6 +86,10 @@ void esp_seal_burst(struct esp_key *k, unsigned worker, struct esp_job *v, size_
 	}
 	for (size_t i = 0; i < n; i += ESP_BURST)
 		k->ops->seal(k, worker, v + i, min_z(n - i, ESP_BURST));
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].ok)
+			wipe(v[i].p + ESP_HEADER, v[i].n - ESP_HEADER);
+	}
 }
 
 void esp_open_burst(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n)

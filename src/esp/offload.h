@@ -57,7 +57,7 @@ struct esp_merge;
 struct esp_merge *esp_merge_new(struct mem *mem); /* NULL: no memory */
 void esp_merge_free(struct mem *mem, struct esp_merge *m);
 /* Adds an inner packet, which stays where it is, unchanged but by this, until all frames are taken. uso: the device takes UDP
- * super-packets. False: no room; it was not added. A packet that is malformed, a fragment, wrong in its checksum or of another
+ * super-packets; the same for all of its packets. False: no room; it was not added. A packet that is malformed, a fragment, wrong in its checksum or of another
  * protocol becomes a frame of its own, as it came. Order within a flow is kept. */
 bool esp_merge_put(struct esp_merge *m, uint32_t device, uint8_t *p, size_t n, bool uso) MUST_USE;
 /* After the last packet: the next frame, in the order of their first packets; NULL: all are taken, and m is empty. The frame is

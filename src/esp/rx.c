@@ -31,6 +31,7 @@ struct esp_rx {
 	unsigned worker;
 	uint16_t n, n_lots, n_sources, n_ike, ike_at;
 	bool opened;
+	struct child *last;      /* of the datagram before in this batch */
 	const struct device *d;  /* of the packet before, which had c and the key */
 	const struct child *c;
 	bool key_set;
@@ -113,7 +114,7 @@ static void put_esp(struct esp_rx *rx, struct child *c, uint8_t *p, uint32_t n)
 	l->last = rx->n++;
 }
 
-static void put_one(struct esp_rx *rx, uint8_t *p, uint32_t n, struct child **last)
+static void put_one(struct esp_rx *rx, uint8_t *p, uint32_t n)
 {
 	const struct source *from = &rx->source[rx->n_sources];
 
@@ -128,19 +129,18 @@ static void put_one(struct esp_rx *rx, uint8_t *p, uint32_t n, struct child **la
 		rx->ike[rx->n_ike++] = (struct esp_ike){.data = SPAN(p + MARKER, n - MARKER), .from = from->from, .to = from->to};
 		return;
 	}
-	if (!*last || (*last)->spi_in != spi)
-		*last = child_find(rx->e, spi);
-	if (!*last)
+	if (!rx->last || rx->last->spi_in != spi)
+		rx->last = child_find(rx->e, spi);
+	if (!rx->last)
 		count(rx, NULL, ESP_DROP_SPI);
 	else
-		put_esp(rx, *last, p, n);
+		put_esp(rx, rx->last, p, n);
 }
 
 bool esp_rx_put(struct esp_rx *rx, uint8_t *p, size_t n, size_t seg, const struct endpoint *from, const struct addr *to, uint8_t tos)
 {
-	struct child *last = NULL;
-
 	if (rx->opened) {
+		rx->last = NULL; /* SAs may have changed */
 		rx->n = rx->n_lots = rx->n_sources = rx->n_ike = rx->ike_at = 0;
 		rx->opened = false;
 	}
@@ -155,7 +155,7 @@ bool esp_rx_put(struct esp_rx *rx, uint8_t *p, size_t n, size_t seg, const struc
 	rx->source[rx->n_sources] = (struct source){.from = *from, .to = *to, .tos = tos};
 	for (size_t i = 0; i < packets; i++) {
 		if (i < RX_RECS)
-			put_one(rx, p + i * seg, (uint32_t)min_z(seg, n - i * seg), &last);
+			put_one(rx, p + i * seg, (uint32_t)min_z(seg, n - i * seg));
 		else
 			count(rx, NULL, ESP_DROP_SHORT);
 	}

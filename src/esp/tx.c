@@ -36,6 +36,7 @@ struct esp_tx {
 	uint32_t head;           /* of the datagram before */
 	unsigned gso_likely;
 	uint8_t *room;
+	const struct device *d;  /* of the frame before in this batch */
 	struct esp_dgrams run;
 	struct lot lot[TX_RECS];
 	struct tx_rec rec[TX_RECS];
@@ -77,6 +78,7 @@ struct span_rw esp_tx_room(struct esp_tx *tx)
 		tx->n = tx->n_lots = tx->at = tx->n_replies = tx->reply_at = 0;
 		tx->used = 0;
 		tx->taken = false;
+		tx->d = NULL; /* devices and SAs may have changed */
 	}
 	if (tx->n > TX_RECS - TX_SEGS || tx->used > TX_OCTETS - TX_FRAME)
 		return (struct span_rw){0};
@@ -208,10 +210,11 @@ static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_v
 
 void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now)
 {
-	const struct device *d = device_find(tx->e, device);
+	const struct device *d = tx->d && tx->d->c.id == device ? tx->d : device_find(tx->e, device);
 	uint8_t drop = BUG(!tx->room || n > ESP_FRAME_MAX) ? ESP_DROP_INNER : d ? put(tx, d, v, n, now) : ESP_DROP_NO_DEVICE;
 
 	tx->room = NULL;
+	tx->d = d;
 	if (drop != ESP_DROP_N)
 		tally_add(d ? d->group->tally : tx->e->tally, tx->worker, drop, 1);
 }
