@@ -41,6 +41,46 @@ up_forward_plain() { up_forward plain; }
 up_forward_evp() { up_forward evp; }
 up_forward_mb() { up_forward mb; }
 
+# --- gretel: two whole daemons, or only src/dataplane with SAs from the command line (dp_pair)
+BUILD=$(readlink -m "${GRETEL_BUILD:-$here/../../../build/release}")
+have_gretel() { # have_gretel BACKEND
+	[ -x "$BUILD/src/daemon/greteld" ] && "$BUILD/src/daemon/greteld" -V || return
+	[ "$1" != ipsec-mb ] || ldd "$BUILD/src/daemon/greteld" | grep -q IPSec_MB
+}
+gretel() { # gretel BACKEND ESP
+	local n i=0
+	for n in a b; do
+		i=$((i + 1))
+		cat >"$dir/$n.conf" <<-END
+			daemon = { dataplane = "user"; esp_backend = "$1"; };
+			tunnels = { bench = { remote = "10.99.0.$((3 - i))"; psk = "as good as any other for a benchmark"; ike = "aes256-sha256-x25519!";
+				esp = "$2!"; gre = { name = "gre1"; address = ["10.98.0.$i/30"]; mtu = $MTU; }; }; };
+		END
+		chmod 600 "$dir/$n.conf"
+		on $n "$BUILD/src/daemon/greteld" -n -c "$dir/$n.conf" >"$dir/$n.log" 2>&1 &
+	done
+}
+have_gretel_evp() { have_gretel openssl; }
+have_gretel_mb() { have_gretel ipsec-mb; }
+have_gretel_sha256() { have_gretel openssl; }
+up_gretel_evp() { gretel openssl aes256gcm16; }
+up_gretel_mb() { gretel ipsec-mb aes256gcm16; }
+up_gretel_sha256() { gretel openssl aes128-sha256; }
+
+pair() { # pair BACKEND SUITE
+	local n i=0
+	for n in a b; do
+		i=$((i + 1))
+		on $n "$BUILD/tests/bench/dataplane/dp_pair" -l 10.99.0.$i -r 10.99.0.$((3 - i)) -i 0xc000000$i -o 0xc000000$((3 - i)) -s "$2" -b "$1" \
+			-d bench0 >"$dir/$n.log" 2>&1 &
+		address $n bench0 10.98.0.$i/30 $MTU || return
+	done
+}
+have_pair_evp() { [ -x "$BUILD/tests/bench/dataplane/dp_pair" ] && echo dp_pair; }
+have_pair_mb() { have_gretel ipsec-mb >/dev/null && have_pair_evp; }
+up_pair_evp() { pair openssl aes256gcm16; }
+up_pair_mb() { pair ipsec-mb aes256gcm16; }
+
 # --- WireGuard in user space
 have_wireguard_go() { version_of wireguard-go | grep -o 'wireguard-go.*'; }
 up_wireguard_go() {
