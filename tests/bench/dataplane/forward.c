@@ -344,7 +344,7 @@ static bool udp_to_tun(void)
 		for (size_t at = 0; at < m[i].msg_len; at += (size_t)seg) {
 			size_t n = m[i].msg_len - at < (size_t)seg ? m[i].msg_len - at : (size_t)seg;
 			uint8_t *d = in[i] + at;
-			if (n >= cipher_room() + 20 && get32(d) == CIPHER_SPI && cipher_open(d, n, get32(d + 4)))
+			if (n >= cipher_room() + 20 && get32(d) == CIPHER_SPI && cipher_open(d, n))
 				packet(d + cipher_head(), n - cipher_room());
 		}
 	}

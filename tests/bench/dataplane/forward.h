@@ -15,6 +15,6 @@ size_t cipher_room(void); /* octets before and behind it */
 /* to: SPI and sequence number are there already. */
 void cipher_seal(uint8_t *to, const uint8_t *packet, size_t n, uint32_t seq);
 /* In place; n: all of the datagram. */
-bool cipher_open(uint8_t *datagram, size_t n, uint32_t seq);
+bool cipher_open(uint8_t *datagram, size_t n);
 
 #endif

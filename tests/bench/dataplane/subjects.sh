@@ -9,6 +9,8 @@
 
 # The inner MTU of the article's script, for all that do not choose their own.
 MTU=1400
+# Each end in a session of its own, as daemons are: the scheduler divides by sessions first (autogroup).
+runs() { local n=$1; shift; on "$n" setsid "$@"; }
 cached() { local n=$1 program=$2; shift 2; on "$n" "${CACHE_ENV[@]}" "$(tool "$program")" "$@"; }
 version_of() { "${CACHE_ENV[@]}" "$(tool "$1")" --version 2>&1 | head -n 1; }
 address() { # address NODE DEVICE ADDRESS [MTU]
@@ -30,8 +32,8 @@ up_veth_segmented() {
 # --- the bare forwarder
 have_forward() { case $1 in mb) "$forward" x 0 0 0 "$1" 2>&1 | grep -q 'built in' && return 1 ;; esac; echo "forward.c, $1"; }
 up_forward() {
-	on a "$forward" bench0 10.99.0.1 10.99.0.2 0 "$1" &
-	on b "$forward" bench0 10.99.0.2 10.99.0.1 1 "$1" &
+	runs a "$forward" bench0 10.99.0.1 10.99.0.2 0 "$1" &
+	runs b "$forward" bench0 10.99.0.2 10.99.0.1 1 "$1" &
 	address a bench0 10.98.0.1/30 $MTU && address b bench0 10.98.0.2/30 $MTU
 }
 have_forward_plain() { have_forward plain; }
@@ -57,12 +59,14 @@ gretel() { # gretel BACKEND ESP
 				esp = "$2!"; gre = { name = "gre1"; address = ["10.98.0.$i/30"]; mtu = $MTU; }; }; };
 		END
 		chmod 600 "$dir/$n.conf"
-		on $n "$BUILD/src/daemon/greteld" -n -c "$dir/$n.conf" >"$dir/$n.log" 2>&1 &
+		runs $n "$BUILD/src/daemon/greteld" -n -c "$dir/$n.conf" >"$dir/$n.log" 2>&1 &
 	done
 }
 have_gretel_evp() { have_gretel openssl; }
 have_gretel_mb() { have_gretel ipsec-mb; }
 have_gretel_sha256() { have_gretel openssl; }
+have_gretel_sha256_mb() { have_gretel ipsec-mb; }
+up_gretel_sha256_mb() { gretel ipsec-mb aes128-sha256; }
 up_gretel_evp() { gretel openssl aes256gcm16; }
 up_gretel_mb() { gretel ipsec-mb aes256gcm16; }
 up_gretel_sha256() { gretel openssl aes128-sha256; }
@@ -71,7 +75,7 @@ pair() { # pair BACKEND SUITE
 	local n i=0
 	for n in a b; do
 		i=$((i + 1))
-		on $n "$BUILD/tests/bench/dataplane/dp_pair" -l 10.99.0.$i -r 10.99.0.$((3 - i)) -i 0xc000000$i -o 0xc000000$((3 - i)) -s "$2" -b "$1" \
+		runs $n "$BUILD/tests/bench/dataplane/dp_pair" -l 10.99.0.$i -r 10.99.0.$((3 - i)) -i 0xc000000$i -o 0xc000000$((3 - i)) -s "$2" -b "$1" \
 			-d bench0 >"$dir/$n.log" 2>&1 &
 		address $n bench0 10.98.0.$i/30 $MTU || return
 	done
@@ -89,7 +93,7 @@ up_wireguard_go() {
 	for n in a b; do
 		cached $n wg genkey >"$dir/$n.key"
 		cached $n wg pubkey <"$dir/$n.key" >"$dir/$n.pub"
-		cached $n wireguard-go -f wg0 >"$dir/$n.log" 2>&1 &
+		runs $n "${CACHE_ENV[@]}" "$(tool wireguard-go)" -f wg0 >"$dir/$n.log" 2>&1 &
 	done
 	umask 022
 	for n in a b; do
@@ -105,7 +109,7 @@ up_wireguard_go() {
 # --- OpenVPN: as in the seed (static key, AES-256-CBC, SHA-256), and as one would have it today
 have_openvpn_seed() { version_of openvpn | cut -d' ' -f1-2; }
 openvpn_seed() { # openvpn_seed NODE OWN OTHER
-	cached "$1" openvpn --dev tun0 --dev-type tun --persist-tun --persist-key --cipher AES-256-CBC --auth SHA256 \
+	runs "$1" "${CACHE_ENV[@]}" "$(tool openvpn)" --dev tun0 --dev-type tun --persist-tun --persist-key --cipher AES-256-CBC --auth SHA256 \
 		--proto udp4 --lport 1194 --remote "10.99.0.$3" 1194 --ifconfig "10.98.0.$2" "10.98.0.$3" --secret "$dir/key" >"$dir/$1.log" 2>&1 &
 }
 up_openvpn_seed() {
@@ -115,7 +119,7 @@ up_openvpn_seed() {
 }
 have_openvpn_gcm() { have_openvpn_seed; }
 openvpn_gcm() { # openvpn_gcm NODE OWN OTHER OTHER-NODE --tls-server|--tls-client
-	cached "$1" openvpn --dev tun0 --dev-type tun --proto udp4 --lport 1194 --remote "10.99.0.$3" 1194 \
+	runs "$1" "${CACHE_ENV[@]}" "$(tool openvpn)" --dev tun0 --dev-type tun --proto udp4 --lport 1194 --remote "10.99.0.$3" 1194 \
 		--ifconfig "10.98.0.$2" "10.98.0.$3" "$5" --dh none --cert "$dir/$1.crt" --key "$dir/$1.key" --disable-dco \
 		--data-ciphers AES-256-GCM --peer-fingerprint "$(cat "$dir/$4.print")" >"$dir/$1.log" 2>&1 &
 }
@@ -141,7 +145,7 @@ libipsec_start() { # libipsec_start NODE OWN OTHER ESP
 	{
 		echo 'charon { load_modular = no'
 		echo 'plugins { kernel-libipsec { load = yes } }'
-		echo 'load = random nonce aes gcm sha1 sha2 hmac kdf gmp openssl kernel-libipsec kernel-netlink socket-default stroke updown'
+		echo 'load = aesni openssl random nonce aes gcm sha1 sha2 hmac kdf gmp kernel-libipsec kernel-netlink socket-default stroke updown'
 		printf "filelog { log {\npath = %s\nflush_line = yes\n} } }\n" "$dir/$1.log"
 	} | on "$1" sh -c 'cat >/etc/strongswan.d/zz-bench.conf'
 	on "$1" sh -c 'cat >/etc/ipsec.conf; echo ": PSK bench" >/etc/ipsec.secrets' <<-END
@@ -158,7 +162,7 @@ libipsec_start() { # libipsec_start NODE OWN OTHER ESP
 		 esp=$4!
 		 auto=$([ "$1" = a ] && echo start || echo add)
 	END
-	on "$1" "${CACHE_ENV[@]}" /usr/lib/ipsec/starter --nofork >"$dir/$1.starter" 2>&1 &
+	runs "$1" "${CACHE_ENV[@]}" /usr/lib/ipsec/starter --nofork >"$dir/$1.starter" 2>&1 &
 }
 libipsec() {
 	far=10.98.2.1
