@@ -15,7 +15,6 @@
 #include "dataplane/dataplane.h"
 #include "loop/loop.h"
 #include "privsep/privsep.h"
-#include "privsep/esp_msg.h"
 
 enum { SETTLE_S = 2 };
 

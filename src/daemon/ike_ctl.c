@@ -228,6 +228,10 @@ void ctl_diag(struct ike_role *r, const struct priv_msg *m)
 void ctl_reply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 {
 	(void)now;
+	if (m->verb == PRIV_DP_STATS) {
+		status_dropped(r, m);
+		return;
+	}
 	if (m->verb == PRIV_SA_QUERY) {
 		status_counted(r, m);
 		return;

@@ -33,12 +33,24 @@ struct counted {
 	struct sa_counters c;
 };
 
+/* What the data plane in user space dropped of one tunnel's; the first entry asks for no tunnel, only for all. */
+struct dropped {
+	uint32_t ticket;           /* as above */
+	uint32_t tunnel;           /* its number here */
+	bool known;
+	uint64_t n[ESP_DROP_N];
+};
+
 struct role_ctl {
 	struct control *server;
 	struct control_ops ops;
 	struct waiter waiter[WAITERS];
 	struct counted *counted;
 	uint32_t n_counted, cap_counted;
+	struct dropped *dropped;
+	uint32_t n_dropped, cap_dropped;
+	bool drops_known;          /* of all together: */
+	uint64_t drops[ESP_DROP_N];
 	uint32_t next_ticket;
 	char *answer;              /* of route, as far as it has come */
 	size_t n_answer, cap_answer;
@@ -57,6 +69,7 @@ void waiter_end(struct ike_role *r, struct waiter *w, int code, const char *text
 void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all); /* answers when the counters are in */
 void status_answer(struct ike_role *r, struct waiter *w); /* with what is known by now */
 void status_counted(struct ike_role *r, const struct priv_msg *m);
+void status_dropped(struct ike_role *r, const struct priv_msg *m);
 /* What route answered for status; n 0: nothing. */
 void status_routing(struct ike_role *r, const char *text, size_t n);
 void status_simple(struct ike_role *r, uint64_t client, enum control_verb v);

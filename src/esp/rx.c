@@ -141,7 +141,7 @@ bool esp_rx_put(struct esp_rx *rx, uint8_t *p, size_t n, size_t seg, const struc
 {
 	if (rx->opened) {
 		rx->last = NULL; /* SAs may have changed */
-		rx->n = rx->n_lots = rx->n_sources = rx->n_ike = rx->ike_at = 0;
+		rx->n_ike = rx->ike_at = 0;
 		rx->opened = false;
 	}
 	if (n == 0)
@@ -304,6 +304,7 @@ void esp_rx_open(struct esp_rx *rx, mono_t now)
 		if (drop != ESP_DROP_N)
 			count(rx, r->c, drop);
 	}
+	rx->n = rx->n_lots = rx->n_sources = 0; /* frames are in merge's hands; IKE stays until the next put */
 	rx->opened = true;
 }
 

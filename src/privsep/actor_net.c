@@ -320,6 +320,15 @@ void actor_link_of(struct tun_link *l, const struct gre_link *g, const struct co
 	l->peer = l->ours && want->peer.family != AF_NONE ? want->peer : g->peer;
 }
 
+static const char *why_no_gre(const struct actor *a, const struct conf_gre *want, int rc)
+{
+	if (rc == -EEXIST)
+		return a->env.esp ? "there is another one of this name" : "there is one of this name that is no GRE";
+	if (rc == -EOPNOTSUPP && a->env.esp && want->seq)
+		return "gre.seq is for the data plane of the kernel";
+	return strerror(-rc);
+}
+
 void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 {
 	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
@@ -338,8 +347,7 @@ void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 	struct gre_link g;
 	int rc = a->plane->gre_up(a, s, m, &g);
 	if (rc < 0) {
-		actor_refuse(out, rc, "the interface %s could not be made: %s", want->name,
-		       rc == -EEXIST ? "there is one of this name that is no GRE" : strerror(-rc));
+		actor_refuse(out, rc, "the interface %s could not be made: %s", want->name, why_no_gre(a, want, rc));
 		return;
 	}
 	if (want->mss_clamp && (rc = kernel_mss_clamp(a->env.kernel, want->name, g.mtu)) < 0)

@@ -132,6 +132,7 @@ import socket, struct, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 s.bind(("v0", 0))
 s.settimeout(0.1)
+print("ready", file=sys.stderr, flush=True)
 seen, end = set(), time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end:
     try:
@@ -149,9 +150,10 @@ while time.monotonic() < end:
 print(" ".join(sorted(seen)))
 PY
 wire_shows() { # WHAT: while pings pass
-	on cn python3 "$tmp/wire.py" 1.5 > "$tmp/wire" &
+	: > "$tmp/wire.ready"
+	on cn python3 "$tmp/wire.py" 3 > "$tmp/wire" 2> "$tmp/wire.ready" &
 	sniffer=$!
-	sleep 0.3
+	soon 5 grep -q ready "$tmp/wire.ready"
 	pings 20 || return 1
 	wait "$sniffer"
 	[ "$(cat "$tmp/wire")" = "$1" ] || { cat "$tmp/wire"; return 1; }
@@ -176,12 +178,16 @@ check "a hundred pings of all sizes" pings 100 0.01 1300
 check "larger than the interface" pings 20 0.01 4000
 check "the interface has its name, address and MTU" sh -c "$(command -v nsenter) -t $us -n ip addr show gre1 | grep -q 10.0.0.1/30 &&
 	$(command -v nsenter) -t $us -n ip link show gre1 | grep -q 'mtu 1400'"
-say us status
-say us status tunnel
-say us down tunnel
+check "status says which data plane there is, and how" sh -c "$(command -v nsenter) -t $us -n -m $cli status |
+	grep -q 'the data plane is in user space, 1 worker, [a-z-]*, as configured'"
+say us status --json > "$tmp/status.json"
+check "--json too" python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))["daemon"]["dataplane"]
+assert d["mode"] == "user" and d["workers"] == 1 and d["backend"] and d["drops"] is not None, d' "$tmp/status.json"
+say us down tunnel > /dev/null
 check "down: no ping" not pings
 check "down: the interface is gone" not on us ip link show gre1
-say us up tunnel
+say us up tunnel > /dev/null
 check "up: pings" soon 5 pings
 
 # --- ike dies ---
@@ -220,11 +226,11 @@ import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 s.bind(("0.0.0.0", 4500))
-time.sleep(20)' &
+time.sleep(60)' &
 thief=$!
-sleep 0.5
+soon 5 on us grep -q ":1194 " /proc/net/udp
 : > "$tmp/us.log"
-check "a taken port is said, SO_REUSEPORT or not" sh -c "! timeout 5 nsenter -t $us -n -m $daemon -n -c $tmp/us/gretel.conf 2> $tmp/third &&
+check "a taken port is said, SO_REUSEPORT or not" sh -c "! timeout 20 nsenter -t $us -n -m $daemon -n -c $tmp/us/gretel.conf 2> $tmp/third &&
 	grep -q 'UDP port 4500 is taken by python' $tmp/third"
 kill "$thief"
 

@@ -344,6 +344,11 @@ static void test_gro_batch(void **state)
 	deliver(w, B);
 	assert_null(esp_rx_ike(rx));
 	assert_int_equal(w->end[B].packets, 6);
+	/* and opening nothing opens nothing */
+	esp_rx_open(rx, w->now);
+	take_frames(&w->end[B]);
+	assert_int_equal(w->end[B].packets, 6);
+	assert_int_equal(all_drops(w, B), 0);
 	world_end(w);
 }
 

@@ -93,8 +93,13 @@ routing_start() {
 	vpn_start home && vpn_start cn || return
 	wait_for 20 on cn ping -n -c 1 -W 1 10.0.9.1 || { tail -n 5 /lab/*/openvpn.log; return 1; }
 	# An end that waits for nobody's answer comes up at once: us first.
+	local at_cn at_home
 	router_start us
-	router_start cn & router_start home & wait
+	router_start cn &
+	at_cn=$!
+	router_start home &
+	at_home=$!
+	wait $at_cn && wait $at_home
 }
 routing_stop() {
 	local h
