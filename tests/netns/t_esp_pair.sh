@@ -52,6 +52,7 @@ stream() { # stream MBIT SERVER ARGUMENT...: iperf3 from a to b carries at least
 		timeout 8 ip netns exec a "${TOOLS[@]}" iperf3 -c "$to" -t 1 -J "$@" >"$tmp/stream" 2>&1 && rc=0 && break
 	done
 	kill $server
+	wait $server
 	[ $rc -eq 0 ] || { cat "$tmp/stream"; return 1; }
 	sed -n '/"sum_received"\|"sum":/,/}/s/.*"bits_per_second":[[:space:]]*\([0-9]*\).*/\1/p' "$tmp/stream" | tail -1 |
 		awk -v least="$least" '{ print $1 / 1e6 " Mbit/s" } $1 >= least * 1e6 { good = 1 } END { exit !good }'
@@ -113,12 +114,14 @@ check "its message comes to ike" soon says b '^ike 10.9.0.1\[[0-9]*\] a message 
 check "a batch of IKE with ESP behind it" ip netns exec a "$dp" -l 10.9.0.1 -r 10.9.0.2 -x ike-esp
 check "its message comes to ike's port" soon says b '^port 10.9.0.1\[[0-9]*\] a message of IKE'
 check "still" echoes 10.8.1.2
-check "the path becomes narrow" ip -n a link set va mtu 1300
+path() { ip -n a link set va mtu "$1" && ip -n b link set vb mtu "$1"; }
+check "the path becomes narrow" path 1300
 refused() { ip netns exec a "${TOOLS[@]}" ping -c 1 -W 1 -M do -s 1372 10.8.1.2 | grep -q "Frag needed\|message too long"; }
 check "what is too long is answered" soon refused
 check "what is not passes" echoes -M do -s 1200 10.8.1.2
 check "a stream adapts" stream 20 10.8.1.2
-check "the path becomes wide" ip -n a link set va mtu 1500
+check "a stream adapts the other way" stream 20 10.8.1.2 -R
+check "the path becomes wide" path 1500
 check "an interface that is deleted" ip -n a link del gre1
 down
 check "ESP of no SA was counted, of both batches" says b '^drop spi 4$'
@@ -127,10 +130,10 @@ check "nobody turned in circles" sh -c "awk '/^cpu/ && \$2 > 15 { exit 1 }' $tmp
 
 # --- without DF outside: what is too long is cut outside ---
 check "two ends without DF" up 4 -f -d gre1
-check "a narrow path" ip -n a link set va mtu 1300
-check "is no obstacle" echoes -s 1372 10.8.1.2
+check "a narrow path" path 1300
+check "is no obstacle" echoes -M dont -s 1372 10.8.1.2
 check "to a stream either" stream 20 10.8.1.2
-ip -n a link set va mtu 1500
+path 1500
 down
 
 # --- two devices of one tunnel, two workers ---

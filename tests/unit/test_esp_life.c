@@ -106,17 +106,20 @@ static void test_packets_bytes(void **state)
 static void test_limit_in_batch(void **state)
 {
 	(void)state;
-	struct child_sa s = child_sa(1000);
-	s.life.hard_packets = 100;
-	struct world *w = world_with(&s);
-	uint8_t p[64];
-	frame_v4(w, p, sizeof p, 0, true);
-	for (int i = 0; i < 150; i++)
-		put_octets(w, A, GRE1, p, sizeof p);
-	flush(w, A);
-	assert_int_equal(w->n_wire, 100);
-	assert_int_equal(drops(w, A, TUNNEL, ESP_DROP_EXPIRED), 50);
-	world_end(w);
+	for (int bytes = 0; bytes < 2; bytes++) {
+		struct child_sa s = child_sa(1000);
+		s.life.hard_packets = bytes ? 0 : 100;
+		s.life.hard_bytes = bytes ? 99 * 68 + 1 : 0;
+		struct world *w = world_with(&s);
+		uint8_t p[64];
+		frame_v4(w, p, sizeof p, 0, true);
+		for (int i = 0; i < 150; i++)
+			put_octets(w, A, GRE1, p, sizeof p);
+		flush(w, A);
+		assert_int_equal(w->n_wire, 100);
+		assert_int_equal(drops(w, A, TUNNEL, ESP_DROP_EXPIRED), 50);
+		world_end(w);
+	}
 }
 
 /* --- Sequence numbers --- */
@@ -150,6 +153,22 @@ static void test_sequence_end(void **state)
 	send_one(w, B, 100);
 	deliver(w, A);
 	assert_int_equal(drops(w, A, TUNNEL, ESP_DROP_EXPIRED), 1);
+	world_end(w);
+}
+
+/* The last number of all is used, and said to be the last at once. */
+static void test_last_number(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	set_sequence(w, A, 1000, UINT32_MAX - 2);
+	send_one(w, A, 100);
+	assert_false(event(w, A, ESP_EV_EXPIRE, 1000).hard);
+	no_event(w, A);
+	send_one(w, A, 100);
+	assert_int_equal(w->n_wire, 2);
+	assert_true(event(w, A, ESP_EV_EXPIRE, 1000).hard);
+	assert_int_equal(all_drops(w, A), 0);
 	world_end(w);
 }
 
@@ -216,6 +235,11 @@ static void test_replay(void **state)
 	free(forged);
 	assert_int_equal(drops(w, B, TUNNEL, ESP_DROP_AUTH), 1);
 	assert_true(inside(w, B, 1001)->replay.top == 1);
+	/* a number that was there already is not worth a decryption */
+	w->wire[0].p[40] ^= 1;
+	arrive(w, &w->wire[0]);
+	assert_int_equal(drops(w, B, TUNNEL, ESP_DROP_AUTH), 1);
+	assert_int_equal(drops(w, B, TUNNEL, ESP_DROP_REPLAY_DUP), 2);
 	arrive(w, &w->wire[99]);
 	arrive(w, &w->wire[36]); /* 100 - 64 + 1 */
 	assert_int_equal(w->end[B].packets, 3);
@@ -233,10 +257,10 @@ static void test_replay(void **state)
 	esp_rx_open(w->end[B].rx, w->now);
 	take_frames(&w->end[B]);
 	assert_int_equal(w->end[B].packets, 4);
-	assert_int_equal(drops(w, B, TUNNEL, ESP_DROP_REPLAY_DUP), 2);
+	assert_int_equal(drops(w, B, TUNNEL, ESP_DROP_REPLAY_DUP), 3);
 	struct sa_counters c;
 	assert_int_equal(esp_sa_query(w->end[B].e, 1001, w->now, 0, &c), 0);
-	assert_int_equal(c.replay_drops, 2);
+	assert_int_equal(c.replay_drops, 3);
 	assert_int_equal(c.replay_window_drops, 1);
 	assert_int_equal(c.integrity_drops, 1);
 	assert_int_equal(c.packets_in, 4);
@@ -369,6 +393,39 @@ static void test_many_peers(void **state)
 	world_end(w);
 }
 
+/* Devices of one tunnel by their keys, within one batch. */
+static void test_many_keys(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	struct esp_device d = w->device;
+	uint8_t p[64];
+	for (int end = 0; end < 2; end++) {
+		for (uint32_t i = 0; i < 3; i++) {
+			d.id = 10 + i;
+			d.key_set = true;
+			d.key = i;
+			assert_int_equal(esp_device_set(w->end[end].e, &d), 0);
+		}
+	}
+	frame_v4(w, p, sizeof p, 0, true);
+	for (int i = 0; i < 9; i++)
+		put_octets(w, A, i % 3 == 2 ? GRE1 : 10u + (uint32_t)i % 3, p, sizeof p);
+	flush(w, A);
+	struct esp_rx *rx = w->end[B].rx;
+	const struct esp_frame *f;
+	for (unsigned i = 0; i < w->n_wire; i++)
+		assert_true(esp_rx_put(rx, w->wire[i].p, w->wire[i].n, 0, &w->end[A].at, &w->end[B].at.addr, 0));
+	esp_rx_open(rx, w->now);
+	for (unsigned i = 0; i < w->n_wire; i++) {
+		f = esp_rx_next(rx);
+		assert_non_null(f);
+		assert_int_equal(f->device, i % 3 == 2 ? GRE1 : 10 + i % 3);
+	}
+	assert_null(esp_rx_next(rx));
+	world_end(w);
+}
+
 /* --- Where the peer is --- */
 static void test_mapping(void **state)
 {
@@ -400,8 +457,12 @@ static void test_mapping(void **state)
 	send_one(w, A, 100);
 	assert_true(endpoint_eq(&w->run.to, &moved));
 	x = w->wire;
-	arrive_from(w, A, &moved, x[4].p, x[4].n, 0);
+	arrive_from(w, A, &moved, x[11].p, x[11].n, 0);
+	arrive_from(w, A, &w->end[B].at, x[10].p, x[10].n, 0); /* late, from where it was */
 	no_event(w, A);
+	for (int i = 0; i < 10; i++)
+		send_one(w, B, 100);
+	x = w->wire + 9; /* two of A's lie in between */
 	/* to another address and back before anybody asked: no news; then away again: news */
 	arrive_from(w, A, &third, x[5].p, x[5].n, 0);
 	arrive_from(w, A, &moved, x[6].p, x[6].n, 0);
@@ -417,7 +478,7 @@ static void test_mapping(void **state)
 	assert_true(addr_eq(&w->run.from, &third.addr));
 	assert_int_equal(esp_sa_move(w->end[A].e, 999, &third.addr, &third), -ENOENT);
 	/* and news of a child that is gone are none */
-	arrive_from(w, A, &moved, w->wire[9].p, w->wire[9].n, 0);
+	arrive_from(w, A, &moved, x[9].p, x[9].n, 0);
 	assert_true(esp_event_pending(w->end[A].e));
 	assert_int_equal(esp_sa_remove(w->end[A].e, 1000), 0);
 	no_event(w, A);
@@ -565,9 +626,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seconds), cmocka_unit_test(test_seconds_alone), cmocka_unit_test(test_packets_bytes),
-		cmocka_unit_test(test_limit_in_batch), cmocka_unit_test(test_sequence_end), cmocka_unit_test(test_esn),
+		cmocka_unit_test(test_limit_in_batch), cmocka_unit_test(test_sequence_end), cmocka_unit_test(test_last_number), cmocka_unit_test(test_esn),
 		cmocka_unit_test(test_replay), cmocka_unit_test(test_rekey), cmocka_unit_test(test_fall_back),
-		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_mapping), cmocka_unit_test(test_move_between_peers),
+		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_many_keys), cmocka_unit_test(test_mapping), cmocka_unit_test(test_move_between_peers),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_devices), cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
