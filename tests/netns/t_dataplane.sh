@@ -74,6 +74,9 @@ conn tunnel
 	rightprotoport=47
 	ike=aes256-sha2_256-modp1024!
 	esp=${esp:-aes-sha2_256}!
+	lifetime=${lifetime:-1h}
+	margintime=${margin:-9m}
+	rekeyfuzz=0%
 	authby=secret
 	auto=start
 	keyexchange=ikev2
@@ -218,9 +221,31 @@ check "priv killed: the interface went" soon 2 not on us ip link show gre1
 begin us
 check "started again: the tunnel is back within 10 s" soon 10 pings
 
+# --- other outer addresses, another cipher, two workers, keys that are used for seconds ---
+finish() {
+	kill "$(of "$1")"
+	soon 10 not on "$1" test -e /run/gretel/greteld.pid
+}
+finish us
+finish cn
+check "the end: the interface went" not on us ip link show gre1
+esp=aes256gcm16 lifetime=9s margin=5s workers=2
+conf us fd00::1 fd00::2 10.0.0.1
+conf cn fd00::2 fd00::1 10.0.0.2
+begin us
+begin cn
+check "over IPv6, with two workers: up" soon 5 pings
+spis() { say us status tunnel | sed -n 's/.*SPIs: //p' | sort -u; }
+spis > "$tmp/spis"
+pings 900 0.01 > "$tmp/lost" &
+pinger=$!
+check "the keys change within 9 s" soon 9 sh -c "[ \"\$(nsenter -t $us -n -m $cli status tunnel | sed -n 's/.*SPIs: //p')\" != \"\$(cat $tmp/spis)\" ]"
+wait "$pinger" || true
+check "no ping was lost meanwhile" [ "$(cat "$tmp/lost")" = 0 ]
+check "two queues, two threads" sh -c "[ \$(ls /proc/$(role us esp)/task | wc -l) = 3 ]"
+
 # --- a port that another program shares ---
-kill "$(of us)"
-soon 5 not on us test -e /run/gretel/greteld.pid
+finish us
 on us python3 -c '
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -229,7 +254,6 @@ s.bind(("0.0.0.0", 4500))
 time.sleep(60)' &
 thief=$!
 soon 5 on us grep -q ":1194 " /proc/net/udp
-: > "$tmp/us.log"
 check "a taken port is said, SO_REUSEPORT or not" sh -c "! timeout 20 nsenter -t $us -n -m $daemon -n -c $tmp/us/gretel.conf 2> $tmp/third &&
 	grep -q 'UDP port 4500 is taken by python' $tmp/third"
 kill "$thief"

@@ -3,6 +3,7 @@
 #include "test_crypto_esp_util.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 static const uint64_t seqs[] = {1, 0xfffffffe, 0x100000000, 0xfedcba9876543210};
 static const uint8_t backends[] = {ESP_BACKEND_OPENSSL, ESP_BACKEND_IPSEC_MB};
@@ -219,6 +220,63 @@ static void test_cbc_ivs(void **state)
 	}
 }
 
+/* --- workers: threads that share a key --- */
+
+enum { WORKERS = 4, EACH = 40 };
+
+struct worker {
+	pthread_t thread;
+	unsigned number;
+	struct esp_key *tx, *rx;
+	struct esp_job v[EACH];
+	unsigned good;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	for (int round = 0; round < 20; round++) {
+		esp_seal_burst(w->tx, w->number, w->v, EACH);
+		esp_open_burst(w->rx, w->number, w->v, EACH);
+		for (unsigned i = 0; i < EACH; i++)
+			w->good += w->v[i].ok;
+	}
+	return NULL;
+}
+
+static void test_workers(void **state)
+{
+	struct esp_case e;
+	for (size_t i = 0; esp_case(i, &e); i += 5) {
+		for (size_t b = 0; b < ARRAY_LEN(backends); b++) {
+			struct worker w[WORKERS];
+			struct test_mem m = test_mem_new();
+			struct esp_sa sa = esp_case_keys(&e);
+			struct esp_key *k[2];
+			if (!esp_backend_usable(backends[b]))
+				continue;
+			for (size_t d = 0; d < 2; d++)
+				assert_int_equal(esp_key_new(*state, &m.mem, &e.suite, &sa, WORKERS, backends[b], &k[d]), 0);
+			for (unsigned n = 0; n < WORKERS; n++) {
+				w[n] = (struct worker){.number = n, .tx = k[0], .rx = k[1]};
+				for (unsigned j = 0; j < EACH; j++)
+					w[n].v[j] = esp_case_job(&e, 64 + 16 * j, 1 + n * EACH + j);
+				assert_int_equal(pthread_create(&w[n].thread, NULL, work, &w[n]), 0);
+			}
+			for (unsigned n = 0; n < WORKERS; n++) {
+				assert_int_equal(pthread_join(w[n].thread, NULL), 0);
+				assert_int_equal(w[n].good, 20 * EACH);
+				for (unsigned j = 0; j < EACH; j++) {
+					assert_true(esp_case_intact(&e, &w[n].v[j]));
+					free(w[n].v[j].p);
+				}
+			}
+			esp_key_free(k[0]);
+			esp_key_free(k[1]);
+		}
+	}
+}
+
 static void test_refused_keys(void **state)
 {
 	struct esp_case e;
@@ -277,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exchange),     cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_forgeries),    cmocka_unit_test(test_cbc_ivs),
+		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_refused_keys), cmocka_unit_test(test_failing_memory),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
