@@ -320,6 +320,68 @@ static void test_rekey(void **state)
 	world_end(w);
 }
 
+/* What the peer sent before it heard that an SA goes is taken for a second, where another one carries on; and no longer. */
+static void test_retire(void **state)
+{
+	(void)state;
+	struct world *w = world();
+	struct wire late[2];
+	for (int i = 0; i < 2; i++) {
+		send_one(w, B, 100);
+		late[i] = w->wire[0];
+		w->n_wire = 0;
+	}
+	struct child_sa next = child_sa(2000), again = child_sa(1000);
+	install_both(w, &next);
+	assert_int_equal(esp_sa_retire(w->end[A].e, 1000, w->now), 0);
+	assert_int_equal(esp_sa_retire(w->end[A].e, 1000, w->now), -ENOENT);
+	assert_int_equal(install(w, A, &again), -EEXIST);
+	assert_true(esp_due(w->end[A].e) == w->now + DUR_S(1));
+	send_one(w, A, 100);
+	assert_int_equal(be32(w->wire[0].p), 2001);
+	deliver(w, B);
+	uint32_t packets = w->end[A].packets;
+	struct endpoint moved = w->end[B].at; /* of no interest to anybody any more */
+	moved.port++;
+	arrive_from(w, A, &moved, late[0].p, late[0].n, late[0].tos);
+	assert_int_equal(w->end[A].packets, packets + 1);
+	no_event(w, A);
+	assert_int_equal(all_drops(w, A), 0);
+	w->now += DUR_S(1);
+	esp_timer(w->end[A].e, w->now);
+	assert_null(inside(w, A, 1000));
+	arrive(w, &late[1]);
+	assert_int_equal(w->end[A].packets, packets + 1);
+	assert_int_equal(drops(w, A, 0, ESP_DROP_SPI), 1);
+	for (int i = 0; i < 2; i++)
+		free(late[i].p);
+	/* The last one goes at once, and so does a half. */
+	assert_int_equal(esp_sa_retire(w->end[A].e, 2000, w->now), 0);
+	assert_null(inside(w, A, 2000));
+	next = child_sa(3000);
+	next.out = (struct esp_sa){0};
+	assert_int_equal(esp_sa_install(w->end[A].e, TUNNEL, &next, w->now), 0);
+	assert_int_equal(esp_sa_retire(w->end[A].e, 3000, w->now), 0);
+	assert_null(inside(w, A, 3000));
+	world_end(w);
+}
+
+/* One that retires has no longer to live than it had. */
+static void test_retire_hard(void **state)
+{
+	(void)state;
+	struct child_sa s = child_sa(1000), next = child_sa(2000);
+	s.life.hard_s = 10;
+	struct world *w = world_with(&s);
+	mono_t start = w->now;
+	install_both(w, &next);
+	assert_int_equal(esp_sa_retire(w->end[A].e, 1000, start + DUR_MS(9500)), 0);
+	esp_timer(w->end[A].e, start + DUR_S(10));
+	assert_null(inside(w, A, 1000));
+	no_event(w, A);
+	world_end(w);
+}
+
 /* The newest goes first: the one before is sent on again. */
 static void test_fall_back(void **state)
 {
@@ -628,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_seconds), cmocka_unit_test(test_seconds_alone), cmocka_unit_test(test_packets_bytes),
 		cmocka_unit_test(test_limit_in_batch), cmocka_unit_test(test_sequence_end), cmocka_unit_test(test_last_number), cmocka_unit_test(test_esn),
 		cmocka_unit_test(test_replay), cmocka_unit_test(test_rekey), cmocka_unit_test(test_fall_back),
+		cmocka_unit_test(test_retire), cmocka_unit_test(test_retire_hard),
 		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_many_keys), cmocka_unit_test(test_mapping), cmocka_unit_test(test_move_between_peers),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_devices), cmocka_unit_test(test_no_memory),
 	};
