@@ -197,14 +197,10 @@ static void test_gre_options(void **state)
 				if (sent) {
 					be16_put(p + 4, csum_end(csum_add(0, p, n)));
 <<<<<<< HEAD
-					p[20] = (uint8_t)(p[20] ^ wrong);
-=======
-<<<<<<< HEAD
 					p[20] ^= (uint8_t)wrong;
 =======
 					p[20] = (uint8_t)(p[20] ^ wrong);
 >>>>>>> dp
->>>>>>> lead
 				}
 				seal_payload(w, 1, p, n, 47);
 				if (sent == wanted && !(sent && wrong)) {

@@ -690,13 +690,8 @@ int main(void)
 		cmocka_unit_test(test_seconds), cmocka_unit_test(test_seconds_alone), cmocka_unit_test(test_packets_bytes),
 		cmocka_unit_test(test_limit_in_batch), cmocka_unit_test(test_sequence_end), cmocka_unit_test(test_last_number), cmocka_unit_test(test_esn),
 		cmocka_unit_test(test_replay), cmocka_unit_test(test_rekey), cmocka_unit_test(test_fall_back),
-<<<<<<< HEAD
-		cmocka_unit_test(test_retire), cmocka_unit_test(test_retire_hard),
-		cmocka_unit_test(test_many_peers), cmocka_unit_test(test_many_keys), cmocka_unit_test(test_mapping), cmocka_unit_test(test_move_between_peers),
-=======
 		cmocka_unit_test(test_retire), cmocka_unit_test(test_retire_hard), cmocka_unit_test(test_many_peers), cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_mapping), cmocka_unit_test(test_move_between_peers),
->>>>>>> lead
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_devices), cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
