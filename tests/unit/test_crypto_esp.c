@@ -54,21 +54,31 @@ assert_int_equal(sk_open(c, &k, b.p, aad, b.n, &data, &n), 0);
 	free(b.p);
 }
 
-/* Text of four lengths by each sequence number, sealed by one backend and opened by the other. */
+/* Text of many lengths by each sequence number, sealed by one backend and opened by the other: in bursts of one, and of all lengths. */
 static void exchange(struct crypto *c, const struct esp_case *e, uint8_t from, uint8_t to)
 {
+	enum { MANY = 48 };
 	struct test_mem m = test_mem_new();
 	struct esp_sa sa = esp_case_keys(e);
 	struct esp_key *tx = key_new(c, &m, e, &sa, from), *rx = key_new(c, &m, e, &sa, to);
-	for (size_t s = 0; s < ARRAY_LEN(seqs); s++) {
-		for (size_t text = e->align; text <= 1504; text += text < 100 ? e->align : 175 * e->align) {
-			struct esp_job j = esp_case_job(e, text, seqs[s]);
-			esp_seal_burst(tx, s % 2, &j, 1);
-			opened_by_sk(c, e, &sa, &j);
-			esp_open_burst(rx, (s + 1) % 2, &j, 1);
-			assert_true(j.ok);
-			assert_true(esp_case_intact(e, &j));
-			free(j.p);
+	for (size_t s = 0; s < 2 * ARRAY_LEN(seqs); s++) {
+		struct esp_job v[MANY];
+		size_t n = 0, step = s % 2 ? 1 : MANY;
+		for (size_t text = e->align; text <= 1504; text += text < 160 ? e->align : 656) {
+			assert_true(n < MANY);
+			v[n++] = esp_case_job(e, text, seqs[s / 2]);
+		}
+		assert_true(n >= 8);
+		for (size_t i = 0; i < n; i += step)
+			esp_seal_burst(tx, s % 2, v + i, min_z(step, n - i));
+		for (size_t i = 0; i < n; i++)
+			opened_by_sk(c, e, &sa, &v[i]);
+		for (size_t i = 0; i < n; i += step)
+			esp_open_burst(rx, (s + 1) % 2, v + i, min_z(step, n - i));
+		for (size_t i = 0; i < n; i++) {
+			assert_true(v[i].ok);
+			assert_true(esp_case_intact(e, &v[i]));
+			free(v[i].p);
 		}
 	}
 	esp_key_free(tx);
@@ -138,7 +148,7 @@ static void test_burst(void **state)
 	}
 }
 
-/* A copy of j, changed, must be refused. */
+/* A copy of j, changed, must be refused, alone and among others. */
 static void refused(struct esp_key *rx, const struct esp_job *j, size_t at, uint8_t flip, size_t n, uint32_t seq_hi)
 {
 	struct block b = block_new(n);
@@ -149,6 +159,25 @@ static void refused(struct esp_key *rx, const struct esp_job *j, size_t at, uint
 	esp_open_burst(rx, 0, &copy, 1);
 	assert_false(copy.ok);
 	free(b.p);
+	copy = esp_open_among(rx, j, n, at, flip, seq_hi);
+	assert_false(copy.ok);
+	free(copy.p);
+}
+
+/* Copies under another key. */
+static void foreign(struct esp_key *rx, const struct esp_job *j, size_t n)
+{
+	struct esp_job v[9];
+	for (size_t i = 0; i < n; i++) {
+		v[i] = *j;
+		v[i].p = block_new(j->n).p;
+		memcpy(v[i].p, j->p, j->n);
+	}
+	esp_open_burst(rx, 0, v, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_false(v[i].ok);
+		free(v[i].p);
+	}
 }
 
 static void forgeries(struct crypto *c, const struct esp_case *e, uint8_t backend)
@@ -166,7 +195,8 @@ static void forgeries(struct crypto *c, const struct esp_case *e, uint8_t backen
 	/* Another key of the ICV, and another upper half, which counts with ESN alone. */
 	(e->integ ? &other.integ : &other.encr)->b[0] ^= 1;
 	wrong = key_new(c, &m, e, &other, backend);
-	refused(wrong, &j, j.n, 0, j.n, j.seq_hi);
+	foreign(wrong, &j, 1);
+	foreign(wrong, &j, 9);
 	if (e->suite.esn)
 		refused(k, &j, j.n, 0, j.n, j.seq_hi + 1);
 	else
@@ -217,6 +247,70 @@ static void test_cbc_ivs(void **state)
 			free(v[i].p);
 		esp_key_free(k[0]);
 		esp_key_free(k[1]);
+	}
+}
+
+/* A worker's numbers jump when others have had some: by one, back, and by 2^32 and one, where half of the next IV is as expected. */
+static void test_jumps(void **state)
+{
+	static const uint64_t numbers[] = {7, 8, 0x300000009, 0x30000000a, 9, 0xffffffff, 0x500000000, 0x500000001};
+	struct esp_case e;
+	for (size_t i = 0; esp_case(i, &e); i++) {
+		for (size_t b = 0; b < ARRAY_LEN(backends); b++) {
+			if (e.suite.encr == ENCR_AES_CBC || !esp_backend_usable(backends[b]))
+				continue;
+			struct test_mem m = test_mem_new();
+			struct esp_sa sa = esp_case_keys(&e);
+			struct esp_key *k = key_new(*state, &m, &e, &sa, backends[b]);
+			for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
+				struct esp_job j = esp_case_job(&e, 64, numbers[n]), fresh = esp_case_job(&e, 64, numbers[n]);
+				struct esp_key *other = key_new(*state, &m, &e, &sa, ESP_BACKEND_OPENSSL);
+				esp_seal_burst(k, 0, &j, 1);
+				esp_seal_burst(other, 0, &fresh, 1);
+				assert_memory_equal(j.p, fresh.p, j.n);
+				esp_key_free(other);
+				free(j.p);
+				free(fresh.p);
+			}
+			esp_key_free(k);
+		}
+	}
+}
+
+/* Whoever has the keys can authenticate text that is no whole blocks: refused, in bursts of any size. */
+static void test_broken_blocks(void **state)
+{
+	struct esp_case e = {.encr = NULL};
+	for (size_t i = 0; esp_case(i, &e) && (e.suite.encr != ENCR_AES_CBC || e.suite.integ != AUTH_HMAC_SHA2_256_128); i++)
+		;
+	struct test_mem m = test_mem_new();
+	struct esp_sa sa = esp_case_keys(&e);
+	for (size_t text = 16; text <= 48; text++) {
+		for (size_t b = 0; b < ARRAY_LEN(backends); b++) {
+			uint8_t full[32];
+			struct esp_job j = esp_case_job(&e, text, 5);
+			if (esp_backend_usable(backends[b])) {
+				struct esp_key *k = key_new(*state, &m, &e, &sa, backends[b]);
+				assert_int_equal(prf(*state, PRF_HMAC_SHA2_256, SPAN(sa.integ.b, sa.integ.len),
+				                     &SPAN(j.p, j.n - e.icv), 1, full), 0);
+				memcpy(j.p + j.n - e.icv, full, e.icv);
+				struct esp_job v[9];
+				for (size_t n = 0; n < ARRAY_LEN(v); n++) {
+					v[n] = j;
+					v[n].p = block_new(j.n).p;
+					memcpy(v[n].p, j.p, j.n);
+				}
+				esp_open_burst(k, 0, &j, 1);
+				assert_int_equal(j.ok, text % 16 == 0);
+				esp_open_burst(k, 0, v, ARRAY_LEN(v));
+				for (size_t n = 0; n < ARRAY_LEN(v); n++) {
+					assert_int_equal(v[n].ok, text % 16 == 0);
+					free(v[n].p);
+				}
+				esp_key_free(k);
+			}
+			free(j.p);
+		}
 	}
 }
 
@@ -335,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exchange),     cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_forgeries),    cmocka_unit_test(test_cbc_ivs),
+		cmocka_unit_test(test_jumps),        cmocka_unit_test(test_broken_blocks),
 		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_refused_keys), cmocka_unit_test(test_failing_memory),
 	};
