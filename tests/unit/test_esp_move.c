@@ -94,8 +94,9 @@ static void test_retire(void **state)
 static void test_retire_hard(void **state)
 {
 	(void)state;
-	struct child_sa s = child_sa(1000), next = child_sa(2000);
+	struct child_sa s = child_sa(1000), next = child_sa(2000), last = child_sa(3000);
 	s.life.hard_s = 10;
+	next.life.hard_s = 100;
 	struct world *w = world_with(&s);
 	mono_t start = w->now;
 	install_both(w, &next);
@@ -103,6 +104,9 @@ static void test_retire_hard(void **state)
 	esp_timer(w->end[A].e, start + DUR_S(10));
 	assert_null(child_find(w->end[A].e, 1000));
 	no_event(w, A);
+	install_both(w, &last);
+	assert_int_equal(esp_sa_retire(w->end[A].e, 2000, start + DUR_S(11)), 0);
+	assert_true(esp_due(w->end[A].e) == start + DUR_S(12));
 	world_end(w);
 }
 
