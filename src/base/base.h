@@ -4,6 +4,8 @@
  * their owners, a bounded string builder, secret octets.
  *
  *   rd, wr    cursors with a sticky error: the only road from and to octets
+ *   be        numbers at offsets that were proved, for the path of each packet
+ *   csum      the Internet checksum
  *   mtime     mono_t and dur_t, nanoseconds
  *   mem, rng  handles, so that pure code has no global state
  *   list, hmap, heap   intrusive: no allocation per element
@@ -14,7 +16,9 @@
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
 
+#include "base/be.h"
 #include "base/bug.h"
+#include "base/csum.h"
 #include "base/heap.h"
 #include "base/hmap.h"
 #include "base/jsonw.h"

@@ -1,13 +1,16 @@
 /* `gretel check`: loads the configuration as the daemon would, and says all that is wrong with it; --print turns what
- * strongSwan's files say into a gretel.conf. Nothing is changed, and no daemon is asked. */
+ * strongSwan's files say into a gretel.conf. Nothing is changed, and no daemon is asked. Root also learns which data plane the
+ * daemon would have, which only the kernel can say. */
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/heap.h"
 #include "config/config.h"
+#include "kernel/kernel.h"
 
 enum { LOCAL_MAX = 1024 };
 
@@ -16,6 +19,8 @@ struct found {
 	struct psk_set psks;
 	struct diags diags;
 	int err;
+	const char *plane;     /* "user", "kernel", "none"; NULL: not known */
+	char plane_why[160];
 };
 
 static struct addr addr_of(const struct sockaddr *sa)
@@ -43,6 +48,18 @@ static size_t local_addresses(struct addr *out, size_t max)
 	return n;
 }
 
+/* Looking loads modules of the kernel, which takes root's rights. */
+static void find_plane(struct found *f)
+{
+	struct kernel *k;
+	struct sbuf why = SB(f->plane_why);
+	if (!f->conf || geteuid() != 0 || kernel_open(&k) < 0)
+		return;
+	int rc = kernel_dataplane(k, f->conf->setup.dataplane, &why);
+	f->plane = rc < 0 ? "none" : rc ? "user" : "kernel";
+	kernel_close(k);
+}
+
 static void find(struct cli *c, struct found *f)
 {
 	static struct addr local[LOCAL_MAX];
@@ -53,6 +70,7 @@ static void find(struct cli *c, struct found *f)
 	diags_init(&f->diags, cli_heap());
 	config_files_os(&io);
 	f->err = config_load(&where, &io, &f->conf, &f->psks, &f->diags);
+	find_plane(f);
 }
 
 static void found_free(struct found *f)
@@ -76,7 +94,10 @@ static const char *failure(int err)
 	}
 }
 
-static bool good(const struct found *f) { return f->err == 0 && f->diags.errors == 0; }
+static bool good(const struct found *f)
+{
+	return f->err == 0 && f->diags.errors == 0 && (!f->plane || strcmp(f->plane, "none") != 0);
+}
 
 /* --- as JSON --- */
 static const char *level_name(enum diag_level level)
@@ -95,9 +116,10 @@ static void show_json(struct cli *c, const struct found *f)
 	json_t *list = json_array();
 	for (const struct diag *d = f->diags.first; d; d = d->next)
 		(void)json_array_append_new(list, diag_object(d));
-	json_t *doc = json_pack("{s:b, s:s?, s:i, s:i, s:o}", "ok", good(f), "failure", f->err ? failure(f->err) : NULL,
-	                        "tunnels", f->conf ? (int)f->conf->n_tunnels : 0, "left_out",
-	                        f->conf ? (int)f->conf->n_refused : 0, "diagnostics", list);
+	json_t *plane = f->plane ? json_pack("{s:s, s:s}", "mode", f->plane, "why", f->plane_why) : json_null();
+	json_t *doc = json_pack("{s:b, s:s?, s:i, s:i, s:o, s:o}", "ok", good(f), "failure",
+	                        f->err ? failure(f->err) : NULL, "tunnels", f->conf ? (int)f->conf->n_tunnels : 0,
+	                        "left_out", f->conf ? (int)f->conf->n_refused : 0, "dataplane", plane, "diagnostics", list);
 	cli_show(c, doc, text_list, NULL);
 	json_decref(doc);
 }
@@ -131,6 +153,17 @@ static void show_routing(FILE *out, const struct conf *c)
 		fprintf(out, " with %u neighbor%s", g->peers.n, plural(g->peers.n));
 }
 
+/* "the data plane would be in user space: the kernel has no ESP" */
+static void show_plane(FILE *out, const struct found *f)
+{
+	if (!f->plane)
+		return;
+	const char *what = strcmp(f->plane, "user") == 0     ? "would be in user space"
+	                   : strcmp(f->plane, "kernel") == 0 ? "would be the kernel's"
+	                                                     : "cannot be had";
+	fprintf(out, "the data plane %s: %s\n", what, f->plane_why);
+}
+
 static void show_text(struct cli *c, const struct found *f)
 {
 	FILE *out = c->print ? c->err : c->out;
@@ -139,6 +172,7 @@ static void show_text(struct cli *c, const struct found *f)
 		fprintf(c->err, "gretel: the configuration cannot be used: %s\n", failure(f->err));
 		return;
 	}
+	show_plane(out, f);
 	unsigned n = f->conf->n_tunnels, left_out = f->conf->n_refused;
 	fprintf(out, "%u tunnel%s", n, plural(n));
 	if (left_out)

@@ -79,6 +79,34 @@ static void print_weak(FILE *f, const json_t *t)
 	}
 }
 
+/* What the data plane in user space has dropped, and why. */
+static void print_drops(FILE *f, const json_t *drops)
+{
+	json_t *list = (json_t *)(uintptr_t)drops, *n;
+	const char *why, *between = "  |   dropped, ";
+	json_object_foreach(list, why, n)
+	{
+		fprintf(f, "%s%s %lld", between, why, (long long)json_integer_value(n));
+		between = ", ";
+	}
+	if (json_object_size(drops))
+		fputc('\n', f);
+}
+
+static void print_plane(FILE *f, const json_t *p)
+{
+	long long workers = js_int(p, "workers");
+	if (!json_is_object(p))
+		return;
+	fprintf(f, "  | the data plane is %s", is(p, "mode", "user") ? "in user space" : "the kernel's");
+	if (workers)
+		fprintf(f, ", %lld worker%s", workers, workers == 1 ? "" : "s");
+	if (*js_str(p, "backend"))
+		fprintf(f, ", %s", js_str(p, "backend"));
+	fprintf(f, ", %s\n", js_str(p, "why"));
+	print_drops(f, json_object_get(p, "drops"));
+}
+
 static void print_tunnel(FILE *f, const json_t *t)
 {
 	if (!is(t, "kind", "transport"))
@@ -96,6 +124,7 @@ static void print_tunnel(FILE *f, const json_t *t)
 		fprintf(f, "  |   its script ended with status %lld\n", (long long)js_int(t, "hook_status"));
 	print_guard(f, t);
 	print_weak(f, t);
+	print_drops(f, json_object_get(t, "drops"));
 	if (js_true(t, "kept"))
 		fputs("  |   its text in the file cannot be used, the version before it runs on\n", f);
 }
@@ -156,11 +185,13 @@ void text_own(FILE *f, const json_t *doc, const void *opts)
 	} part[] = {{"tunnels", print_tunnel}, {"orphans", print_orphan}, {"refused", print_refused}};
 	size_t k, i;
 	json_t *o;
-	(void)opts;
+	const struct text_status *opt = opts;
 	fputs("Tunnels:\n", f);
 	for (k = 0; k < ARRAY_LEN(part); k++) {
 		json_array_foreach(json_object_get(doc, part[k].key), i, o) part[k].print(f, o);
 	}
+	if (!opt || !opt->name)
+		print_plane(f, json_object_get(json_object_get(doc, "daemon"), "dataplane"));
 	print_routing(f, json_object_get(doc, "routing"));
 	if (js_true(json_object_get(doc, "daemon"), "restarted"))
 		fputs("  | the ike role was restarted, see `gretel log`\n", f);

@@ -2,6 +2,8 @@
  * The defaults are the native ones; where they differ from strongSwan's, the sentence says so. */
 #include "config/schema.h"
 
+#include "crypto/crypto.h"
+
 #define SEC(n) DUR_S(n)
 #define DAY DUR_S(86400)
 #define FIELD(type, member) .size = (uint16_t)sizeof(((type *)0)->member), .off = (uint16_t)offsetof(type, member)
@@ -29,6 +31,12 @@ static const struct cfg_word dpd_words[] = {
 };
 static const struct cfg_word guard_words[] = {
 	{"on", GUARD_ON}, {"strict", GUARD_STRICT}, {"off", GUARD_OFF}, {NULL, 0},
+};
+static const struct cfg_word dataplane_words[] = {
+	{"auto", DATAPLANE_AUTO}, {"kernel", DATAPLANE_KERNEL}, {"user", DATAPLANE_USER}, {NULL, 0},
+};
+static const struct cfg_word backend_words[] = {
+	{"auto", ESP_BACKEND_AUTO}, {"openssl", ESP_BACKEND_OPENSSL}, {"ipsec-mb", ESP_BACKEND_IPSEC_MB}, {NULL, 0},
 };
 static const struct cfg_word proto_words[] = {
 	{"any", 0}, {"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"gre", 47}, {"icmpv6", 58}, {"sctp", 132}, {NULL, 0},
@@ -129,6 +137,14 @@ static const struct cfg_row daemon_rows[] = {
 	 .doc = "The capabilities that updown scripts keep, such as [\"net_admin\"]; empty is all that the user has."},
 	{"hook.timeout", CT_TIME, D(hook_timeout), CFG_LIVE, .min = SEC(1), .max = SEC(3600), .dflt = "\"1m\"",
 	 .doc = "How long an updown script may run before it is ended (strongSwan: for ever, and everything waits)."},
+	{"dataplane", CT_ENUM, D(dataplane), CFG_RESTART, .words = dataplane_words, .dflt = "\"auto\"",
+	 .doc = "Who carries ESP and GRE: the kernel, or greteld itself in user space; auto is the kernel where it has ESP and "
+	        "GRE, else user space."},
+	{"dataplane_workers", CT_INT, D(dataplane_workers), CFG_RESTART, .min = 1, .max = 8, .dflt = "1",
+	 .doc = "How many threads, and so processors, the data plane in user space has."},
+	{"esp_backend", CT_ENUM, D(esp_backend), CFG_RESTART, .words = backend_words, .dflt = "\"auto\"",
+	 .doc = "The library that encrypts in user space. ipsec-mb is there only when gretel was built with it, auto is the "
+	        "faster one of those that there are."},
 };
 
 static const struct cfg_row filelog_rows[] = {

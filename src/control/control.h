@@ -70,6 +70,8 @@ enum control_verb {
 	CONTROL_VERSION,
 	CONTROL_SHOW,    /* a question to the routing module, as one text: "summary", "bgp 10.0.0.0/8" (bgp_show) */
 	CONTROL_EXPLAIN, /* "PREFIX [to PEER]" */
+	CONTROL_GRE_ADD, /* the name of an interface; what `ip tunnel add` says about it as options (cli/ip.h) */
+	CONTROL_GRE_DEL,
 	CONTROL_CLEAR,   /* "PEER [soft|in|out]", "*" for all */
 	CONTROL_VERB_N,
 };
@@ -120,6 +122,7 @@ struct control_args {
 /* Options: true when given and not false. A number: fallback when it was not given. */
 bool control_option(const struct control_args *a, const char *name);
 int64_t control_option_int(const struct control_args *a, const char *name, int64_t fallback);
+const char *control_option_text(const struct control_args *a, const char *name); /* "" when it was not given */
 
 struct control_ops {
 	/* A request that is allowed, known and well-formed, with names that exist. args is borrowed for the call. Every

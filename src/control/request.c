@@ -138,6 +138,12 @@ bool control_option(const struct control_args *a, const char *name)
 	return v && !json_is_false(v) && !(json_is_integer(v) && json_integer_value(v) == 0);
 }
 
+const char *control_option_text(const struct control_args *a, const char *name)
+{
+	const char *s = json_string_value(json_object_get(a->options, name));
+	return s ? s : "";
+}
+
 int64_t control_option_int(const struct control_args *a, const char *name, int64_t fallback)
 {
 	const json_t *v = json_object_get(a->options, name);

@@ -20,6 +20,9 @@ static const struct control_verb_row rows[] = {
 	{"version",      CONTROL_VERSION,     0, 0, CONTROL_ARG_TEXT,   false, false, ""},
 	{"show",         CONTROL_SHOW,        1, 1, CONTROL_ARG_TEXT,   false, false, ""},
 	{"explain",      CONTROL_EXPLAIN,     1, 1, CONTROL_ARG_TEXT,   false, false, ""},
+	{"gre-add",      CONTROL_GRE_ADD,     1, 1, CONTROL_ARG_TEXT,   true,  false,
+	 "tunnel local remote key ttl tos csum pmtudisc change"},
+	{"gre-del",      CONTROL_GRE_DEL,     1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
 	{"clear",        CONTROL_CLEAR,       1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
 };
 /* clang-format on */

@@ -90,7 +90,8 @@ static int open_all(struct crypto *c)
 {
 	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	c->md = EVP_MD_CTX_new();
-	if (!c->sha1 || !c->md)
+	c->ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
+	if (!c->sha1 || !c->md || !c->ecb)
 		return -EIO;
 	int rc = crypto_init_mac(c);
 	if (rc == 0)
@@ -124,11 +125,13 @@ void crypto_free(struct crypto *c)
 {
 	if (!c)
 		return;
+	crypto_fini_esp(c);
 	crypto_fini_dh(c);
 	crypto_fini_sk(c);
 	crypto_fini_mac(c);
 	EVP_MD_CTX_free(c->md);
 	EVP_MD_free(c->sha1);
+	EVP_CIPHER_free(c->ecb);
 	free(c);
 }
 

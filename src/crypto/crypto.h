@@ -70,7 +70,8 @@ struct esp_job {
 	uint8_t *p;
 	uint32_t n;              /* all of it */
 	uint32_t seq_hi;         /* upper half of the sequence number; part of what is authenticated with ESN (RFC 4303 2.2.1) */
-	bool ok;                 /* esp_open_burst: authentic */
+	bool ok;                 /* after esp_open_burst: authentic; after esp_seal_burst: sealed, which is certain unless the library
+	                          * fails, and then the text is wiped */
 };
 enum esp_backend { ESP_BACKEND_AUTO, ESP_BACKEND_OPENSSL, ESP_BACKEND_IPSEC_MB };
 /* One direction of an SA. workers: how many threads will use it, each with its own number. -ENOTSUP: the algorithms are not known here. */

@@ -8,10 +8,22 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <string.h>
 
 enum hash { HASH_SHA1, HASH_SHA256, HASH_SHA384, HASH_SHA512, HASH_N };
 enum { HASH_LEN_MAX = 64 };
 enum { CIPHER_ROWS = 16, DH_ROWS = 13 };
+
+/* A pair of algorithms looked up; sizes in octets. */
+enum cipher_mode { MODE_CBC, MODE_CTR, MODE_AEAD };
+struct crypto_shape {
+	size_t row; /* of crypto.cipher[] */
+	enum cipher_mode mode;
+	enum hash hash; /* not for MODE_AEAD */
+	size_t key, salt, iv, icv, block;
+	size_t integ_key;
+	bool chacha; /* MODE_AEAD: not AES-GCM */
+};
 
 /* A Diffie-Hellman group made ready: MODP uses p to mont, ECP uses ec. */
 struct dh_state {
@@ -29,6 +41,8 @@ struct crypto {
 	EVP_CIPHER *cipher[CIPHER_ROWS];
 	EVP_CIPHER_CTX *cipher_ctx; /* empty between calls */
 	struct dh_state dh[DH_ROWS];
+	EVP_CIPHER *ecb; /* AES-128: makes the IVs of ESP */
+	void *lanes[8];  /* esp_mb.c's, one per worker */
 };
 
 /* 0 or -EIO; what failed half-way is dropped by the matching fini. */
@@ -38,6 +52,10 @@ int crypto_init_sk(struct crypto *c) MUST_USE;
 void crypto_fini_sk(struct crypto *c);
 int crypto_init_dh(struct crypto *c) MUST_USE;
 void crypto_fini_dh(struct crypto *c);
+void crypto_fini_esp(struct crypto *c); /* all keys have gone */
+
+/* use: ALGO_IKE or ALGO_ESP. False: not together, or not known. */
+bool crypto_shape_find(uint16_t encr, uint16_t bits, uint16_t integ, uint16_t use, struct crypto_shape *s) MUST_USE;
 
 size_t crypto_hash_len(enum hash h);
 /* HMAC (RFC 2104) of the spans, crypto_hash_len octets into out. A key of any length, also

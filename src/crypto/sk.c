@@ -12,11 +12,9 @@
 
 enum { SK_MAX = 1 << 20 }; /* above any message; keeps lengths within the library's int */
 
-enum mode { MODE_CBC, MODE_CTR, MODE_AEAD };
-
 static const struct {
 	uint16_t encr, bits;
-	enum mode mode;
+	enum cipher_mode mode;
 	const char *name; /* the library's */
 } ciphers[CIPHER_ROWS] = {
 	{ENCR_AES_CBC, 128, MODE_CBC, "AES-128-CBC"},
@@ -47,15 +45,6 @@ static const struct {
 	{AUTH_HMAC_SHA2_512_256, HASH_SHA512},
 };
 
-/* A pair of algorithms looked up. */
-struct shape {
-	size_t row; /* of ciphers[] */
-	enum mode mode;
-	enum hash hash; /* not for MODE_AEAD */
-	size_t key, salt, iv, icv, block;
-	size_t integ_key;
-};
-
 int crypto_init_sk(struct crypto *c)
 {
 	c->cipher_ctx = EVP_CIPHER_CTX_new();
@@ -76,7 +65,7 @@ void crypto_fini_sk(struct crypto *c)
 		EVP_CIPHER_free(c->cipher[i]);
 }
 
-static bool shape_integ(uint16_t integ, struct shape *s)
+static bool shape_integ(uint16_t integ, struct crypto_shape *s)
 {
 	const struct algo *a = algo_find(T_INTEG, integ, 0);
 	for (size_t i = 0; a && i < ARRAY_LEN(integs); i++) {
@@ -90,11 +79,11 @@ static bool shape_integ(uint16_t integ, struct shape *s)
 	return false;
 }
 
-static bool shape_find(uint16_t encr, uint16_t bits, uint16_t integ, struct shape *s)
+bool crypto_shape_find(uint16_t encr, uint16_t bits, uint16_t integ, uint16_t use, struct crypto_shape *s)
 {
 	const struct algo *a = algo_find(T_ENCR, encr, bits);
-	*s = (struct shape){.block = 1};
-	if (!a || !(a->flags & ALGO_IKE))
+	*s = (struct crypto_shape){.block = 1};
+	if (!a || !(a->flags & use))
 		return false;
 	while (ciphers[s->row].encr != encr || ciphers[s->row].bits != bits) {
 		if (++s->row == CIPHER_ROWS)
@@ -105,6 +94,7 @@ static bool shape_find(uint16_t encr, uint16_t bits, uint16_t integ, struct shap
 	s->salt = a->salt_len;
 	s->iv = a->iv_len;
 	s->block = a->block;
+	s->chacha = encr == ENCR_CHACHA20_POLY1305;
 	if (s->mode == MODE_AEAD) {
 		s->icv = a->icv_len;
 		return integ == AUTH_NONE; /* RFC 5282 8: no integrity transform beside an AEAD */
@@ -112,39 +102,44 @@ static bool shape_find(uint16_t encr, uint16_t bits, uint16_t integ, struct shap
 	return shape_integ(integ, s);
 }
 
+static bool shape_find(uint16_t encr, uint16_t bits, uint16_t integ, struct crypto_shape *s)
+{
+	return crypto_shape_find(encr, bits, integ, ALGO_IKE, s);
+}
+
 bool sk_supported(uint16_t encr, uint16_t encr_bits, uint16_t integ)
 {
-	struct shape s;
+	struct crypto_shape s;
 	return shape_find(encr, encr_bits, integ, &s);
 }
 
 size_t sk_iv_len(const struct sk_keys *k)
 {
-	struct shape s;
+	struct crypto_shape s;
 	return shape_find(k->encr, k->encr_bits, k->integ, &s) ? s.iv : 0;
 }
 
 size_t sk_icv_len(const struct sk_keys *k)
 {
-	struct shape s;
+	struct crypto_shape s;
 	return shape_find(k->encr, k->encr_bits, k->integ, &s) ? s.icv : 0;
 }
 
 size_t sk_block(const struct sk_keys *k)
 {
-	struct shape s;
+	struct crypto_shape s;
 	return shape_find(k->encr, k->encr_bits, k->integ, &s) ? s.block : 1;
 }
 
 /* The shape of these keys, if their lengths are right for it. */
-static bool shape_of(const struct sk_keys *k, struct shape *s)
+static bool shape_of(const struct sk_keys *k, struct crypto_shape *s)
 {
 	return shape_find(k->encr, k->encr_bits, k->integ, s) && k->e.len == s->key + s->salt &&
 	       k->a.len == s->integ_key;
 }
 
 /* What the cipher takes as its IV, from the salt behind the key and the IV on the wire. */
-static void make_nonce(const struct shape *s, const struct sk_keys *k, const uint8_t *iv, uint8_t nonce[16])
+static void make_nonce(const struct crypto_shape *s, const struct sk_keys *k, const uint8_t *iv, uint8_t nonce[16])
 {
 	memset(nonce, 0, 16);
 	memcpy(nonce, k->e.b + s->key, s->salt);
@@ -154,7 +149,7 @@ static void make_nonce(const struct shape *s, const struct sk_keys *k, const uin
 		nonce[15] = 1;
 }
 
-static bool cipher_start(struct crypto *c, const struct shape *s, const struct sk_keys *k, const uint8_t *iv, int enc)
+static bool cipher_start(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, const uint8_t *iv, int enc)
 {
 	uint8_t nonce[16];
 	make_nonce(s, k, iv, nonce);
@@ -190,13 +185,13 @@ static bool cipher_tag(struct crypto *c, int what, uint8_t *icv, size_t n)
 }
 
 /* HMAC over all that precedes the ICV, cut to the ICV's length. */
-static bool hmac_icv(struct crypto *c, const struct shape *s, const struct sk_keys *k, const uint8_t *buf, size_t n,
+static bool hmac_icv(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, const uint8_t *buf, size_t n,
                      uint8_t full[HASH_LEN_MAX])
 {
 	return crypto_hmac(c, s->hash, SPAN(k->a.b, k->a.len), &SPAN(buf, n), 1, full) == 0;
 }
 
-static bool seal_aead(struct crypto *c, const struct shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
+static bool seal_aead(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
                       size_t n)
 {
 	uint8_t *iv = buf + aad_len, *data = iv + s->iv;
@@ -205,7 +200,7 @@ static bool seal_aead(struct crypto *c, const struct shape *s, const struct sk_k
 	       cipher_tag(c, EVP_CTRL_AEAD_GET_TAG, data + n, s->icv);
 }
 
-static bool seal_hmac(struct crypto *c, const struct shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
+static bool seal_hmac(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
                       size_t n)
 {
 	uint8_t *iv = buf + aad_len, *data = iv + s->iv;
@@ -220,7 +215,7 @@ static bool seal_hmac(struct crypto *c, const struct shape *s, const struct sk_k
 
 int sk_seal(struct crypto *c, struct rng *r, const struct sk_keys *k, uint8_t *buf, size_t aad_len, size_t data_len)
 {
-	struct shape s;
+	struct crypto_shape s;
 	if (!shape_of(k, &s) || data_len == 0 || data_len % s.block || data_len > SK_MAX || aad_len > SK_MAX)
 		return -EINVAL;
 
@@ -233,7 +228,7 @@ int sk_seal(struct crypto *c, struct rng *r, const struct sk_keys *k, uint8_t *b
 	return crypto_fail(-EIO);
 }
 
-static bool open_aead(struct crypto *c, const struct shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
+static bool open_aead(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
                       size_t n)
 {
 	uint8_t *iv = buf + aad_len, *data = iv + s->iv;
@@ -248,7 +243,7 @@ static bool open_aead(struct crypto *c, const struct shape *s, const struct sk_k
 	return false;
 }
 
-static bool open_hmac(struct crypto *c, const struct shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
+static bool open_hmac(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
                       size_t n)
 {
 	uint8_t *iv = buf + aad_len, *data = iv + s->iv;
@@ -260,7 +255,7 @@ static bool open_hmac(struct crypto *c, const struct shape *s, const struct sk_k
 int sk_open(struct crypto *c, const struct sk_keys *k, uint8_t *buf, size_t aad_len, size_t total, uint8_t **data,
             size_t *data_len)
 {
-	struct shape s;
+	struct crypto_shape s;
 	*data = NULL;
 	*data_len = 0;
 	if (!shape_of(k, &s) || total > SK_MAX || aad_len > total)

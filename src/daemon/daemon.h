@@ -9,6 +9,7 @@
  *      names  names_role_run   one look-up of one name, then gone
  *      spawner  spawner_role_run  starts hook, with the rights that priv has given up
  *      route  route_role_run   one routing module; BGP and BFD of the network
+ *      esp    esp_role_run     the data plane in user space: ESP and GRE packets; only where the kernel does not do it
  *
  * hook, spawner, names and route are roles of a second, small program, greteld-route, which maps no library for cryptography;
  * without it hook, spawner and names are executed from greteld itself.
@@ -22,15 +23,15 @@
 
 #include "base/base.h"
 
-enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_SPAWNER, ROLE_ROUTE, ROLE_N };
+enum role { ROLE_PRIV, ROLE_HOOK, ROLE_IKE, ROLE_NAMES, ROLE_SPAWNER, ROLE_ROUTE, ROLE_ESP, ROLE_N };
 
 /* What a role that was executed is told on its command line. */
 struct role_start {
 	uint8_t role;      /* enum role */
 	int chan;          /* its end of the channel to priv, SOCK_SEQPACKET, close-on-exec, non-blocking */
 	int8_t log_level;  /* lines above it need not be sent to priv (enum note_level) */
-	const char *name;  /* names: what to look up; route: its module; else NULL */
-	uint32_t uid, gid; /* ike, names, route: who they become, as priv has looked up; 0 = the role looks by itself */
+	const char *name;  /* names: what to look up; route: its module; esp: "WORKERS BACKEND", numbers; else NULL */
+	uint32_t uid, gid; /* ike, names, route, esp: who they become, as priv has looked up; 0 = the role looks by itself */
 	const char *user;  /* hook: whom the scripts run as; NULL = root */
 	const char *caps;  /* hook: what they may, a comma list of capability names; NULL = all; with a user net_admin,
 	                    * net_raw */
@@ -56,10 +57,15 @@ int hook_role_run(struct role_start *start);    /* hook_role.c */
 int names_role_run(struct role_start *start);   /* names.c */
 int spawner_role_run(struct role_start *start); /* spawner.c */
 int route_role_run(struct role_start *start);   /* route_role.c */
+int esp_role_run(struct role_start *start);     /* esp_role.c */
 
-/* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike) all
- * system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
+/* Gives up what the role does not need, for good: user, capabilities, core dumps, new privileges, and (ike, route, esp)
+ * all system calls but its own. 0, or -errno after having said why on standard error: the role must exit. */
 int sandbox_enter(uint8_t role) MUST_USE;
+/* The two halves of it, for a role with threads: they are started between, without privileges, and the second closes the system calls
+ * for all of them. */
+int sandbox_drop(uint8_t role) MUST_USE;
+int sandbox_close(uint8_t role) MUST_USE;
 /* The user of the roles that read untrusted octets: gretel when there is one, else nobody. Looking takes the C library a while: priv does it
  * once for all. False: there is neither. */
 bool sandbox_user(uint32_t *uid, uint32_t *gid);

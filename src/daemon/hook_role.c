@@ -27,6 +27,7 @@ static const struct priv_field f_run[] = {
 	RUN(me, CHECK_ENDPOINT, 1),  RUN(peer, CHECK_ENDPOINT, 1),   RUN(my_id, CHECK_IDENT, 0),
 	RUN(peer_id, CHECK_IDENT, 0), RUN(my_client, CHECK_ADDR, 1), RUN(peer_client, CHECK_ADDR, 1),
 	RUN(encap, CHECK_BOOL, 0),   RUN(host_access, CHECK_BOOL, 0),
+	RUN(user, CHECK_BOOL, 0),
 };
 
 #define BODY(s, rows) .body = sizeof(struct s), .field = (rows), .n_fields = ARRAY_LEN(rows)

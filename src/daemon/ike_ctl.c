@@ -228,6 +228,10 @@ void ctl_diag(struct ike_role *r, const struct priv_msg *m)
 void ctl_reply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 {
 	(void)now;
+	if (m->verb == PRIV_DP_STATS) {
+		status_dropped(r, m);
+		return;
+	}
 	if (m->verb == PRIV_SA_QUERY) {
 		status_counted(r, m);
 		return;
@@ -236,6 +240,8 @@ void ctl_reply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 		struct waiter *w = &r->ctl->waiter[i];
 		if (w->kind == W_RELOAD && w->ticket == m->ticket)
 			waiter_end(r, w, m->status < 0 ? CONTROL_FAILED : CONTROL_OK, priv_msg_text(m));
+		else if (w->kind == W_GRE && w->ticket == m->ticket)
+			gre_answer(r, w, m);
 	}
 }
 
@@ -305,6 +311,10 @@ static void on_request(void *ctx, uint64_t client, enum control_verb v, const st
 	case CONTROL_EXPLAIN:
 	case CONTROL_CLEAR:
 		route_request(r, client, v, a->n ? a->v[0] : "");
+		break;
+	case CONTROL_GRE_ADD:
+	case CONTROL_GRE_DEL:
+		gre_request(r, client, v, a, now);
 		break;
 	case CONTROL_GUARD_CLEAR:
 		control_end(r->ctl->server, client, CONTROL_FAILED,

@@ -56,12 +56,24 @@ static bool child_counters(void *ctx, uint32_t child_id, struct sa_counters *out
 	return ike_next_child(r->ike, &at, &v) && v.child_id == child_id && orphan_counters(ctx, v.sa->in.spi, out);
 }
 
+static const uint64_t *drops_of(void *ctx, const char *tunnel)
+{
+	struct ike_role *r = ctx;
+	uint32_t id = id_of(ctx, tunnel);
+	for (uint32_t i = 0; id && i < r->ctl->n_dropped; i++) {
+		if (r->ctl->dropped[i].tunnel == id)
+			return r->ctl->dropped[i].known ? r->ctl->dropped[i].n : NULL;
+	}
+	return NULL;
+}
+
 /* --- the source --- */
 
 enum { SHOWN_ORPHANS = 64 };
 
 struct src_room {
 	struct status_src src;
+	struct status_plane plane;
 	struct status_guard *guard;
 	size_t n_room;
 	struct status_orphan orphan[SHOWN_ORPHANS];
@@ -73,6 +85,10 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 	for (uint32_t i = 0; i < r->n_names; i++)
 		room->n_room += r->names[i]->n_guarded;
 	room->guard = mem_get(r->mem, sizeof *room->guard * room->n_room);
+	room->plane = (struct status_plane){
+		.user = r->dataplane.user, .workers = r->dataplane.workers, .backend = r->dataplane.backend,
+		.why = r->dataplane_why, .drops = r->ctl && r->ctl->drops_known ? r->ctl->drops : NULL,
+	};
 	struct status_src *s = &room->src;
 	*s = (struct status_src){
 		.ike = r->ike,
@@ -84,6 +100,8 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		.held = is_held,
 		.counters = child_counters,
 		.orphan_counters = orphan_counters,
+		.drops = drops_of,
+		.plane = &room->plane,
 		.now = loop_now(r->loop),
 		.wall_s = loop_wall_s(),
 		.started = r->started,
@@ -170,6 +188,32 @@ static bool ask_counters(struct ike_role *r, uint32_t spi_in)
 	return true;
 }
 
+/* One question for each tunnel, and one for none, so that there is one. Without memory nothing is asked. */
+static void ask_drops(struct ike_role *r)
+{
+	struct role_ctl *c = r->ctl;
+	uint32_t want = r->n_names + 1;
+	c->n_dropped = 0;
+	c->drops_known = false;
+	if (!r->dataplane.user)
+		return;
+	if (c->cap_dropped < want) {
+		mem_put(r->mem, c->dropped, sizeof *c->dropped * c->cap_dropped);
+		c->dropped = mem_get(r->mem, sizeof *c->dropped * want);
+		c->cap_dropped = c->dropped ? want : 0;
+	}
+	for (uint32_t i = 0; i < c->cap_dropped && i < want; i++) {
+		struct dropped *d = &c->dropped[c->n_dropped];
+		const struct tun_name *n = i ? r->names[i - 1] : NULL;
+		if (n && !n->configured)
+			continue;
+		*d = (struct dropped){.ticket = ctl_ticket(c), .tunnel = n ? n->id : 0};
+		if (priv_dp_stats(r->priv, d->ticket, n ? n->name : "") < 0)
+			break;
+		c->n_dropped++;
+	}
+}
+
 void status_answer(struct ike_role *r, struct waiter *w)
 {
 	struct src_room room;
@@ -187,6 +231,10 @@ static void answer_ready(struct ike_role *r)
 		return;
 	for (uint32_t i = 0; i < r->ctl->n_counted; i++) {
 		if (r->ctl->counted[i].ticket)
+			return;
+	}
+	for (uint32_t i = 0; i < r->ctl->n_dropped; i++) {
+		if (r->ctl->dropped[i].ticket)
 			return;
 	}
 	for (size_t i = 0; i < WAITERS; i++) {
@@ -215,6 +263,7 @@ void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all)
 			if (v.installed && !ask_counters(r, v.sa->in.spi))
 				break;
 		}
+		ask_drops(r);
 		r->ctl->routing_asked = route_ask_status(r);
 		LIST_EACH(it, tmp, &r->orphans) {
 			if (!ask_counters(r, LIST_ENTRY(it, struct orphan, link)->sa.in.spi))
@@ -243,6 +292,26 @@ void status_counted(struct ike_role *r, const struct priv_msg *m)
 		c->known = m->status >= 0 && m->body;
 		if (c->known)
 			c->c = ((const struct r_sa_query *)m->body)->counters;
+	}
+	answer_ready(r);
+}
+
+void status_dropped(struct ike_role *r, const struct priv_msg *m)
+{
+	struct role_ctl *c = r->ctl;
+	const struct r_dp_stats *s = m->status >= 0 ? m->body : NULL;
+	for (uint32_t i = 0; i < c->n_dropped; i++) {
+		struct dropped *d = &c->dropped[i];
+		if (d->ticket != m->ticket)
+			continue;
+		d->ticket = 0;
+		d->known = s && d->tunnel;
+		if (d->known)
+			memcpy(d->n, s->drops, sizeof d->n);
+	}
+	if (s) {
+		memcpy(c->drops, s->all, sizeof c->drops);
+		c->drops_known = true;
 	}
 	answer_ready(r);
 }

@@ -38,6 +38,13 @@ static void stop(struct ike_role *r, mono_t now)
 	act_run(r, now);
 }
 
+static void dataplane_is(struct ike_role *r, const struct priv_msg *m)
+{
+	struct sbuf why = SB(r->dataplane_why);
+	r->dataplane = *(const struct e_dataplane *)m->body;
+	sb_put(&why, priv_msg_text(m));
+}
+
 static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 {
 	if (m->reply) {
@@ -72,6 +79,12 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 		break;
 	case PRIV_ROUTE_LINK:
 		route_adopt(r, m);
+		break;
+	case PRIV_ESP_LINK:
+		net_esp(r, m);
+		break;
+	case PRIV_DATAPLANE:
+		dataplane_is(r, m);
 		break;
 	case PRIV_DIAG:
 		ctl_diag(r, m);
@@ -132,6 +145,7 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	r->mem = mem_os();
 	for (size_t i = 0; i < ARRAY_LEN(r->udp); i++)
 		r->udp[i] = -1;
+	r->esp = -1;
 	r->log_level = start->log_level;
 	json_object_seed(0); /* opens /dev/urandom, which the sandbox ends: not at the first question then, but now */
 	r->loop = loop_new();

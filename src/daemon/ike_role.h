@@ -70,6 +70,9 @@ struct ike_role {
 	/* sockets, by enum priv_socket; -1 = none */
 	int udp[4];
 	uint16_t port, port_nat_t;
+	int esp;                 /* the pair with the role esp; -1: none */
+	struct e_dataplane dataplane;
+	char dataplane_why[160]; /* half a sentence */
 	bool restarted;          /* an earlier ike of this daemon died */
 	uint32_t n_listen;
 	struct addr listen[PRIV_LISTEN_MAX]; /* addresses of this host */
@@ -96,6 +99,7 @@ void role_logf(struct ike_role *r, int8_t level, const char *fmt, ...) PRINTF_LI
 /* --- net_ike.c --- */
 int net_adopt(struct ike_role *r, const struct priv_msg *m) MUST_USE; /* the descriptors of SOCKETS */
 void net_send(struct ike_role *r, const struct ike_act *a);
+void net_esp(struct ike_role *r, struct priv_msg *m); /* ESP_LINK: takes the descriptor over */
 
 /* --- ike_conf.c --- */
 int names_init(struct ike_role *r) MUST_USE;

@@ -123,6 +123,7 @@ static int role(struct role_start *start)
 	case ROLE_HOOK: return hook_role_run(start);
 	case ROLE_IKE: return ike_role_run(start);
 	case ROLE_NAMES: return names_role_run(start);
+	case ROLE_ESP: return esp_role_run(start);
 	case ROLE_SPAWNER: return spawner_role_run(start);
 	default: return 2;
 	}

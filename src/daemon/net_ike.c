@@ -1,7 +1,10 @@
 /* The UDP sockets of the ike role: where each datagram came in and goes out (RFC 7296 2.11), the NAT-T port's marker (RFC
- * 3948), and ICMP errors from the error queue, which are hints. ESP never comes here: the kernel takes it off the
- * NAT-T sockets. */
+ * 3948), and ICMP errors from the error queue, which are hints. ESP does not come here: the kernel takes it off the NAT-T
+ * sockets, or, with the data plane in user space, the role esp has sockets of its own. There the kernel's batches may
+ * mix the two kinds, and a pair of sockets carries what came to the wrong role. */
 #include "daemon/ike_role.h"
+
+#include "dataplane/dataplane.h"
 
 #include <errno.h>
 #include <time.h>
@@ -184,6 +187,74 @@ static void read_errors(struct ike_role *r, int fd, mono_t now)
 	}
 }
 
+/* --- with the role esp --- */
+
+static void esp_drop(struct ike_role *r)
+{
+	if (r->esp < 0)
+		return;
+	loop_del(r->loop, r->esp);
+	close(r->esp);
+	r->esp = -1;
+}
+
+/* ESP that came to us, as it is. What finds no room is a lost packet. */
+static void to_esp(struct ike_role *r, const struct ike_datagram *d)
+{
+	struct dataplane_note note;
+	memset(&note, 0, sizeof note);
+	note.from = d->remote;
+	note.to = d->local.addr;
+	struct iovec v[] = {{&note, sizeof note}, {(void *)(uintptr_t)d->data.p, d->data.n}};
+	struct msghdr m = {.msg_iov = v, .msg_iovlen = ARRAY_LEN(v)};
+	if (r->esp >= 0 && sendmsg(r->esp, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		r->send_errors++;
+}
+
+/* IKE that came to esp, without its marker. True while there may be more. */
+static bool from_esp(struct ike_role *r, mono_t now)
+{
+	struct dataplane_note note;
+	struct iovec v[] = {{&note, sizeof note}, {r->datagram, sizeof r->datagram}};
+	struct msghdr m = {.msg_iov = v, .msg_iovlen = ARRAY_LEN(v)};
+	ssize_t n = r->esp < 0 ? -1 : recvmsg(r->esp, &m, MSG_DONTWAIT);
+	if (n == 0)
+		esp_drop(r); /* it has died; priv brings another pair */
+	if (n <= 0)
+		return false;
+	if ((size_t)n < sizeof note || m.msg_flags & MSG_TRUNC || addr_is_any(&note.from.addr) || addr_is_any(&note.to))
+		return true;
+	struct ike_datagram d = {
+		.local = {.addr = note.to, .port = r->port_nat_t},
+		.remote = note.from,
+		.natt_port = true,
+		.data = SPAN(r->datagram, (size_t)n - sizeof note),
+	};
+	ike_input(r->ike, &d, now, &r->acts);
+	act_run(r, now);
+	return true;
+}
+
+static void on_esp(void *ctx, int fd, uint32_t events, mono_t now)
+{
+	struct ike_role *r = ctx;
+	(void)fd;
+	(void)events;
+	for (int i = 0; i < TURN_MAX && from_esp(r, now); i++)
+		;
+}
+
+void net_esp(struct ike_role *r, struct priv_msg *m)
+{
+	esp_drop(r);
+	if (loop_add(r->loop, m->fd[0], EPOLLIN, on_esp, r) < 0)
+		return;
+	r->esp = m->fd[0];
+	m->fd[0] = -1;
+}
+
+/* --- the sockets --- */
+
 /* True while there may be more. */
 static bool read_one(struct ike_role *r, int fd, mono_t now)
 {
@@ -208,7 +279,10 @@ static bool read_one(struct ike_role *r, int fd, mono_t now)
 		return true;
 	struct span ike;
 	if (natt) {
-		if (udp_encap_classify(d.data, &ike) != UDP_IKE)
+		enum udp_kind kind = udp_encap_classify(d.data, &ike);
+		if (kind == UDP_ESP)
+			to_esp(r, &d);
+		if (kind != UDP_IKE)
 			return true;
 		d.data = ike;
 	}

@@ -1,7 +1,7 @@
 /* The priv role: the process that was started. It loads the configuration, opens what needs privileges, starts hook,
  * gives up what it does not need, starts ike, and from then on answers ike, watches both, and ends in order.
  *
- *      start:  log, kernel, pid file, configuration, sockets, hook, [drop], actor, ike -> READY
+ *      start:  log, kernel, pid file, configuration, sockets, hook, [drop], actor, esp where it is needed, ike -> READY
  *      end:    STOP to ike -> STOPPED, downs of scripts that are still up, what is left of the SAs; 5 s at most.
  *              Guards stay. */
 #include "daemon/priv_role.h"
@@ -155,6 +155,7 @@ static void on_signal(void *ctx, int signo, mono_t now)
 		(void)hook_reap(p, now);
 		spawner_reap(p);
 		(void)route_reap(p, now);
+		(void)plane_reap(p, now);
 		break;
 	case SIGHUP:
 		conf_reload(p, 0, false, false);
@@ -196,6 +197,7 @@ static mono_t when(void *ctx)
 {
 	const struct priv *p = ctx;
 	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), mono_min(route_due(p), p->settle));
+	t = mono_min(t, plane_due(p));
 	if (p->stopping)
 		return mono_min(t, p->stop_due);
 	t = mono_min(t, mono_min(p->ike.restart, p->hook.restart));
@@ -226,6 +228,7 @@ static void on_due(void *ctx, mono_t now)
 	struct priv *p = ctx;
 	jobs_expire(p, now);
 	route_is_due(p, now);
+	plane_is_due(p, now);
 	if (p->settle <= now) {
 		p->settle = MONO_NEVER;
 		role_settle();
@@ -271,6 +274,8 @@ static int privileged_start(struct priv *p)
 	rc = conf_start(p);
 	if (rc == 0)
 		rc = pid_file_take(p);
+	if (rc == 0)
+		rc = plane_choose(p);
 	(void)sandbox_user(&p->opt->uid, &p->opt->gid);
 	/* First, so that it starts while the rest is made ready: its routes are wanted soonest. Without routing there is still a tunnel. */
 	if (rc == 0)
@@ -302,10 +307,17 @@ static int unprivileged_start(struct priv *p)
 	if (rc < 0)
 		return rc;
 	struct actor_env env = {.mem = mem_os(), .kernel = p->kernel, .rng = rng_os(), .log = on_actor_log, .log_ctx = p};
+	if (p->esp.user) {
+		env.esp = plane_tell;
+		env.esp_ctx = p;
+		env.queues = p->esp.workers;
+	}
 	p->actor = actor_new(&env);
 	rc = p->actor ? actor_conf_set(p->actor, p->conf, &p->psks) : -ENOMEM;
 	if (rc == 0)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
+	if (rc == 0 && p->esp.user)
+		rc = plane_start(p, loop_now(p->loop));
 	/* ike takes longest to start, all of it in processor time, and needs the network to be of use: beside it the start of route would
 	 * take twice as long. */
 	if (rc == 0 && p->route.peer.pid)
@@ -347,8 +359,9 @@ static void finish(struct priv *p)
 		list_del(it);
 		free(LIST_ENTRY(it, struct hook_run, node));
 	}
-	sockets_close(p);
 	actor_free(p->actor);
+	plane_fini(p);
+	sockets_close(p);
 	crypto_free(p->crypto);
 	kernel_close(p->kernel);
 	config_free(p->conf);
@@ -371,6 +384,7 @@ int priv_role_run(struct greteld_options *opt)
 		p.socket[i] = -1;
 	p.ike.restart = p.hook.restart = p.ike.stuck_since = p.hook.stuck_since = MONO_NEVER;
 	route_init(&p);
+	plane_init(&p);
 	list_init(&p.jobs);
 	list_init(&p.runs);
 	psk_set_init(&p.psks, mem_os());

@@ -5,6 +5,7 @@
  *      priv_role_ike.c   ike: start, greet, its messages, its death
  *      priv_role_hook.c  hook: start, runs, what comes back
  *      priv_role_route.c route: start, greet, its messages, its death, the grace of its routes
+ *      priv_role_esp.c   esp: which data plane there is; start, greet, its messages, its death
  *      priv_role_tool.c  what hook runs for route: tools, the program of the module exec
  *      priv_role_jobs.c  look-ups and probes under way
  *      priv_role_sock.c  UDP and control sockets, pid file */
@@ -40,6 +41,7 @@ struct peer {
 	uint32_t epoch;          /* how often it was started */
 };
 
+#include "daemon/priv_esp.h"
 #include "daemon/priv_route.h"
 
 enum job_kind { JOB_NAME, JOB_PROBE };
@@ -79,6 +81,7 @@ struct priv {
 	pid_t spawner_pid;       /* 0: it has ended */
 	int spawner;             /* the channel to it; -1 */
 	struct route_side route;
+	struct esp_side esp;
 	int socket[PRIV_SOCKETS_N]; /* -1: none */
 	uint16_t port, port_nat_t;  /* as opened: a reload cannot change them */
 	char control_path[108];
@@ -123,6 +126,7 @@ int conf_check_only(struct greteld_options *opt);   /* --check: the exit code */
  * when ike is. False: it cannot be used, which was said. */
 bool ike_crypto(struct priv *p);
 int ike_start(struct priv *p, mono_t now);
+void ike_greet(struct priv *p);                     /* it is there, and so is what it needs */
 void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool ike_reap(struct priv *p, mono_t now);
 void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out);

@@ -106,6 +106,8 @@ static void warn_unchanged(struct priv *p, const struct conf *was)
 	if (strcmp(conf_str(was, a->hook_user), conf_str(p->conf, b->hook_user)) != 0 ||
 	    strcmp(conf_str(was, a->hook_capabilities), conf_str(p->conf, b->hook_capabilities)) != 0)
 		priv_logf(p, 0, "hook_user and hook_capabilities take effect when greteld is restarted");
+	if (b->dataplane != a->dataplane || b->dataplane_workers != a->dataplane_workers || b->esp_backend != a->esp_backend)
+		priv_logf(p, 0, "dataplane, dataplane_workers and esp_backend take effect when greteld is restarted");
 	if (strcmp(conf_str(was, a->control_socket), conf_str(p->conf, b->control_socket)) != 0)
 		priv_logf(p, 0, "another control socket takes effect when greteld is restarted");
 }
@@ -115,6 +117,7 @@ static int take(struct priv *p, struct load *l)
 	struct conf *was = p->conf;
 	struct psk_set was_psks = p->psks;
 	l->conf->generation = was->generation + 1;
+	plane_conf(p, l->conf);
 	p->conf = l->conf;
 	p->psks = l->psks;
 	int rc = actor_conf_set(p->actor, p->conf, &p->psks);

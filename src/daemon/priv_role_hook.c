@@ -190,6 +190,7 @@ static void event_fill(const struct priv *p, const struct actor_hook *h, struct 
 	e->mark_out = c->mark_out;
 	e->mark_out_mask = c->mark_out_mask;
 	e->limit = p->conf->setup.hook_timeout;
+	e->user = p->esp.user;
 }
 
 static void run_one(struct priv *p, const struct actor_hook *h, bool asked, uint32_t ticket)

@@ -92,20 +92,23 @@ bool ike_crypto(struct priv *p)
 	return p->crypto != NULL;
 }
 
-static void greet(struct priv *p)
+void ike_greet(struct priv *p)
 {
 	const struct children *all = actor_children(p->actor);
 	uint32_t left = (uint32_t)all->n;
 	struct e_child e;
+	p->esp.ike_waits = false;
 	p->ike.greeted = true;
 	actor_phase_set(p->actor, PHASE_RUN);
 	sockets_send(p);
+	plane_tell_ike(p);
 	for (const struct child *k = NULL; (k = children_next(all, k));) {
 		actor_child_event(p->actor, k, --left, &e);
 		ike_event(p, PRIV_CHILD, 0, &e, SPAN(NULL, 0), NULL, 0);
 	}
 	conf_send(p, false);
 	route_link(p);
+	plane_link(p);
 	if (p->ike_told_stop) {
 		actor_phase_set(p->actor, PHASE_STOP);
 		ike_event(p, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0);
@@ -136,10 +139,12 @@ static void on_todo(struct priv *p, const struct priv_msg *m, const struct actor
 	switch (out->todo) {
 	case TODO_HELLO:
 		if (privsep_hello_ok(p->ike.chan, m)) {
-			if (ike_crypto(p))
-				greet(p);
-			else
+			if (!ike_crypto(p))
 				priv_fail(p);
+			else if (plane_there(p))
+				ike_greet(p);
+			else
+				p->esp.ike_waits = true;
 		} else {
 			ike_kill(p, "it is of another build: greteld was replaced while it ran; restart it");
 			priv_fail(p);
@@ -160,6 +165,9 @@ static void on_todo(struct priv *p, const struct priv_msg *m, const struct actor
 		break;
 	case TODO_RELOAD:
 		conf_reload(p, m->ticket, true, out->check_only);
+		break;
+	case TODO_ESP:
+		plane_ask(p, &out->esp, m->verb, m->ticket);
 		break;
 	case TODO_LOG:
 		on_log(p, m, out->level, now);
@@ -269,6 +277,7 @@ bool ike_reap(struct priv *p, mono_t now)
 	}
 	bool early = !p->told_ready;
 	role_died(p, &p->ike, "ike", status, now);
+	p->esp.ike_waits = false;
 	actor_ike_gone(p->actor);
 	if (early && !p->stopping) {
 		priv_logf(p, -1, "ike did not start");

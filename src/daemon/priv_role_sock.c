@@ -31,9 +31,19 @@ static const char *remedy(const char *holder)
 	return "stop it first, or give greteld another port";
 }
 
+/* The NAT-T port of a data plane in user space: the first of its sockets is ike's, the others are esp's. */
+static int shared_open(struct priv *p, uint8_t family, uint16_t port)
+{
+	int fds[1 + ESP_WORKERS_MAX];
+	int rc = kernel_udp_open_shared(family, port, p->esp.workers, fds);
+	for (unsigned i = 0; rc == 0 && i < p->esp.workers; i++)
+		p->esp.socket[family == AF_V6][i] = fds[1 + i];
+	return rc < 0 ? rc : fds[0];
+}
+
 static int udp_open(struct priv *p, enum priv_socket which, uint8_t family, uint16_t port, bool natt)
 {
-	int fd = kernel_udp_open(family, port, natt);
+	int fd = natt && p->esp.user ? shared_open(p, family, port) : kernel_udp_open(family, port, natt);
 	p->socket[which] = fd < 0 ? -1 : fd;
 	if (fd >= 0 || (family == AF_V6 && fd != -EADDRINUSE)) /* a host may be without IPv6 */
 		return 0;

@@ -1,4 +1,4 @@
-/* Giving up privileges, role by role: user, capabilities, new privileges, core dumps. The system calls of ike and route are in
+/* Giving up privileges, role by role: user, capabilities, new privileges, core dumps. The system calls of ike, route and esp are in
  * sandbox_filter.c. Each role calls this once for itself; nothing in here can be undone.
  *
  * The roles that read untrusted octets run as the user gretel when there is one, else as nobody. */
@@ -36,6 +36,7 @@ static const struct box boxes[ROLE_N] = {
 	[ROLE_PRIV] = {.capabilities = true, .no_new_privs = true},
 	[ROLE_IKE] = {.drop_user = true, .no_new_privs = true, .die_with_parent = true, .filter = true},
 	[ROLE_ROUTE] = {.drop_user = true, .no_new_privs = true, .die_with_parent = true, .filter = true},
+	[ROLE_ESP] = {.drop_user = true, .no_new_privs = true, .die_with_parent = true, .filter = true},
 	[ROLE_NAMES] = {.drop_user = true, .no_new_privs = true, .die_with_parent = true},
 };
 
@@ -119,7 +120,7 @@ static void limit_zero(__rlimit_resource_t what)
 	(void)setrlimit(what, &none);
 }
 
-int sandbox_enter(uint8_t role)
+int sandbox_drop(uint8_t role)
 {
 	const struct box *b = &boxes[role];
 	pid_t parent = getppid();
@@ -144,7 +145,15 @@ int sandbox_enter(uint8_t role)
 	/* Linux 6.3 and later. Not for priv: a hook that is started again would inherit it, with its scripts. */
 	if (b->drop_user)
 		(void)prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
-	return b->filter ? sandbox_filter(role) : 0;
+	return 0;
+}
+
+int sandbox_close(uint8_t role) { return boxes[role].filter ? sandbox_filter(role) : 0; }
+
+int sandbox_enter(uint8_t role)
+{
+	int rc = sandbox_drop(role);
+	return rc < 0 ? rc : sandbox_close(role);
 }
 
 /* --- hook --- */

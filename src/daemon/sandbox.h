@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Closes all system calls but those of the role: ike, or route, which connects sockets that it was given. 0 or -errno, said on
+/* Closes all system calls but those of the role, for all of its threads: ike, route, which connects sockets that it was given, or esp. 0 or -errno, said on
  * standard error. */
 int sandbox_filter(uint8_t role);
 

@@ -1,4 +1,4 @@
-/* The system calls of the roles ike and route: what a process needs that reads and writes descriptors which it was given, looks
+/* The system calls of the roles ike, route and esp: what a process needs that reads and writes descriptors which it was given, looks
  * at clocks and allocates memory. No open, no socket, no exec, no fork; memory can not become code.
  *
  * A call outside the list ends the process by SIGSYS. Its number would be lost with it, so the first one is trapped
@@ -105,6 +105,16 @@ static bool may(uint8_t role, int call)
 	return true;
 }
 
+static int sockets_of_esp(scmp_filter_ctx f)
+{
+	static const int buffers[] = {SO_RCVBUF, SO_SNDBUF};
+	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, IPPROTO_UDP));
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(buffers); i++)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 2, SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, SOL_SOCKET),
+		                      SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)buffers[i]));
+	return rc;
+}
+
 static int build(scmp_filter_ctx f, uint8_t role)
 {
 	int rc = 0;
@@ -127,6 +137,11 @@ static int build(scmp_filter_ctx f, uint8_t role)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(connect), 0);
 	if (rc == 0 && role == ROLE_ROUTE)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setitimer), 0);
+	/* Offloads and buffers of UDP sockets. The workers are threads, and closed in with the one that calls. */
+	if (rc == 0 && role == ROLE_ESP)
+		rc = sockets_of_esp(f);
+	if (rc == 0 && role == ROLE_ESP)
+		rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 	return rc ? rc : seccomp_load(f);
 }
 

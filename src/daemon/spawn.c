@@ -22,6 +22,7 @@ static const char *const names[ROLE_N] = {
 	[ROLE_NAMES] = "names",
 	[ROLE_SPAWNER] = "spawner",
 	[ROLE_ROUTE] = "route",
+	[ROLE_ESP] = "esp",
 };
 
 const char *role_name(uint8_t role) { return role < ROLE_N ? names[role] : "?"; }

@@ -252,6 +252,17 @@ static void put_life(struct doc *d, json_t *o, uint32_t id)
 	doc_put(d, o, "hook_status", v.hook_status < 0 ? json_null() : json_integer(v.hook_status));
 }
 
+/* {"replay-old":2}: what was dropped, and why; reasons that never came are left out. */
+static json_t *drops_object(struct doc *d, const uint64_t *n)
+{
+	json_t *o = n ? json_object() : json_null();
+	for (uint8_t i = 0; n && i < ESP_DROP_N; i++) {
+		if (n[i])
+			doc_put(d, o, esp_drop_name(i), js_count(n[i]));
+	}
+	return o;
+}
+
 static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool all, struct slot *slot)
 {
 	const struct status_src *s = d->src;
@@ -270,6 +281,7 @@ static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool al
 	doc_put(d, o, "kept", json_boolean(t->kept));
 	put_life(d, o, slot->id);
 	doc_put(d, o, "guard", guard_object(d, t, name));
+	doc_put(d, o, "drops", drops_object(d, s->drops ? s->drops(s->ctx, name) : NULL));
 	doc_put(d, o, "weak", conf_weak(d, t));
 	doc_put(d, o, "weak_used", slot->weak_used);
 	doc_put(d, o, "ike_sas", slot->ike_sas);
@@ -421,6 +433,24 @@ static json_t *kernel_object(struct doc *d, const struct kernel_caps *k)
 	return o;
 }
 
+static json_t *plane_object(struct doc *d, const struct status_plane *p)
+{
+	static const char *const backends[] = {
+		[ESP_BACKEND_OPENSSL] = "openssl", [ESP_BACKEND_IPSEC_MB] = "ipsec-mb",
+	};
+	if (!p)
+		return json_null();
+	json_t *o = json_object();
+	doc_put(d, o, "mode", json_string(p->user ? "user" : "kernel"));
+	doc_put(d, o, "why", js_text(p->why));
+	if (!p->user)
+		return o;
+	doc_put(d, o, "workers", json_integer(p->workers));
+	doc_put(d, o, "backend", js_text(p->backend < ARRAY_LEN(backends) ? backends[p->backend] : NULL));
+	doc_put(d, o, "drops", drops_object(d, p->drops));
+	return o;
+}
+
 static json_t *daemon_object(struct doc *d, const struct sa_count *count, bool all)
 {
 	const struct status_src *s = d->src;
@@ -433,6 +463,7 @@ static json_t *daemon_object(struct doc *d, const struct sa_count *count, bool a
 	doc_put(d, o, "listen", listen);
 	doc_put(d, o, "port", json_integer(s->port));
 	doc_put(d, o, "port_nat_t", json_integer(s->port_nat_t));
+	doc_put(d, o, "dataplane", plane_object(d, s->plane));
 	if (!all)
 		return o;
 	doc_put(d, o, "log_level", json_integer(s->log_level));

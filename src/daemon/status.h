@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "esp/esp.h"
 #include "ike/ike.h"
 #include "kernel/kernel.h"
 #include "tunnel/tunnel.h"
@@ -23,6 +24,15 @@ struct status_orphan {
 	mono_t since;
 };
 
+/* The data plane as priv told of it. */
+struct status_plane {
+	bool user;
+	unsigned workers;
+	uint8_t backend;       /* enum esp_backend; AUTO: not known yet */
+	const char *why;
+	const uint64_t *drops; /* by enum esp_drop, of everything; NULL: not known */
+};
+
 struct status_src {
 	const struct ike *ike;
 	const struct tunnels *tunnels;
@@ -35,6 +45,7 @@ struct status_src {
 	bool (*held)(void *ctx, uint32_t tunnel); /* `down` was asked for */
 	bool (*counters)(void *ctx, uint32_t child_id, struct sa_counters *out); /* false: not known */
 	bool (*orphan_counters)(void *ctx, uint32_t spi_in, struct sa_counters *out);
+	const uint64_t *(*drops)(void *ctx, const char *tunnel); /* by enum esp_drop; NULL: not known */
 
 	mono_t now;
 	int64_t wall_s;
@@ -44,6 +55,7 @@ struct status_src {
 	pid_t pid;
 	int8_t log_level;
 	const struct kernel_caps *caps; /* NULL: not known here */
+	const struct status_plane *plane; /* likewise */
 	const struct addr *listen;      /* local addresses that IKE is reached at */
 	size_t n_listen;
 	uint16_t port, port_nat_t;

@@ -13,7 +13,8 @@
  * it. Ciphers see whole bursts; nothing is allocated per packet; every array has a fixed size.
  *
  * Threads: a worker has an esp_tx and an esp_rx of its own, and everything about packets may be called by all workers at once;
- * whatever changes devices or SAs (and esp_timer) only while no worker is inside a call: dataplane/ sees to that.
+ * whatever changes devices or SAs (and esp_timer) only while no worker has a batch begun (from the first put until next has said NULL):
+ * dataplane/ sees to that. Events, counters and queries may be asked for at any time, by one thread.
  *
  * Anti-replay (RFC 4303 3.4.3): looked at before decryption to save work, written after authentication only. Sequence numbers are
  * given out from 1 and never wrap: the last is followed by ESP_EV_EXPIRE (soft comes earlier) and silence. Where an authenticated
@@ -31,6 +32,7 @@ struct esp_env {
 	struct crypto *crypto;   /* for keys; borrowed */
 	struct rng *rng;
 	unsigned workers;        /* 1 to ESP_WORKERS_MAX */
+	uint8_t backend;         /* enum esp_backend */
 };
 enum { ESP_WORKERS_MAX = 8 };
 
@@ -49,6 +51,7 @@ struct esp_device {
 	uint8_t tos;             /* outer DS field; 1: of the inner packet (as iproute2's "inherit") */
 	bool pmtudisc;           /* outer DF, and too-big answered to the sender; off: DF only with the inner one */
 	uint32_t mtu;
+	bool uso;                /* it takes UDP super-packets (TUN_F_USO4, TUN_F_USO6) */
 };
 int esp_device_set(struct esp *e, const struct esp_device *d) MUST_USE; /* new or changed; -ENOMEM */
 void esp_device_del(struct esp *e, uint32_t id);
@@ -58,7 +61,9 @@ void esp_device_del(struct esp *e, uint32_t id);
  * not encapsulated), -ENOMEM. The newest complete child of a tunnel and peer is what devices send on. */
 int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mono_t now) MUST_USE;
 int esp_sa_move(struct esp *e, uint32_t spi_in, const struct addr *local, const struct endpoint *remote) MUST_USE; /* -ENOENT */
-int esp_sa_remove(struct esp *e, uint32_t spi_in);
+int esp_sa_remove(struct esp *e, uint32_t spi_in); /* -ENOENT */
+/* The same, but when its tunnel has another complete child, packets of the peer that are on their way are taken for a second. */
+int esp_sa_retire(struct esp *e, uint32_t spi_in, mono_t now);
 /* now_wall_s: wall clock seconds at `now`, for last_in_s and last_out_s. */
 int esp_sa_query(const struct esp *e, uint32_t spi_in, mono_t now, int64_t now_wall_s, struct sa_counters *out) MUST_USE;
 
@@ -121,9 +126,11 @@ struct esp_dgrams {
 struct esp_tx;
 struct esp_tx *esp_tx_new(struct esp *e, unsigned worker);
 void esp_tx_free(struct esp_tx *tx);
-/* Room for one frame that is read straight to where it is needed: a frame without gso is not copied again. */
+/* Room for one frame that is read straight to where it is needed: a frame without gso is not copied again. n is 0 when the tx is full:
+ * seal and send first; else ESP_FRAME_MAX. */
+enum { ESP_FRAME_MAX = 65536 };
 struct span_rw { uint8_t *p; size_t n; };
-struct span_rw esp_tx_room(struct esp_tx *tx); /* n < 65,536 + headers: full, seal and send first */
+struct span_rw esp_tx_room(struct esp_tx *tx);
 /* The frame of n octets that was read there. Consumes it in any case; drops are counted. */
 void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
 void esp_tx_seal(struct esp_tx *tx, mono_t now);

@@ -40,14 +40,16 @@ struct hook_event {
 	struct selector sel;
 	bool encap;              /* PLUTO_UDP_ENC = peer.port */
 	bool host_access;
+	bool user;               /* the data plane is in user space: our own `ip` first in PATH (cli/ip.h), GRETEL_DATAPLANE=user */
 	uint32_t mark_in, mark_in_mask, mark_out, mark_out_mask;
 	dur_t limit;             /* time limit; the process group gets TERM, 5 s later KILL; 0 = none */
 };
 
+#define HOOK_BIN GRETEL_LIBEXECDIR "/bin"
 enum { HOOK_ENV_MAX = 48, HOOK_LINE_MAX = 512 };
 struct hook_env { char *var[HOOK_ENV_MAX + 1]; size_t n; char octets[8192]; size_t used; bool cut; };
-/* Fills env with PATH=path and PLUTO_*; plus X_GRETEL_SPI_IN/OUT, X_GRETEL_ENCAP, X_GRETEL_CHILD_ID,
- * X_GRETEL_PEER_ID_HEX. -EOVERFLOW when a value does not fit: the hook must not run then. env points into itself: not
+/* Fills env with PATH=path (ev->user: HOOK_BIN in front of it) and PLUTO_*; plus X_GRETEL_SPI_IN/OUT, X_GRETEL_ENCAP,
+ * X_GRETEL_CHILD_ID, X_GRETEL_PEER_ID_HEX, GRETEL_DATAPLANE. -EOVERFLOW when a value does not fit: the hook must not run then. env points into itself: not
  * to be copied. */
 int hook_env_build(struct hook_env *env, const struct hook_event *ev, const char *path) MUST_USE;
 

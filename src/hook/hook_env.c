@@ -147,6 +147,12 @@ static bool put_spi_out(struct sbuf *b, const struct hook_event *ev)
 
 static bool put_encap(struct sbuf *b, const struct hook_event *ev) { return put_number(b, ev->encap); }
 
+static bool put_dataplane(struct sbuf *b, const struct hook_event *ev)
+{
+	sb_put(b, "user");
+	return ev->user;
+}
+
 static const struct env_row rows[] = {
 	{"PLUTO_VERSION", put_version, false},
 	{"PLUTO_VERB", put_verb, false},
@@ -174,6 +180,7 @@ static const struct env_row rows[] = {
 	{"X_GRETEL_ENCAP", put_encap, false},
 	{"X_GRETEL_CHILD_ID", put_child_id, false},
 	{"X_GRETEL_PEER_ID_HEX", put_peer_id_hex, false},
+	{"GRETEL_DATAPLANE", put_dataplane, false},
 };
 
 static bool harmless(char c, bool utf8)
@@ -208,8 +215,12 @@ static void add(struct hook_env *env, const char *name, const char *value)
 
 int hook_env_build(struct hook_env *env, const struct hook_event *ev, const char *path)
 {
+	char search[4096];
+	struct sbuf p = SB(search);
 	*env = (struct hook_env){.n = 0};
-	add(env, "PATH", path);
+	sb_printf(&p, "%s%s", ev->user ? HOOK_BIN ":" : "", path);
+	env->cut |= p.cut;
+	add(env, "PATH", search);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char value[VALUE_MAX];
 		struct sbuf b = SB(value);

@@ -25,6 +25,10 @@ const char *kernel_reason(const struct kernel *k);
 struct kernel_caps { bool xfrm, esp4, esp6, gre4, gre6; };
 void kernel_caps(struct kernel *k, struct kernel_caps *out);
 
+/* Which data plane there is to be: 0 the kernel's, 1 the one in user space, -errno: the latter is asked for and impossible. why: half a
+ * sentence. mode: enum dataplane_mode; AUTO takes the kernel where it has ESP and GRE, or where there is nothing else. */
+int kernel_dataplane(struct kernel *k, uint8_t mode, struct sbuf *why) MUST_USE;
+
 /* --- SAs --- */
 int kernel_spi_alloc(struct kernel *k, const struct addr *local, const struct addr *remote, uint32_t reqid, uint32_t min,
                      uint32_t max, uint32_t *spi) MUST_USE;
@@ -79,6 +83,21 @@ int kernel_gre_find(struct kernel *k, const struct addr *local, const struct add
 int kernel_gre_get(struct kernel *k, const char *name, struct gre_link *out) MUST_USE;
 /* Removes it, or sets it down. None of this name is success; one that is no GRE is -EEXIST. */
 int kernel_gre_down(struct kernel *k, const char *name, bool remove);
+
+/* --- TUN devices, the GRE interfaces of the data plane in user space (tun.c). One lives as long as its descriptors; we have
+ * a set, the role that reads and writes it another. --- */
+enum { KERNEL_TUN_QUEUES = 8 };
+struct kernel_tun;
+int kernel_tun_usable(void); /* 0 or why not: -ENOENT, -EACCES, ... */
+/* A new device, down, with a queue per worker. -EEXIST: an interface of this name is there. */
+int kernel_tun_open(struct kernel *k, const char *name, unsigned queues, struct kernel_tun **out) MUST_USE;
+void kernel_tun_close(struct kernel *k, struct kernel_tun *t); /* the interface goes, whoever else holds descriptors */
+const int *kernel_tun_fds(const struct kernel_tun *t, size_t *n);
+uint32_t kernel_tun_ifindex(const struct kernel_tun *t);
+/* As kernel_gre_ensure does for a GRE: MTU (0: as it is), up, addresses, and what it is like then. want NULL: only looked at.
+ * -ENODEV: somebody has removed it. */
+int kernel_tun_ensure(struct kernel *k, const struct kernel_tun *t, const struct conf_gre *want, struct gre_link *out) MUST_USE;
+int kernel_tun_set(struct kernel *k, const struct kernel_tun *t, uint32_t mtu, bool up) MUST_USE; /* mtu 0: as it is */
 
 /* mss_clamp: TCP through `name` never offers segments that its MTU cannot carry. One base chain per interface in the nf_tables table
  * inet gretel; idempotent. -EOPNOTSUPP, -ENOENT and the like when this kernel has no nf_tables. mtu 0: takes the chain away. */
@@ -139,6 +158,10 @@ bool kernel_forwarding(uint8_t family);
 /* A UDP socket for IKE: bound (dual stack off), IP_PKTINFO, IP_RECVERR, IPsec bypass policies in and out, UDP_ENCAP_ESPINUDP
  * when natt, non-blocking. fd or -errno. */
 int kernel_udp_open(uint8_t family, uint16_t port, bool natt);
+/* The NAT-T port for a data plane in user space: workers + 1 sockets that share it (SO_REUSEPORT), without UDP_ENCAP. What is no ESP
+ * comes to fds[0], ESP to fds[1 + SPI mod workers], which have UDP_GRO and tell the DS field. None of them may ever be closed
+ * while another is used: the numbers would move. 0 or -errno. */
+int kernel_udp_open_shared(uint8_t family, uint16_t port, unsigned workers, int *fds) MUST_USE;
 /* TCP for BGP, unconnected: bound to local (AF_NONE: not) and ifindex (0: not), TTL as given (0: the system's), packets below min_ttl
  * dropped (GTSM; 0: none), signed with the key (RFC 2385; key_len 0: not). fd or -errno. */
 struct kernel_tcp { struct addr remote, local; uint32_t ifindex; uint8_t ttl, min_ttl; const void *key; size_t key_len; };

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static int set_options(int fd, const struct option *o, size_t n)
 	return 0;
 }
 
-/* IKE never goes through the SAs that it makes, nor into a guard (RFC 7296 1). */
+/* IKE never goes through the SAs that it makes, nor into a guard (RFC 7296 1). A kernel without XFRM has nothing to pass by. */
 static int set_bypass(int fd, bool v6, uint8_t dir)
 {
 	struct xfrm_userpolicy_info p = {.dir = dir, .action = XFRM_POLICY_ALLOW, .share = XFRM_SHARE_ANY,
@@ -51,43 +52,117 @@ static int set_bypass(int fd, bool v6, uint8_t dir)
 	xfrm_no_limits(&p.lft);
 	int rc = v6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_XFRM_POLICY, &p, sizeof p)
 	            : setsockopt(fd, IPPROTO_IP, IP_XFRM_POLICY, &p, sizeof p);
-	return rc < 0 ? -errno : 0;
+	return rc < 0 && errno != ENOPROTOOPT && errno != EOPNOTSUPP ? -errno : 0;
 }
 
 static int bind_any(int fd, bool v6, uint16_t port)
 {
 	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
 	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	/* Without SO_REUSEADDR: two daemons on one port would steal each other's datagrams. */
+	/* Without SO_REUSEADDR, and with SO_REUSEPORT only among our own: two daemons on one port would steal each other's datagrams. */
 	int rc = v6 ? bind(fd, (const struct sockaddr *)&a6, sizeof a6) : bind(fd, (const struct sockaddr *)&a4, sizeof a4);
 	return rc < 0 ? -errno : 0;
 }
 
-static int prepare(int fd, bool v6, uint16_t port, bool natt)
+static int prepare(int fd, bool v6)
 {
-	static const struct option ENCAP = {IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP};
 	int rc = v6 ? set_options(fd, OPTIONS6, ARRAY_LEN(OPTIONS6)) : set_options(fd, OPTIONS4, ARRAY_LEN(OPTIONS4));
 	if (rc == 0)
 		rc = set_bypass(fd, v6, DIR_IN);
-	if (rc == 0)
-		rc = set_bypass(fd, v6, DIR_OUT);
-	if (rc == 0 && natt)
-		rc = set_options(fd, &ENCAP, 1);
-	return rc == 0 ? bind_any(fd, v6, port) : rc;
+	return rc == 0 ? set_bypass(fd, v6, DIR_OUT) : rc;
 }
 
-int kernel_udp_open(uint8_t family, uint16_t port, bool natt)
+/* A socket with `more` options, bound. */
+static int open_bound(uint8_t family, uint16_t port, const struct option *more, size_t n)
 {
 	bool v6 = family == AF_V6;
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
 	if (fd < 0)
 		return -errno;
-	int rc = prepare(fd, v6, port, natt);
+	int rc = prepare(fd, v6);
+	if (rc == 0)
+		rc = set_options(fd, more, n);
+	if (rc == 0)
+		rc = bind_any(fd, v6, port);
 	if (rc < 0) {
 		(void)close(fd);
 		return rc;
 	}
 	return fd;
+}
+
+int kernel_udp_open(uint8_t family, uint16_t port, bool natt)
+{
+	static const struct option ENCAP = {IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP};
+	return open_bound(family, port, &ENCAP, natt ? 1 : 0);
+}
+
+/* ---- a port that ike and esp share ---- */
+
+enum { SHARED_BUFFER = 4 << 20 };
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in6 a = {0};
+	socklen_t n = sizeof a;
+	/* The port is in the same place for both families. */
+	return getsockname(fd, (struct sockaddr *)&a, &n) < 0 ? 0 : ntohs(a.sin6_port);
+}
+
+/* RFC 3948 2.2: four zero octets stand before IKE; and a load beyond the datagram's end (2.3: a keep-alive) makes the program
+ * return 0 as well, the first socket, which is ike's. Other datagrams begin with an SPI. */
+static int choose_by_spi(int fd, unsigned workers)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 0),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, workers),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof prog) < 0 ? -errno : 0;
+}
+
+/* What esp wants to know of a batch, and room for it. What an older kernel does not know, it does without. */
+static void make_esp(int fd, bool v6)
+{
+	static const struct option GRO = {IPPROTO_UDP, UDP_GRO, 1}, TOS4 = {IPPROTO_IP, IP_RECVTOS, 1},
+	                           TOS6 = {IPPROTO_IPV6, IPV6_RECVTCLASS, 1},
+	                           ROOM[] = {{SOL_SOCKET, SO_RCVBUFFORCE, SHARED_BUFFER},
+	                                     {SOL_SOCKET, SO_SNDBUFFORCE, SHARED_BUFFER}};
+	(void)set_options(fd, &GRO, 1);
+	(void)set_options(fd, v6 ? &TOS6 : &TOS4, 1);
+	for (size_t i = 0; i < ARRAY_LEN(ROOM); i++)
+		(void)set_options(fd, &ROOM[i], 1);
+}
+
+int kernel_udp_open_shared(uint8_t family, uint16_t port, unsigned workers, int *fds)
+{
+	static const struct option SHARED = {SOL_SOCKET, SO_REUSEPORT, 1};
+	/* A stranger with the same option would be let in: first without it, to see that nobody is there. */
+	int fd = open_bound(family, port, NULL, 0);
+	if (fd < 0)
+		return fd;
+	port = port_of(fd);
+	(void)close(fd);
+	unsigned n = 0;
+	int rc = 0;
+	/* The order of bind(2) is the order of the numbers that the program returns. */
+	for (; n < workers + 1 && rc == 0; n++) {
+		fds[n] = open_bound(family, port, &SHARED, 1);
+		if (fds[n] < 0) {
+			rc = fds[n];
+			break;
+		}
+		if (n > 0)
+			make_esp(fds[n], family == AF_V6);
+	}
+	if (rc == 0)
+		rc = choose_by_spi(fds[0], workers);
+	while (rc < 0 && n > 0)
+		(void)close(fds[--n]);
+	return rc;
 }
 
 /* ---- who holds a port ---- */

@@ -146,6 +146,7 @@ void conf_setup_defaults(struct conf_setup *s)
 		.allow_swap = true,
 		.log_level = 1,
 		.hook_timeout = DUR_S(60),
+		.dataplane_workers = 1,
 	};
 	memcpy(s, &defaults, sizeof *s);
 }

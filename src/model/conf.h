@@ -20,6 +20,7 @@ enum dpd_action { DPD_NONE, DPD_CLEAR, DPD_HOLD, DPD_RESTART };
 enum uniqueids { UNIQUE_YES, UNIQUE_NO, UNIQUE_NEVER, UNIQUE_KEEP }; /* yes = replace */
 enum yes_no_auto { ENCAP_AUTO, ENCAP_YES, ENCAP_NO };
 enum guard_mode { GUARD_ON, GUARD_STRICT, GUARD_OFF };
+enum dataplane_mode { DATAPLANE_AUTO, DATAPLANE_KERNEL, DATAPLANE_USER };
 enum conf_source { CONF_GRETEL, CONF_IPSEC };
 
 /* One entry of left= or right=. */
@@ -119,6 +120,9 @@ struct conf_setup {
 	conf_ref hook_user, hook_capabilities; /* 0 = root, all */
 	dur_t hook_timeout;
 	conf_ref control_socket, control_group;
+	uint8_t dataplane;       /* enum dataplane_mode */
+	uint8_t esp_backend;     /* enum esp_backend (crypto/); of the data plane in user space, as its threads */
+	uint32_t dataplane_workers; /* 1 to 8 */
 };
 
 /* A conn that stands in the file but cannot be used, and why. */

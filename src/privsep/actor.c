@@ -1,5 +1,6 @@
 /* The actor's frame: tunnels by name, the phase, and which function a verb goes to. The functions are in actor_sa.c
- * (SAs), actor_net.c (addresses, guards, GRE), actor_hook.c (scripts) and actor_psk.c (pre-shared keys). */
+ * (SAs), actor_net.c (addresses, guards, GRE), actor_hook.c (scripts) and actor_psk.c (pre-shared keys); what is the data plane's
+ * goes through a table of functions, actor_kernel.c or actor_user.c. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ static struct tstate *tstate_new(struct actor *a, const char *name)
 	struct sbuf b = SB(s->name);
 	sb_put(&b, name);
 	s->hook_status = -1;
+	s->id = ++a->last_tunnel;
 	hmap_add(&a->names, &s->by_name, name_hash(a, s->name));
 	list_add_tail(&a->tunnels, &s->node);
 	return s;
@@ -88,6 +90,8 @@ struct actor *actor_new(const struct actor_env *env)
 		return NULL;
 	a->env = *env;
 	a->phase = PHASE_START;
+	a->plane = env->esp ? &actor_plane_user : &actor_plane_kernel;
+	list_init(&a->devices);
 	list_init(&a->tunnels);
 	list_init(&a->all_spis);
 	uint64_t k[6];
@@ -111,6 +115,7 @@ void actor_free(struct actor *a)
 	if (!a)
 		return;
 	actor_spis_free_all(a);
+	actor_devices_close(a);
 	children_fini(&a->children);
 	LIST_EACH(it, tmp, &a->tunnels)
 		tstate_free(a, LIST_ENTRY(it, struct tstate, node));
@@ -122,7 +127,7 @@ void actor_free(struct actor *a)
 }
 
 /* Whether anything would be lost with s. Children name their tunnel themselves. */
-static bool worth_keeping(const struct tstate *s) { return s->t || s->hook_up || s->gre.name[0] || s->n_spis; }
+static bool worth_keeping(const struct tstate *s) { return s->t || s->hook_up || s->gre.name[0] || s->n_spis || s->n_devices; }
 
 /* Whether the peer's names are the same and in the same places. */
 static bool same_names(const struct conf *ca, const struct tunnel_conf *a, const struct conf *cb,
@@ -220,6 +225,9 @@ static void act(struct actor *a, const struct priv_msg *m, mono_t now, struct ac
 	case PRIV_PATH: act_path(a, m->body, out); break;
 	case PRIV_PROBE: act_probe(a, m->body, out); break;
 	case PRIV_HELD_SET: act_held_set(a, m->body, out); break;
+	case PRIV_GRE_ADD: act_gre_add(a, m->body, out); break;
+	case PRIV_GRE_DEL: act_gre_del(a, m->body, out); break;
+	case PRIV_DP_STATS: act_dp_stats(a, m->body, out); break;
 	default: actor_refuse(out, -EOPNOTSUPP, "%s is not a request", m->row->name);
 	}
 }
@@ -254,6 +262,8 @@ bool actor_event(struct actor *a, const struct kernel_event *ev, mono_t now)
 {
 	if (ev->type == KERNEL_ADDR || ev->type == KERNEL_OVERRUN)
 		a->locals_fresh = false;
+	if (ev->type == KERNEL_LINK || ev->type == KERNEL_OVERRUN)
+		actor_devices_event(a, ev);
 	struct child *k = ev->type == KERNEL_MAPPING ? children_find(&a->children, ev->spi) : NULL;
 	if (!k)
 		return true;

@@ -14,11 +14,15 @@
 
 #include "crypto/crypto.h"
 #include "privsep/children.h"
+#include "privsep/esp_msg.h"
 #include "privsep/privsep.h"
 
 struct actor;
 
 typedef void actor_log_fn(void *ctx, int8_t level, const char *text); /* enum note_level */
+
+/* Says a verb of ESP_VERBS to the role esp. Whether it succeeds is for the log. */
+typedef void actor_esp_fn(void *ctx, uint8_t verb, const void *body, const int *fds, size_t n_fds);
 
 struct actor_env {
 	struct mem *mem;
@@ -27,14 +31,26 @@ struct actor_env {
 	struct rng *rng;
 	actor_log_fn *log;
 	void *log_ctx;
+	actor_esp_fn *esp;       /* NULL: the data plane is the kernel's */
+	void *esp_ctx;
+	unsigned queues;         /* of each device: the workers of esp */
 };
 
 enum actor_todo {
 	TODO_NOTHING, TODO_RESOLVE, TODO_HOOK, TODO_PROBE, TODO_RELOAD, TODO_READY, TODO_LOG, TODO_STOPPED, TODO_HELLO,
+	TODO_ESP,
 };
 
 /* A name to look up; comes back to actor_resolved unchanged. */
 struct actor_resolve { char tunnel[PRIV_NAME]; char name[256]; uint8_t host; uint32_t attempt; };
+
+/* A request to esp whose answer belongs to ike's request; comes back to actor_esp_answered, its body then without meaning. */
+struct actor_esp {
+	uint8_t verb;            /* of ESP_VERBS */
+	bool early;              /* SA_INSTALL: the inbound half */
+	uint32_t spi;
+	union { struct x_install install; struct x_move move; struct x_spi spi; struct x_id id; } body;
+};
 
 /* A run of a tunnel's script. */
 struct actor_hook {
@@ -56,6 +72,7 @@ struct actor_out {
 		struct r_link link;
 		struct r_psk psk;
 		struct r_path path;
+		struct r_dp_stats stats;
 	} body;
 	uint8_t octets[PRIV_AUTH_MAX];
 	size_t n_octets;
@@ -70,6 +87,7 @@ struct actor_out {
 	struct addr inner;
 	bool check_only;         /* RELOAD */
 	int8_t level;            /* LOG: of m->tail's text */
+	struct actor_esp esp;
 };
 
 struct actor *actor_new(const struct actor_env *env); /* NULL: no memory */
@@ -88,7 +106,11 @@ void actor_resolved(struct actor *a, const struct actor_resolve *what, const str
                     struct actor_out *out);
 /* The outcome of HOOK: the script's exit code or -errno. */
 void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status);
-/* What the kernel told; call it before ike hears of it. False: ike need not, it has just heard the same. */
+/* The outcome of ESP: its status, body (status >= 0) and sentence; -EPIPE: it has died. */
+void actor_esp_answered(struct actor *a, const struct actor_esp *what, int status, const void *body, const char *text,
+                        struct actor_out *out);
+void actor_devices_tell(struct actor *a); /* to an esp that is new */
+/* What the kernel or esp told; call it before ike hears of it. False: ike need not, it has just heard the same. */
 bool actor_event(struct actor *a, const struct kernel_event *ev, mono_t now);
 /* ike is dead: its unused SPIs are given back, its children stay and are data-only from now on. */
 void actor_ike_gone(struct actor *a);

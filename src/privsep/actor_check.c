@@ -188,6 +188,8 @@ static int check_peer(struct actor *a, const struct tstate *s, const struct m_ch
 		sb_ident(&b, &m->peer);
 		return actor_refuse(out, -EACCES, "%s is not the peer of this tunnel", who);
 	}
+	if (a->env.esp)
+		return 0; /* an SA is known by its SPI, and a device by its tunnel */
 	/* Two peers behind one NAT address would share one policy: the kernel could not tell their packets apart. */
 	const struct child *k = children_of_pair(&a->children, &m->sa, NULL);
 	if (!k || (ident_eq(&k->peer, &m->peer) && strcmp(k->tunnel, s->name) == 0))
@@ -216,6 +218,11 @@ int actor_check_child(struct actor *a, const struct tstate *s, const struct m_ch
 		return actor_refuse(out, -ERANGE, "the lifetime is longer than this tunnel's");
 	if (!marks_allowed(t, sa) || sa->replay_window != t->replay_window || sa->install_policy != t->install_policy)
 		return actor_refuse(out, -EPERM, "marks, replay window or installpolicy are not this tunnel's");
+	if (a->env.esp && sa->sel.proto != 47)
+		return actor_refuse(out, -EPROTONOSUPPORT, "the data plane in user space carries GRE only, and this tunnel "
+		                    "is for more: protocol = \"gre\", or dataplane = \"kernel\"");
+	if (a->env.esp && !sa->encap)
+		return actor_refuse(out, -EOPNOTSUPP, "the data plane in user space carries ESP in UDP only");
 	if (sa->encap && (sa->encap_sport != a->conf->setup.port_nat_t || sa->encap_dport == 0))
 		return actor_refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
 	return check_peer(a, s, m, out);

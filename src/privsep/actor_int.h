@@ -18,7 +18,9 @@ struct tstate {
 	uint8_t n_known;
 	struct addr guarded;     /* the last address that was guarded */
 	char interface[16];      /* towards the peer, "" unknown */
+	uint32_t id;             /* its number for esp; not 0 */
 	uint32_t n_spis;         /* struct spi that name it */
+	uint32_t n_devices;      /* struct device likewise */
 	/* the script: whether its up ran, with what, and the down that belongs to it */
 	bool hook_up;
 	int hook_status;
@@ -41,8 +43,38 @@ struct spi {
 	bool early;              /* its inbound SA is in the kernel, the rest of the child is not */
 };
 
+/* A TUN device that stands for a GRE interface; only with the data plane in user space. */
+struct device {
+	struct list node;
+	struct tstate *owner;
+	char name[16];           /* as it was made; another program may rename it */
+	struct kernel_tun *tun;
+	struct addr local;       /* any: not said */
+	struct esp_device conf;
+};
+
+enum half { HALF_BOTH, HALF_EARLY, HALF_LATER };
+
+/* A data plane. 0: it is done; -errno; 1: out->todo says what else is to be done, and the answer comes later. */
+struct actor_plane {
+	int (*spi_alloc)(struct actor *a, const struct m_spi_alloc *m, uint32_t reqid, uint32_t *spi);
+	void (*spi_free)(struct actor *a, const struct spi *p);
+	int (*install)(struct actor *a, const struct tstate *s, const struct child_sa *sa, uint8_t half, struct actor_out *out);
+	int (*move)(struct actor *a, const struct child *k, const struct child_sa *to, struct actor_out *out);
+	int (*remove)(struct actor *a, const struct child *k);
+	int (*query)(struct actor *a, const struct child *k, struct actor_out *out);
+	int (*gre_up)(struct actor *a, struct tstate *s, const struct m_ends *m, struct gre_link *g);
+	int (*gre_down)(struct actor *a, struct tstate *s);
+	int (*gre_find)(struct actor *a, const struct tstate *s, const struct m_ends *m, struct gre_link *g);
+};
+extern const struct actor_plane actor_plane_kernel, actor_plane_user;
+
 struct actor {
 	struct actor_env env;
+	const struct actor_plane *plane;
+	bool told_no_policies;
+	struct list devices;
+	uint32_t last_device, last_tunnel;
 	uint8_t phase;
 	const struct conf *conf;
 	const struct psk_set *psks;
@@ -84,6 +116,8 @@ void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *
 void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out);
 void actor_child_remove(struct actor *a, struct child *k);
 void actor_spis_free_all(struct actor *a);
+struct spi *actor_spi_find(const struct actor *a, uint32_t spi);
+bool actor_spi_taken(const struct actor *a, uint32_t spi); /* allocated, or of a child */
 
 /* --- actor_net.c --- */
 void act_path(struct actor *a, const struct m_path *m, struct actor_out *out);
@@ -95,6 +129,14 @@ void act_probe(struct actor *a, const struct m_probe *m, struct actor_out *out);
 void actor_guards_apply(struct actor *a);
 void actor_shunts_apply(struct actor *a, const struct conf *was);
 int actor_guard(struct actor *a, struct tstate *s, const struct addr *remote);
+void actor_link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want);
+
+/* --- actor_user.c --- */
+void act_dp_stats(struct actor *a, const struct m_dp_stats *m, struct actor_out *out);
+void act_gre_add(struct actor *a, const struct m_gre *m, struct actor_out *out);
+void act_gre_del(struct actor *a, const struct m_gre_del *m, struct actor_out *out);
+void actor_devices_close(struct actor *a);
+void actor_devices_event(struct actor *a, const struct kernel_event *ev); /* LINK, OVERRUN: another MTU, or gone */
 
 /* --- actor_hook.c --- */
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out);

@@ -147,11 +147,22 @@ static bool carries_gre(const struct tunnel_conf *t)
 	return t->kind == TUNNEL_TRANSPORT && (proto == 0 || proto == 47);
 }
 
+/* A kernel wholly without IPsec can have no policies, and the data plane in user space wants none. */
+static int policy_outcome(struct actor *a, int rc)
+{
+	if (rc != -EPROTONOSUPPORT || !a->env.esp)
+		return rc;
+	if (!a->told_no_policies)
+		actor_logf(a, 1, "this kernel has no IPsec policies: there are no guards and no pass or drop tunnels");
+	a->told_no_policies = true;
+	return 0;
+}
+
 int actor_guard(struct actor *a, struct tstate *s, const struct addr *remote)
 {
 	if (!s->t || s->t->guard == GUARD_OFF || !carries_gre(s->t))
 		return 0;
-	int rc = kernel_guard_set(a->env.kernel, remote);
+	int rc = policy_outcome(a, kernel_guard_set(a->env.kernel, remote));
 	if (rc == 0)
 		s->guarded = *remote;
 	return rc;
@@ -182,7 +193,7 @@ static void guard_strict(struct actor *a, const struct tstate *s)
 	struct addr local = {.family = AF_NONE};
 	if (e->n_hosts && e->host[0].kind == HOST_ADDR)
 		local = e->host[0].lo;
-	int rc = kernel_guard_set_strict(a->env.kernel, &local);
+	int rc = policy_outcome(a, kernel_guard_set_strict(a->env.kernel, &local));
 	if (rc < 0)
 		actor_logf(a, -1, "%s: the strict guard could not be set: %s", s->name, strerror(-rc));
 }
@@ -281,7 +292,8 @@ void actor_shunts_apply(struct actor *a, const struct conf *was)
 		const struct tunnel_conf *t = conf_tunnel(a->conf, i);
 		int rc = 0;
 		if (shunt_of(t, &s))
-			rc = kernel_shunt_set(a->env.kernel, &s.local, &s.remote, s.proto, t->kind == TUNNEL_PASS);
+			rc = policy_outcome(a, kernel_shunt_set(a->env.kernel, &s.local, &s.remote, s.proto,
+			                                        t->kind == TUNNEL_PASS));
 		if (rc < 0)
 			actor_logf(a, -1, "%s: the policy could not be set: %s", conf_str(a->conf, t->name),
 			           strerror(-rc));
@@ -295,7 +307,7 @@ void actor_shunts_apply(struct actor *a, const struct conf *was)
 /* --- GRE --- */
 
 /* Member by member: the octets between them, which go over the channel too, stay zero. */
-static void link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want)
+void actor_link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want)
 {
 	memset(l, 0, sizeof *l);
 	l->ifindex = g->ifindex;
@@ -306,6 +318,15 @@ static void link_of(struct tun_link *l, const struct gre_link *g, const struct c
 	l->n_addresses = g->n_addresses;
 	l->ours = want->name[0] && strcmp(want->name, g->name) == 0;
 	l->peer = l->ours && want->peer.family != AF_NONE ? want->peer : g->peer;
+}
+
+static const char *why_no_gre(const struct actor *a, const struct conf_gre *want, int rc)
+{
+	if (rc == -EEXIST)
+		return a->env.esp ? "there is another one of this name" : "there is one of this name that is no GRE";
+	if (rc == -EOPNOTSUPP && a->env.esp && want->seq)
+		return "gre.seq is for the data plane of the kernel";
+	return strerror(-rc);
 }
 
 void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
@@ -324,16 +345,15 @@ void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 		return;
 	}
 	struct gre_link g;
-	int rc = kernel_gre_ensure(a->env.kernel, want, &m->local, &m->remote, &g);
+	int rc = a->plane->gre_up(a, s, m, &g);
 	if (rc < 0) {
-		actor_refuse(out, rc, "the interface %s could not be made: %s", want->name,
-		       rc == -EEXIST ? "there is one of this name that is no GRE" : strerror(-rc));
+		actor_refuse(out, rc, "the interface %s could not be made: %s", want->name, why_no_gre(a, want, rc));
 		return;
 	}
 	if (want->mss_clamp && (rc = kernel_mss_clamp(a->env.kernel, want->name, g.mtu)) < 0)
 		actor_logf(a, -1, "%s: mss_clamp on %s is not possible here: %s", s->name, want->name, strerror(-rc));
 	s->gre = *want;
-	link_of(&s->link, &g, want);
+	actor_link_of(&s->link, &g, want);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
 	actor_answer(out, true);
 }
@@ -346,7 +366,7 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 		actor_refuse(out, -ENOENT, "no interface was made for this tunnel");
 		return;
 	}
-	int rc = kernel_gre_down(a->env.kernel, s->gre.name, !s->gre.keep);
+	int rc = a->plane->gre_down(a, s);
 	if (rc < 0 && rc != -ENODEV) {
 		actor_refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
 		return;
@@ -364,13 +384,13 @@ void act_gre_find(struct actor *a, const struct m_ends *m, struct actor_out *out
 	if (!s || actor_check_ends(a, s, &m->local, &m->remote, out) < 0)
 		return;
 	struct gre_link g;
-	int rc = kernel_gre_find(a->env.kernel, &m->local, &m->remote, &g);
+	int rc = a->plane->gre_find(a, s, m, &g);
 	if (rc < 0) {
 		actor_refuse(out, rc, "%s",
 		             rc == -ENODEV ? "no GRE interface lies between these addresses" : strerror(-rc));
 		return;
 	}
-	link_of(&s->link, &g, &s->t->gre);
+	actor_link_of(&s->link, &g, &s->t->gre);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
 	actor_answer(out, true);
 }

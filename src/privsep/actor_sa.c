@@ -5,7 +5,7 @@
 
 #include "privsep/actor_int.h"
 
-static struct spi *spi_find(const struct actor *a, uint32_t spi)
+struct spi *actor_spi_find(const struct actor *a, uint32_t spi)
 {
 	for (struct hnode *n = hmap_first(&a->spis, hmap_hash(&a->spis, &spi, sizeof spi)); n; n = hmap_next(n)) {
 		struct spi *p = CONTAINER_OF(n, struct spi, by_spi);
@@ -26,7 +26,7 @@ static void spi_forget(struct actor *a, struct spi *p)
 
 static void spi_release(struct actor *a, struct spi *p)
 {
-	(void)kernel_spi_free(a->env.kernel, &p->local, &p->remote, p->spi);
+	a->plane->spi_free(a, p);
 	spi_forget(a, p);
 }
 
@@ -90,18 +90,9 @@ static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const stru
 
 /* --- SPIs --- */
 
-static int spi_from_kernel(struct actor *a, const struct m_spi_alloc *m, uint32_t reqid, uint32_t *spi)
+bool actor_spi_taken(const struct actor *a, uint32_t spi)
 {
-	/* The kernel keeps SPIs apart per address, we do it altogether: a child is known by its SPI alone. */
-	for (int tries = 0; tries < 4; tries++) {
-		int rc = kernel_spi_alloc(a->env.kernel, &m->local, &m->remote, reqid, m->min, m->max, spi);
-		if (rc < 0)
-			return rc;
-		if (!spi_find(a, *spi) && !children_find(&a->children, *spi))
-			return 0;
-		(void)kernel_spi_free(a->env.kernel, &m->local, &m->remote, *spi);
-	}
-	return -EAGAIN;
+	return actor_spi_find(a, spi) || children_find(&a->children, spi);
 }
 
 void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out)
@@ -120,10 +111,10 @@ void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_ou
 		return;
 	}
 	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, m)};
-	int rc = spi_from_kernel(a, m, p->reqid, &p->spi);
+	int rc = a->plane->spi_alloc(a, m, p->reqid, &p->spi);
 	if (rc < 0) {
 		mem_put(a->env.mem, p, sizeof *p);
-		actor_refuse(out, rc, "the kernel gave no SPI: %s", strerror(-rc));
+		actor_refuse(out, rc, "there is no SPI: %s", strerror(-rc));
 		return;
 	}
 	hmap_add(&a->spis, &p->by_spi, hmap_hash(&a->spis, &p->spi, sizeof p->spi));
@@ -136,7 +127,7 @@ void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_ou
 
 void act_spi_free(struct actor *a, const struct m_spi *m)
 {
-	struct spi *p = spi_find(a, m->spi);
+	struct spi *p = actor_spi_find(a, m->spi);
 	if (p)
 		spi_release(a, p);
 }
@@ -146,13 +137,14 @@ void act_spi_free(struct actor *a, const struct m_spi *m)
 /* An initiator knows the keys before the peer has answered: what the peer sends with its first breath is let in. */
 static void install_early(struct actor *a, struct spi *p, const struct child_sa *sa, struct actor_out *out)
 {
-	int rc = p->early ? -EEXIST : kernel_child_early(a->env.kernel, sa);
+	int rc = p->early ? -EEXIST : a->plane->install(a, p->owner, sa, HALF_EARLY, out);
 	if (rc < 0) {
 		actor_refuse(out, rc, "the kernel did not take the inbound SA: %s", strerror(-rc));
 		return;
 	}
 	p->early = true;
-	actor_answer(out, false);
+	if (rc == 0)
+		actor_answer(out, false);
 }
 
 void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out)
@@ -160,7 +152,7 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s || actor_check_child(a, s, m, out) < 0)
 		return;
-	struct spi *p = spi_find(a, m->sa.in.spi);
+	struct spi *p = actor_spi_find(a, m->sa.in.spi);
 	if (!p || p->owner != s || !addr_eq(&p->local, &m->sa.local)) {
 		actor_refuse(out, -ENOENT, "the inbound SPI was not allocated for this tunnel");
 		return;
@@ -178,9 +170,7 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 		return;
 	}
 	struct child *k = children_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
-	int rc = !k ? -ENOMEM
-	         : p->early ? kernel_child_complete(a->env.kernel, &m->sa)
-	                    : kernel_child_install(a->env.kernel, &m->sa);
+	int rc = k ? a->plane->install(a, s, &m->sa, p->early ? HALF_LATER : HALF_BOTH, out) : -ENOMEM;
 	if (rc < 0) {
 		if (k)
 			children_free(&a->children, k);
@@ -189,7 +179,8 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 	}
 	spi_forget(a, p);
 	children_link(&a->children, k);
-	actor_answer(out, false);
+	if (rc == 0)
+		actor_answer(out, false);
 }
 
 static struct child *child_find(struct actor *a, uint32_t spi, struct actor_out *out)
@@ -218,7 +209,9 @@ static int check_move(struct actor *a, const struct child *k, const struct child
 		                    addr_str(&to->remote, text));
 	if (to->encap && (to->encap_sport != a->conf->setup.port_nat_t || to->encap_dport == 0))
 		return actor_refuse(out, -EPERM, "ESP in UDP goes through our port %u only", a->conf->setup.port_nat_t);
-	const struct child *other = children_of_pair(&a->children, to, k);
+	if (a->env.esp && !to->encap)
+		return actor_refuse(out, -EOPNOTSUPP, "the data plane in user space carries ESP in UDP only");
+	const struct child *other = a->env.esp ? NULL : children_of_pair(&a->children, to, k);
 	if (other && (!ident_eq(&other->peer, &k->peer) || strcmp(other->tunnel, k->tunnel) != 0))
 		return actor_refuse(out, -EADDRINUSE, "%s already carries the tunnel %s", addr_str(&to->remote, text),
 		                    other->tunnel);
@@ -238,19 +231,19 @@ void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_
 	to.encap_dport = m->encap_dport;
 	if (check_move(a, k, &to, out) < 0)
 		return;
-	int rc = kernel_child_move(a->env.kernel, &k->sa, &to);
+	int rc = a->plane->move(a, k, &to, out);
 	if (rc < 0) {
 		actor_refuse(out, rc, "the kernel did not move the SA: %s", strerror(-rc));
 		return;
 	}
 	children_move(&a->children, k, &to);
-	actor_answer(out, false);
+	if (rc == 0)
+		actor_answer(out, false);
 }
 
 void actor_child_remove(struct actor *a, struct child *k)
 {
-	const struct child *heir = children_of_pair(&a->children, &k->sa, k);
-	int rc = kernel_child_remove(a->env.kernel, &k->sa, heir ? &heir->sa : NULL);
+	int rc = a->plane->remove(a, k);
 	if (rc < 0 && rc != -ESRCH && rc != -ENOENT)
 		actor_logf(a, -1, "%s: the kernel did not remove the SA %08x: %s", k->tunnel, k->sa.in.spi,
 		           strerror(-rc));
@@ -271,9 +264,9 @@ void act_sa_query(struct actor *a, const struct m_spi *m, struct actor_out *out)
 	struct child *k = child_find(a, m->spi, out);
 	if (!k)
 		return;
-	int rc = kernel_child_counters(a->env.kernel, &k->sa, &out->body.query.counters);
+	int rc = a->plane->query(a, k, out);
 	if (rc < 0)
 		actor_refuse(out, rc, "the kernel does not know this SA: %s", strerror(-rc));
-	else
+	else if (rc == 0)
 		actor_answer(out, true);
 }

@@ -24,6 +24,11 @@
 #define IDENT(s, member) FIELD(s, member, CHECK_IDENT, 0, 0)
 #define SECRET(s, member) FIELD(s, member, CHECK_SECRET, 0, 0)
 
+#define CHILD_SA(s)                                                                                               \
+	U32(s, sa.reqid, 1), ADDR(s, sa.local), ADDR(s, sa.remote), SPI(s, sa.in.spi), SECRET(s, sa.in.encr),     \
+		SECRET(s, sa.in.integ), U32(s, sa.out.spi, 0), SECRET(s, sa.out.encr), SECRET(s, sa.out.integ),      \
+		BOOL(s, sa.encap), UPTO(s, sa.replay_window, 4096), BOOL(s, sa.install_policy)
+
 #define BODY(s, rows) .body = sizeof(struct s), .field = (rows), .n_fields = ARRAY_LEN(rows)
 #define NOTHING {.body = 0}
 #define REFUSAL .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX

@@ -4,6 +4,7 @@
 #ifndef PRIVSEP_MSG_H
 #define PRIVSEP_MSG_H
 
+#include "esp/esp.h"
 #include "kernel/kernel.h"
 #include "model/model.h"
 #include "tunnel/tunnel.h"
@@ -46,6 +47,18 @@ struct r_path { struct endpoint local, remote; };     /* ports: ours, and the pe
 struct m_probe { char tunnel[PRIV_NAME]; uint32_t ifindex; struct addr inner; };
 struct m_held { char tunnel[PRIV_NAME]; uint8_t held; };
 struct m_reload { uint8_t check_only; };
+/* The GRE interface `name` for the tunnel ("": the one between these ends), as `ip tunnel add` or, with change, `ip tunnel change` asks for it; only with the data
+ * plane in user space. remote unset or any: whoever the tunnel talks to; local likewise. tos 1: of the inner packet; ttl 0: the same. */
+struct m_gre {
+	char tunnel[PRIV_NAME];
+	char name[16];
+	struct addr local, remote;
+	uint32_t key;
+	uint8_t change, key_set, ttl, tos, csum, pmtudisc;
+};
+struct m_gre_del { char name[16]; };                  /* GRE_DEL: -ENODEV, none of ours has this name */
+struct m_dp_stats { char tunnel[PRIV_NAME]; };        /* "": only all */
+struct r_dp_stats { uint64_t drops[ESP_DROP_N], all[ESP_DROP_N]; }; /* by enum esp_drop: of the tunnel, of everything */
 struct m_log { int8_t level; };                       /* tail: text */
 
 /* --- priv to ike --- */
@@ -64,6 +77,8 @@ struct e_sockets {
 	struct addr listen[PRIV_LISTEN_MAX];
 };
 struct e_route_peer { uint8_t have; }; /* ROUTE_LINK: one descriptor, the end of a new channel to route (LINK_VERBS) */
+/* Which data plane there is. tail: why, as one sentence. backend: enum esp_backend; AUTO while it is not known. */
+struct e_dataplane { uint8_t user, workers, backend; };
 struct e_kernel { struct kernel_event event; };
 /* The run's ticket; tail: one line of the script, escaped. */
 struct e_hook_line { char tunnel[PRIV_NAME]; uint8_t up; };

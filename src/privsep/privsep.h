@@ -34,6 +34,7 @@
 #define PRIVSEP_PRIVSEP_H
 
 #include "model/model.h"
+#include "privsep/esp_msg.h"
 #include "privsep/msg.h"
 #include "privsep/route_msg.h"
 #include "privsep/verbs.h"
@@ -116,6 +117,7 @@ int priv_probe(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t 
                const struct addr *inner) MUST_USE; /* -> r_none */
 int priv_held_set(struct privsep *p, uint32_t ticket, const char *tunnel, bool held) MUST_USE; /* -> r_none */
 int priv_reload(struct privsep *p, uint32_t ticket, bool check_only) MUST_USE;                 /* -> r_none */
+int priv_dp_stats(struct privsep *p, uint32_t ticket, const char *tunnel) MUST_USE; /* "": only all. -> r_dp_stats */
 int priv_log(struct privsep *p, int8_t level, const char *text) MUST_USE; /* enum note_level; cut when too long */
 int priv_ready(struct privsep *p) MUST_USE;
 int priv_stopped(struct privsep *p) MUST_USE; /* the answer to STOP: nothing is left */

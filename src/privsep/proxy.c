@@ -163,6 +163,13 @@ int priv_reload(struct privsep *p, uint32_t ticket, bool check_only)
 	return plain(p, PRIV_RELOAD, ticket, &(struct m_reload){.check_only = check_only});
 }
 
+int priv_dp_stats(struct privsep *p, uint32_t ticket, const char *tunnel)
+{
+	struct m_dp_stats m = {.tunnel = ""};
+	name_set(m.tunnel, tunnel);
+	return plain(p, PRIV_DP_STATS, ticket, &m);
+}
+
 int priv_log(struct privsep *p, int8_t level, const char *text)
 {
 	char cut[PRIV_TEXT_MAX];

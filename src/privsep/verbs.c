@@ -7,11 +7,6 @@
 #include "privsep/fields.h"
 #include "privsep/msg.h"
 
-#define CHILD_SA(s)                                                                                               \
-	U32(s, sa.reqid, 1), ADDR(s, sa.local), ADDR(s, sa.remote), SPI(s, sa.in.spi), SECRET(s, sa.in.encr),     \
-		SECRET(s, sa.in.integ), U32(s, sa.out.spi, 0), SECRET(s, sa.out.encr), SECRET(s, sa.out.integ),      \
-		BOOL(s, sa.encap), UPTO(s, sa.replay_window, 4096), BOOL(s, sa.install_policy)
-
 static const struct priv_field f_hello[] = {
 	U8(m_hello, role, PRIV_ROLE_PRIV, PRIV_ROLE_HOOK),
 	I8(m_hello, log_level, -1, 4),
@@ -97,6 +92,21 @@ static const struct priv_field f_child[] = {
 	BOOL(e_child, hook_up),
 };
 
+static const struct priv_field f_gre_add[] = {
+	FIELD(m_gre, tunnel, CHECK_TEXT, 0, 0),
+	FIELD(m_gre, name, CHECK_TEXT, 1, 0),
+	ADDR_OR_NONE(m_gre, local),
+	ADDR_OR_NONE(m_gre, remote),
+	BOOL(m_gre, change),
+	BOOL(m_gre, key_set),
+	BOOL(m_gre, csum),
+	BOOL(m_gre, pmtudisc),
+};
+static const struct priv_field f_gre_del[] = {FIELD(m_gre_del, name, CHECK_TEXT, 1, 0)};
+static const struct priv_field f_dp_stats[] = {FIELD(m_dp_stats, tunnel, CHECK_TEXT, 0, 0)};
+static const struct priv_field f_dataplane[] = {
+	BOOL(e_dataplane, user), U8(e_dataplane, workers, 0, ESP_WORKERS_MAX), U8(e_dataplane, backend, 0, ESP_BACKEND_IPSEC_MB),
+};
 static const struct priv_field f_route_peer[] = {BOOL(e_route_peer, have)};
 
 #define IKE PRIV_ROLE_IKE
@@ -130,6 +140,10 @@ static const struct priv_verb rows[] = {
 	{PRIV_PROBE, "PROBE", IKE, RUNNING, true, {BODY(m_probe, f_probe)}, DONE},
 	{PRIV_HELD_SET, "HELD_SET", IKE, RUNNING, true, {BODY(m_held, f_held)}, DONE},
 	{PRIV_RELOAD, "RELOAD", IKE, RUNNING, true, {BODY(m_reload, f_reload)}, DONE},
+	{PRIV_GRE_ADD, "GRE_ADD", IKE, RUNNING, true, {BODY(m_gre, f_gre_add)}, {BODY(r_link, f_r_link), REFUSAL}},
+	{PRIV_GRE_DEL, "GRE_DEL", IKE, ENDING, true, {BODY(m_gre_del, f_gre_del)}, DONE},
+	{PRIV_DP_STATS, "DP_STATS", IKE, RUNNING, true, {BODY(m_dp_stats, f_dp_stats)},
+	 {.body = sizeof(struct r_dp_stats), REFUSAL}},
 	{PRIV_LOG, "LOG", IKE | PRIV_ROLE_HOOK, PHASE_START | ENDING, false,
 	 {BODY(m_log, f_log), .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX}, NOTHING},
 	{PRIV_READY, "READY", IKE, RUNNING, false, NOTHING, NOTHING},
@@ -145,6 +159,9 @@ static const struct priv_verb rows[] = {
 	 {BODY(e_diag, f_diag), .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX}, NOTHING},
 	{PRIV_STOP, "STOP", PRIV, RUNNING, false, NOTHING, NOTHING},
 	{PRIV_ROUTE_LINK, "ROUTE_LINK", PRIV, RUNNING, false, {BODY(e_route_peer, f_route_peer), .max_fds = 1}, NOTHING},
+	{PRIV_ESP_LINK, "ESP_LINK", PRIV, RUNNING, false, {.min_fds = 1, .max_fds = 1}, NOTHING},
+	{PRIV_DATAPLANE, "DATAPLANE", PRIV, RUNNING, false,
+	 {BODY(e_dataplane, f_dataplane), .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX}, NOTHING},
 	{PRIV_CHILD, "CHILD", PRIV, RUNNING, false, {BODY(e_child, f_child)}, NOTHING},
 };
 const struct priv_table PRIV_VERBS = {.row = rows, .n = ARRAY_LEN(rows)};

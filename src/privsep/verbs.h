@@ -10,13 +10,16 @@ enum priv_verb_id {
 	PRIV_SPI_ALLOC, PRIV_SPI_FREE, PRIV_CHILD_INSTALL, PRIV_CHILD_MOVE, PRIV_CHILD_REMOVE, PRIV_SA_QUERY,
 	PRIV_GUARD_SET, PRIV_GRE_UP, PRIV_GRE_DOWN, PRIV_GRE_FIND, PRIV_HOOK_RUN, PRIV_PSK_SIGN, PRIV_PSK_VERIFY,
 	PRIV_PATH, PRIV_PROBE, PRIV_HELD_SET, PRIV_RELOAD, PRIV_LOG, PRIV_READY, PRIV_STOPPED,
+	PRIV_GRE_ADD, PRIV_GRE_DEL, PRIV_DP_STATS,
 	/* priv to ike */
 	PRIV_CONF, PRIV_SOCKETS, PRIV_KERNEL_EVENT, PRIV_HOOK_LINE, PRIV_DIAG, PRIV_STOP, PRIV_CHILD,
-	PRIV_ROUTE_LINK,
+	PRIV_ROUTE_LINK, PRIV_ESP_LINK, PRIV_DATAPLANE,
 	PRIV_VERB_N,
 };
 
-enum priv_role { PRIV_ROLE_PRIV = 1, PRIV_ROLE_IKE = 2, PRIV_ROLE_HOOK = 4, PRIV_ROLE_ROUTE = 8 }; /* bits: who may send */
+enum priv_role { /* bits: who may send */
+	PRIV_ROLE_PRIV = 1, PRIV_ROLE_IKE = 2, PRIV_ROLE_HOOK = 4, PRIV_ROLE_ROUTE = 8, PRIV_ROLE_ESP = 16,
+};
 /* When priv takes a verb: before HELLO was good, afterwards, after it said STOP. */
 enum priv_phase { PHASE_START = 1, PHASE_RUN = 2, PHASE_STOP = 4 };
 
@@ -63,6 +66,7 @@ struct priv_table {
 	size_t n;
 };
 extern const struct priv_table PRIV_VERBS;  /* priv and ike: verbs.c */
+extern const struct priv_table ESP_VERBS;   /* priv and esp: esp_verbs.c */
 extern const struct priv_table ROUTE_VERBS; /* priv and route: route_verbs.c */
 extern const struct priv_table LINK_VERBS;  /* ike and route */
 

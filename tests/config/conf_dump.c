@@ -237,6 +237,8 @@ static void dump_setup(struct sbuf *b, const struct conf *c)
 	dump_time(b, "hook_timeout", s->hook_timeout, d.hook_timeout);
 	dump_str(b, c, "control_socket", s->control_socket);
 	dump_str(b, c, "control_group", s->control_group);
+	if (s->dataplane != d.dataplane || s->dataplane_workers != d.dataplane_workers || s->esp_backend != d.esp_backend)
+		sb_printf(b, "\tdataplane %u workers %u backend %u\n", s->dataplane, s->dataplane_workers, s->esp_backend);
 	if (b->len == head) {
 		b->len = at;
 		b->s[at] = '\0';

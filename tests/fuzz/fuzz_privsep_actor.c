@@ -1,6 +1,7 @@
 /* A hostile ike: frames of any octets, and messages that were good before some of their octets were changed, against
  * the channel and the actor over a fake kernel. Besides not crashing: the configured key never comes out, and whatever
- * reaches the kernel is what the configuration allows.
+ * reaches the kernel is what the configuration allows. Each input twice: with the data plane of the kernel, and with the one in
+ * user space, where esp is told only what its table allows, and answers each request at once, well or not.
  *
  * Input: a sequence of steps. Step: kind (even: raw frame, odd: changed message), verb, n, then n octets (the
  * frame's), or n pairs of (16-bit offset, octet). */
@@ -112,6 +113,8 @@ static void check_kernel(struct world *w)
 	}
 	const char *calls = fake_kernel_calls(&w->kernel);
 	check(!strstr(calls, "shunt") && !strstr(calls, "strict") && !strstr(calls, "guard_del"));
+	const char *tun = strstr(calls, "tun_open ");
+	check(!tun || (!strchr("./ ", tun[9]) && strcspn(tun + 9, "/ :%") == strcspn(tun + 9, " ")));
 	const char *gre = strstr(calls, "gre ");
 	check(!gre || strncmp(gre, "gre gre1 10.", 12) == 0);
 }
@@ -125,6 +128,24 @@ static void check_out(const struct actor_out *out)
 	check(memchr(out->text, 0, sizeof out->text) != NULL);
 }
 
+/* What esp is asked to take is what the configuration allows; and its answer, by chance a failure. */
+static void answer(struct world *w, struct actor_out *out)
+{
+	static const struct x_stats stats;
+	static const struct r_sa_query query;
+	const struct priv_verb *row = priv_verb_find(&ESP_VERBS, out->esp.verb);
+	const struct child_sa *sa = &out->esp.body.install.sa;
+	struct actor_out told;
+	check(row && row->answered && !out->answer && !priv_shape_check(&row->request, &out->esp.body, SPAN(NULL, 0)));
+	if (out->esp.verb == EV_SA_INSTALL)
+		check(sa->sel.proto == 47 && sa->encap && sa->in.encr.len == suite_encr_key_len(&sa->suite) &&
+		      sa->life.hard_s > 0 && sa->life.hard_s <= 3600);
+	int status = w->kernel.next_spi++ % 3 == 0 ? -ENOMEM : 0;
+	const void *body = out->esp.verb == EV_STATS ? (const void *)&stats : &query;
+	actor_esp_answered(w->actor, &out->esp, status, body, "", &told);
+	check(told.answer && told.status == status);
+}
+
 static void receive(struct world *w, struct privsep *priv)
 {
 	struct priv_msg m;
@@ -135,7 +156,10 @@ static void receive(struct world *w, struct privsep *priv)
 		return;
 	actor_handle(w->actor, &m, DUR_S(1), &out);
 	check_out(&out);
+	if (out.todo == TODO_ESP)
+		answer(w, &out);
 	check_kernel(w);
+	(void)world_told(w);
 }
 
 static void step(struct world *w, struct privsep *priv, int raw, struct rd *r)
@@ -162,13 +186,11 @@ static void step(struct world *w, struct privsep *priv, int raw, struct rd *r)
 		receive(w, priv);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run(const uint8_t *data, size_t size, int (*setup)(void **state))
 {
 	void *state;
 	int fd[2];
-	if (!world_crypto)
-		world_crypto = crypto_new();
-	check(world_setup(&state) == 0);
+	check(setup(&state) == 0);
 	struct world *w = state;
 	check(psk_set_add(&w->psks, "s:1", NULL, 0, KEY, sizeof KEY - 1) == 0);
 	w->kernel.gre = (struct gre_link){.ifindex = 9, .name = "gre1"};
@@ -181,5 +203,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	privsep_free(priv);
 	close(fd[1]);
 	check(world_teardown(&state) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!world_crypto)
+		world_crypto = crypto_new();
+	run(data, size, world_setup);
+	run(data, size, world_setup_user);
 	return 0;
 }

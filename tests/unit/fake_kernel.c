@@ -2,6 +2,7 @@
 #include "fake_kernel.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 void fake_kernel_init(struct kernel *k)
@@ -191,4 +192,91 @@ int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16])
 	struct sbuf b = sb_init(name, 16);
 	sb_printf(&b, "eth%u", ifindex);
 	return outcome(k, "link_name");
+}
+
+/* --- TUN devices --- */
+
+struct kernel_tun {
+	uint32_t ifindex;
+	int fd[KERNEL_TUN_QUEUES];
+	size_t n;
+};
+
+int kernel_tun_open(struct kernel *k, const char *name, unsigned queues, struct kernel_tun **out)
+{
+	sb_printf(&k->calls, "tun_open %s %u\n", name, queues);
+	int rc = outcome(k, "tun_open");
+	*out = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(k->tun) && rc == 0; i++) {
+		if (k->tun[i].t)
+			continue;
+		struct kernel_tun *t = calloc(1, sizeof *t);
+		if (!t)
+			return -ENOMEM;
+		t->ifindex = 100 + (uint32_t)i;
+		t->n = queues;
+		for (size_t q = 0; q < t->n; q++)
+			t->fd[q] = 1000 + (int)q;
+		k->tun[i].t = *out = t;
+		k->tun[i].link = (struct gre_link){.ifindex = t->ifindex, .mtu = 1500};
+		struct sbuf b = SB(k->tun[i].link.name);
+		sb_put(&b, name);
+		return 0;
+	}
+	return rc < 0 ? rc : -EMFILE;
+}
+
+static struct fake_tun *tun_of(struct kernel *k, const struct kernel_tun *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(k->tun); i++) {
+		if (k->tun[i].t == t)
+			return &k->tun[i];
+	}
+	return NULL;
+}
+
+void kernel_tun_close(struct kernel *k, struct kernel_tun *t)
+{
+	struct fake_tun *f = tun_of(k, t);
+	if (!f)
+		abort();
+	sb_printf(&k->calls, "tun_close %s\n", f->link.name);
+	*f = (struct fake_tun){.t = NULL};
+	free(t);
+}
+
+const int *kernel_tun_fds(const struct kernel_tun *t, size_t *n)
+{
+	*n = t->n;
+	return t->fd;
+}
+
+uint32_t kernel_tun_ifindex(const struct kernel_tun *t) { return t->ifindex; }
+
+int kernel_tun_set(struct kernel *k, const struct kernel_tun *t, uint32_t mtu, bool up)
+{
+	struct fake_tun *f = tun_of(k, t);
+	sb_printf(&k->calls, "tun_set %s %u %s\n", f->link.name, mtu, up ? "up" : "down");
+	f->link.mtu = mtu ? mtu : f->link.mtu;
+	f->link.up = up;
+	return outcome(k, "tun_set");
+}
+
+int kernel_tun_ensure(struct kernel *k, const struct kernel_tun *t, const struct conf_gre *want, struct gre_link *out)
+{
+	struct fake_tun *f = tun_of(k, t);
+	*out = (struct gre_link){.ifindex = 0};
+	int rc = f->gone ? -ENODEV : outcome(k, want ? "tun_ensure" : "tun_look");
+	if (rc < 0)
+		return rc;
+	if (want) {
+		sb_printf(&k->calls, "tun_ensure %s\n", f->link.name);
+		f->link.mtu = want->mtu ? want->mtu : 1400;
+		f->link.up = true;
+		f->link.n_addresses = want->n_addresses;
+		memcpy(f->link.address, want->address, sizeof f->link.address);
+		f->link.peer = want->peer;
+	}
+	*out = f->link;
+	return 0;
 }

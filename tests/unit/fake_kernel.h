@@ -4,6 +4,8 @@
 
 #include "kernel/kernel.h"
 
+struct fake_tun { struct kernel_tun *t; struct gre_link link; bool gone; };
+
 struct kernel {
 	char log[16384];      /* one line per call that changes something */
 	struct sbuf calls;
@@ -13,6 +15,7 @@ struct kernel {
 	size_t n_local;
 	uint32_t next_spi;
 	struct gre_link gre;  /* what ensure and find give */
+	struct fake_tun tun[4];
 	struct sa_counters counters;
 	struct child_sa installed; /* the last, with its keys */
 };

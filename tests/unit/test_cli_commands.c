@@ -447,6 +447,9 @@ static void test_check(void **state)
 	json_t *o = json_loads(out, 0, NULL);
 	assert_true(json_is_false(json_object_get(o, "ok")));
 	assert_true(json_array_size(json_object_get(o, "diagnostics")) > 0);
+	/* Only root is told which data plane there would be, and nobody when nothing could be loaded. */
+	const json_t *plane = json_object_get(o, "dataplane");
+	assert_true(json_is_null(plane) || json_is_string(json_object_get(plane, "mode")));
 	json_decref(o);
 	remove(conf_path);
 	snprintf(line, sizeof line, "check -c %s", conf_path);

@@ -391,6 +391,7 @@ static void test_seed(void **state)
 	(void)state;
 	seed_world(&child);
 	src.caps = &caps;
+	src.plane = &(struct status_plane){.why = "the kernel has ESP and GRE"};
 	src.guard = &guard;
 	src.n_guards = 1;
 	json_t *doc = status_build(&src, NULL, true);
@@ -469,6 +470,15 @@ static void trouble_world(struct child_sa child[2])
 	tuns[4].view.hook_status = 1;
 }
 
+/* Of "far" two packets came late; together with nobody's there are more. */
+static const uint64_t *drops_of(void *ctx, const char *tunnel)
+{
+	static const uint64_t far[ESP_DROP_N] = {[ESP_DROP_REPLAY_OLD] = 2}, none[ESP_DROP_N];
+	(void)ctx;
+	return strcmp(tunnel, "far") == 0 ? far : strcmp(tunnel, "resting") == 0 ? none : NULL;
+}
+static const uint64_t ALL_DROPS[ESP_DROP_N] = {[ESP_DROP_SHORT] = 1, [ESP_DROP_SPI] = UINT64_MAX, [ESP_DROP_REPLAY_OLD] = 2};
+
 static void test_trouble(void **state)
 {
 	struct child_sa child[2], orphan = seed_child();
@@ -478,6 +488,9 @@ static void test_trouble(void **state)
 	struct status_orphan left = {"far", &orphan, NOW - DUR_S(100)};
 	(void)state;
 	trouble_world(child);
+	src.drops = drops_of;
+	src.plane = &(struct status_plane){.user = true, .workers = 2, .backend = ESP_BACKEND_OPENSSL, .drops = ALL_DROPS,
+	                                   .why = "the kernel has no ESP and no GRE"};
 	src.guard = guard;
 	src.n_guards = 2;
 	src.orphan = &left;

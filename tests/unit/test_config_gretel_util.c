@@ -304,6 +304,9 @@ static const char *setup_differs(const struct conf *a, const struct conf_setup *
 	SAME_TEXT(hook_user);
 	SAME_TEXT(hook_capabilities);
 	SAME(hook_timeout);
+	SAME(dataplane);
+	SAME(dataplane_workers);
+	SAME(esp_backend);
 	SAME_TEXT(control_socket);
 	SAME_TEXT(control_group);
 	return limits_differ(x, y);

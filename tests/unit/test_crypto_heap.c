@@ -1,7 +1,7 @@
 /* The library on a heap that watches: no secret stays in a block that it keeps or that it
  * frees, and when the n-th allocation fails, for every n, the call fails with its error code,
  * leaves no output, leaks nothing and works the next time. */
-#include "test_crypto_hex.h"
+#include "test_crypto_esp_util.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -95,16 +95,21 @@ static void look_for(const uint8_t *secret, size_t n)
 	n_needles += 2;
 }
 
-/* Nothing was found in freed blocks since the last call, but what the library is known to
- * leave there, and nothing is in the blocks that it holds. */
-static void assert_clean(unsigned allowed)
+static unsigned live_hits(void)
 {
 	unsigned found = 0;
 	LIST_EACH (it, tmp, &live) {
 		struct header *h = LIST_ENTRY(it, struct header, link);
 		found += hits(h + 1, h->size);
 	}
-	assert_int_equal(found, 0);
+	return found;
+}
+
+/* Nothing was found in freed blocks since the last call, but what the library is known to
+ * leave there, and nothing is in the blocks that it holds. */
+static void assert_clean(unsigned allowed)
+{
+	assert_int_equal(live_hits(), 0);
 	assert_true(freed_hits <= allowed);
 	freed_hits = 0;
 	n_needles = 0;
@@ -212,6 +217,43 @@ static void test_sk_leaves_nothing(void **state)
 			if (t[j].type == T_INTEG)
 				check_sk_leaves_nothing(*state, &t[i], &t[j]);
 		}
+	}
+}
+
+/* A key that stays is in the heap as long as it stays, and then in no block. Packets allocate nothing. */
+static void check_esp(struct crypto *c, const struct esp_case *e, uint8_t backend)
+{
+	struct test_mem m = test_mem_new();
+	struct esp_sa sa = esp_case_keys(e);
+	struct esp_key *k = NULL;
+	struct esp_job v[3];
+	look_for(sa.encr.b, 16);
+	if (sa.integ.len)
+		look_for(sa.integ.b, sa.integ.len);
+	assert_int_equal(esp_key_new(c, &m.mem, &e->suite, &sa, 2, backend, &k), 0);
+	unsigned long before = allocations;
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		v[i] = esp_case_job(e, 64 * (i + 1), i);
+	esp_seal_burst(k, 1, v, ARRAY_LEN(v));
+	v[1].p[40] ^= 1;
+	esp_open_burst(k, 0, v, ARRAY_LEN(v));
+	assert_true(v[0].ok && !v[1].ok && v[2].ok);
+	assert_int_equal(allocations, before);
+	assert_true(backend != ESP_BACKEND_OPENSSL || live_hits() > 0); /* it is where it is looked for */
+	esp_key_free(k);
+	assert_int_equal(m.live, 0);
+	assert_clean(0);
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		free(v[i].p);
+}
+
+static void test_esp_leaves_nothing(void **state)
+{
+	struct esp_case e;
+	for (size_t i = 0; esp_case(i, &e); i++) {
+		check_esp(*state, &e, ESP_BACKEND_OPENSSL);
+		if (esp_backend_usable(ESP_BACKEND_IPSEC_MB))
+			check_esp(*state, &e, ESP_BACKEND_IPSEC_MB);
 	}
 }
 
@@ -398,6 +440,30 @@ static void test_failing_dh(void **state)
 	free(j);
 }
 
+static void test_failing_esp(void **state)
+{
+	struct esp_case e;
+	for (size_t i = 0; esp_case(i, &e); i++) {
+		struct test_mem m = test_mem_new();
+		struct esp_sa sa = esp_case_keys(&e);
+		struct esp_key *k = NULL;
+		size_t before = live_count;
+		unsigned failures = 0;
+		for (unsigned long n = 1; !k; n++) {
+			allocations = 0;
+			fail_at = n;
+			int rc = esp_key_new(*state, &m.mem, &e.suite, &sa, 2, ESP_BACKEND_OPENSSL, &k);
+			fail_at = 0;
+			assert_int_equal(rc, k ? 0 : -ENOMEM);
+			failures += rc != 0;
+			assert_true(k || (live_count == before && m.live == 0));
+		}
+		assert_true(failures >= 4);
+		esp_key_free(k);
+		assert_int_equal(live_count, before);
+	}
+}
+
 /* Fails every 5th allocation of a start, one at a time; says how many starts failed. */
 static unsigned fail_starts(void)
 {
@@ -436,6 +502,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_heap_watches),      cmocka_unit_test(test_prf_leaves_nothing),
 		cmocka_unit_test(test_sk_leaves_nothing), cmocka_unit_test(test_dh_leaves_nothing),
+		cmocka_unit_test(test_esp_leaves_nothing), cmocka_unit_test(test_failing_esp),
 		cmocka_unit_test(test_failing_sums),      cmocka_unit_test(test_failing_sk),
 		cmocka_unit_test(test_failing_dh),        cmocka_unit_test(test_failing_start),
 	};

@@ -124,6 +124,30 @@ static void test_variants(void **state)
 	free(env);
 }
 
+/* Only with the data plane in user space is our own ip in front. */
+static void test_user(void **state)
+{
+	(void)state;
+	struct hook_event ev = event();
+	struct hook_env *env = build(&ev);
+	assert_null(get(env, "GRETEL_DATAPLANE"));
+	size_t n = env->n;
+	free(env);
+	ev.user = true;
+	env = build(&ev);
+	assert_string_equal(get(env, "PATH"), GRETEL_LIBEXECDIR "/bin:/sbin:/bin");
+	assert_string_equal(get(env, "GRETEL_DATAPLANE"), "user");
+	assert_int_equal(env->n, n + 1);
+	/* A path that does not fit is not cut short. */
+	char *path = malloc(5000);
+	assert_non_null(path);
+	memset(path, 'x', 4999);
+	path[4999] = '\0';
+	assert_int_equal(hook_env_build(env, &ev, path), -EOVERFLOW);
+	free(path);
+	free(env);
+}
+
 static void test_hostile(void **state)
 {
 	(void)state;
@@ -187,7 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_variants),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_user), cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_overflow),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

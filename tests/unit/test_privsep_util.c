@@ -42,6 +42,71 @@ static void say(void *ctx, int8_t level, const char *text)
 	sb_printf(&w->said, "%d %s\n", level, text);
 }
 
+/* A message to esp has the shape that its table wants. */
+static void esp_check(uint8_t verb, const void *body, size_t n_fds)
+{
+	const struct priv_verb *row = priv_verb_find(&ESP_VERBS, verb);
+	assert_non_null(row);
+	assert_true(row->from & PRIV_ROLE_PRIV);
+	uint8_t *b = malloc(max_z(row->request.body, 1));
+	assert_non_null(b);
+	memcpy(b, body, row->request.body);
+	assert_null(priv_shape_check(&row->request, b, SPAN(NULL, 0)));
+	assert_true(n_fds >= row->request.min_fds && n_fds <= row->request.max_fds);
+	free(b);
+}
+
+static void esp_note(struct world *w, uint8_t verb, const void *body, size_t n_fds)
+{
+	const struct x_device *d = body;
+	const struct x_install *i = body;
+	const struct x_move *m = body;
+	const struct x_spi *s = body;
+	sb_printf(&w->told, "%s", priv_verb_find(&ESP_VERBS, verb)->name);
+	if (verb == EV_DEVICE) {
+		sb_printf(&w->told, " %u tunnel %u mtu %u fds %zu remote ", d->device.id, d->device.tunnel, d->device.mtu, n_fds);
+		sb_addr(&w->told, &d->device.remote);
+		if (d->device.key_set)
+			sb_printf(&w->told, " key %u", d->device.key);
+	} else if (verb == EV_SA_INSTALL) {
+		sb_printf(&w->told, " tunnel %u %08x %08x", i->tunnel, i->sa.in.spi, i->sa.out.spi);
+		w->given = *i;
+	} else if (verb == EV_SA_MOVE) {
+		sb_printf(&w->told, " %08x ", m->spi_in);
+		sb_addr(&w->told, &m->local);
+		sb_putc(&w->told, ' ');
+		sb_endpoint(&w->told, &m->remote);
+	} else {
+		sb_printf(&w->told, " %x", s->spi); /* the one number that the others are */
+	}
+	sb_putc(&w->told, '\n');
+}
+
+static void esp_say(void *ctx, uint8_t verb, const void *body, const int *fds, size_t n_fds)
+{
+	assert_true(!n_fds || fds[0] >= 1000);
+	esp_check(verb, body, n_fds);
+	esp_note(ctx, verb, body, n_fds);
+}
+
+const char *world_told(struct world *w)
+{
+	static char copy[sizeof w->esp_log];
+	memcpy(copy, w->esp_log, sizeof copy);
+	w->told = SB(w->esp_log);
+	return copy;
+}
+
+int world_esp_answers(struct world *w, int status, const void *body)
+{
+	struct actor_esp what = w->out.esp;
+	assert_int_equal(w->out.todo, TODO_ESP);
+	memset(&what.body, 0xee, sizeof what.body); /* it must not be needed */
+	actor_esp_answered(w->actor, &what, status, body, "", &w->out);
+	assert_true(w->out.answer);
+	return w->out.status;
+}
+
 struct addr world_addr(const char *text)
 {
 	struct addr a;
@@ -162,12 +227,13 @@ struct tunnel_conf *world_tunnel(struct conf *c, const char *name)
 
 /* --- The world --- */
 
-int world_setup(void **state)
+static int setup(void **state, bool user)
 {
 	struct world *w = calloc(1, sizeof *w);
 	assert_non_null(w);
 	*w = (struct world){.mem = {.get = heap_get, .put = heap_put}, .rng = {.fill = fill}, .seed = 7};
 	w->said = SB(w->log);
+	w->told = SB(w->esp_log);
 	fake_kernel_init(&w->kernel);
 	w->kernel.local[0] = world_addr("10.0.0.2");
 	w->kernel.local[1] = world_addr("10.9.0.1");
@@ -179,6 +245,11 @@ int world_setup(void **state)
 	w->conf = world_conf();
 	struct actor_env env = {.mem = &w->mem, .kernel = &w->kernel, .crypto = w->crypto, .rng = &w->rng, .log = say,
 	                        .log_ctx = w};
+	if (user) {
+		env.esp = esp_say;
+		env.esp_ctx = w;
+		env.queues = 2;
+	}
 	w->actor = actor_new(&env);
 	assert_non_null(w->actor);
 	assert_int_equal(actor_conf_set(w->actor, w->conf, &w->psks), 0);
@@ -187,6 +258,9 @@ int world_setup(void **state)
 	*state = w;
 	return 0;
 }
+
+int world_setup(void **state) { return setup(state, false); }
+int world_setup_user(void **state) { return setup(state, true); }
 
 int world_teardown(void **state)
 {
@@ -218,6 +292,12 @@ int world_ask(struct world *w, uint8_t verb, const void *body, struct span tail)
 	free(b);
 	free(t);
 	assert_true(w->out.text[0] == 0 || w->out.status < 0);
+	if (w->out.todo == TODO_ESP) {
+		assert_false(w->out.answer);
+		esp_check(w->out.esp.verb, &w->out.esp.body, 0);
+		sb_put(&w->told, "? ");
+		esp_note(w, w->out.esp.verb, &w->out.esp.body, 0);
+	}
 	return w->out.status;
 }
 

@@ -25,6 +25,9 @@ struct world {
 	struct actor *actor;
 	char log[4096];
 	struct sbuf said;
+	char esp_log[8192];   /* what was said to esp, a line each */
+	struct sbuf told;
+	struct x_install given; /* the last SA that esp was asked to take, with its keys */
 	struct actor_out out;
 };
 
@@ -36,7 +39,12 @@ struct ident world_ident(const char *text);
 struct conf *world_conf(void); /* free() */
 struct tunnel_conf *world_tunnel(struct conf *c, const char *name);
 int world_setup(void **state);
+int world_setup_user(void **state); /* with the data plane in user space, two workers */
 int world_teardown(void **state);
+/* What was said to esp since the last time; a request that waits for its answer begins with "? ". */
+const char *world_told(struct world *w);
+/* esp answers the request that the last verb left; the status of what ike is told. */
+int world_esp_answers(struct world *w, int status, const void *body);
 
 /* A request as it comes out of privsep_recv, body in an exact-size heap block; the answer is in w->out. */
 int world_ask(struct world *w, uint8_t verb, const void *body, struct span tail);

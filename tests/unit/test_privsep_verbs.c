@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "privsep/esp_msg.h"
 #include "privsep/privsep.h"
 
 #include <stdlib.h>
@@ -152,6 +153,10 @@ static void test_each_field(void **state)
 	for (size_t i = 0; i < PRIV_VERBS.n; i++)
 		tried += sweep_shape(&PRIV_VERBS.row[i].request) + sweep_shape(&PRIV_VERBS.row[i].reply);
 	assert_true(tried > 400);
+	tried = 0;
+	for (size_t i = 0; i < ESP_VERBS.n; i++)
+		tried += sweep_shape(&ESP_VERBS.row[i].request) + sweep_shape(&ESP_VERBS.row[i].reply);
+	assert_true(tried > 150);
 }
 
 static void test_tails(void **state)
@@ -185,16 +190,17 @@ static bool checked(const struct priv_shape *s, const char *field)
 	return false;
 }
 
-static void must(uint8_t verb, bool reply, const char *const *fields)
+static void must(const struct priv_table *t, uint8_t verb, bool reply, const char *const *fields)
 {
-	const struct priv_verb *v = priv_verb_find(&PRIV_VERBS, verb);
+	const struct priv_verb *v = priv_verb_find(t, verb);
 	assert_non_null(v);
 	for (; *fields; fields++) {
 		if (!checked(reply ? &v->reply : &v->request, *fields))
 			fail_msg("%s: %s is not checked", v->name, *fields);
 	}
 }
-#define MUST(verb, reply, ...) must(verb, reply, (const char *const[]){__VA_ARGS__, NULL})
+#define MUST(verb, reply, ...) must(&PRIV_VERBS, verb, reply, (const char *const[]){__VA_ARGS__, NULL})
+#define MUST_ESP(verb, reply, ...) must(&ESP_VERBS, verb, reply, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Everything that C may not read as it comes, and every text. Written out, so that a line lost from the table shows. */
 static void test_nothing_unchecked(void **state)
@@ -224,6 +230,34 @@ static void test_nothing_unchecked(void **state)
 	MUST(PRIV_DIAG, false, "level", "kind");
 	MUST(PRIV_LOG, false, "level");
 	MUST(PRIV_CONF, false, "reloaded");
+	MUST(PRIV_GRE_ADD, false, "tunnel", "name", "local", "remote", "change", "key_set", "csum", "pmtudisc");
+	MUST(PRIV_GRE_ADD, true, "link.name", "link.up", "link.n_addresses", "link.address[0]", "link.address[3]");
+	MUST(PRIV_GRE_DEL, false, "name");
+	MUST(PRIV_DP_STATS, false, "tunnel");
+	MUST(PRIV_DATAPLANE, false, "user", "workers", "backend");
+	MUST_ESP(EV_SOCKETS, false, "worker", "have4", "have6");
+	MUST_ESP(EV_DEVICE, false, "device.id", "device.tunnel", "device.remote", "device.key_set", "device.csum",
+	         "device.pmtudisc", "device.mtu");
+	MUST_ESP(EV_SA_INSTALL, false, "tunnel", "sa.local", "sa.remote", "sa.in.spi", "sa.in.encr", "sa.in.integ",
+	         "sa.out.encr", "sa.out.integ", "sa.encap", "sa.install_policy", "sa.replay_window");
+	MUST_ESP(EV_SA_MOVE, false, "spi_in", "local", "remote");
+	MUST_ESP(EV_STATS, true, "backend");
+	MUST_ESP(EV_EVENT, false, "event.type", "event.spi", "event.hard", "event.source", "event.name", "event.up",
+	         "event.gone", "event.addr");
+}
+
+/* Each end may send its own and nothing else; only what is asked is answered. */
+static void test_esp_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ESP_VERBS.n; i++) {
+		const struct priv_verb *row = &ESP_VERBS.row[i];
+		assert_ptr_equal(priv_verb_find(&ESP_VERBS, row->verb), row);
+		assert_true(row->from && row->phases && row->name[0]);
+		assert_false(row->from & ~(PRIV_ROLE_PRIV | PRIV_ROLE_ESP));
+		if (row->from != PRIV_ROLE_PRIV)
+			assert_false(row->answered);
+	}
 }
 
 static void test_table(void **state)
@@ -237,7 +271,7 @@ static void test_table(void **state)
 		/* what ike may ask while priv takes things down only takes things down */
 		if (row->phases & PHASE_STOP)
 			assert_true(v == PRIV_SPI_FREE || v == PRIV_CHILD_REMOVE || v == PRIV_SA_QUERY ||
-			            v == PRIV_GRE_DOWN || v == PRIV_HOOK_RUN || v == PRIV_LOG || v == PRIV_STOPPED);
+			            v == PRIV_GRE_DOWN || v == PRIV_GRE_DEL || v == PRIV_HOOK_RUN || v == PRIV_LOG || v == PRIV_STOPPED);
 		if (row->phases & PHASE_START)
 			assert_true(v == PRIV_HELLO || v == PRIV_LOG);
 		/* an event of priv has no answer */
@@ -273,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_tails),
 		cmocka_unit_test(test_nothing_unchecked),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_esp_table),
 		cmocka_unit_test(test_build_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

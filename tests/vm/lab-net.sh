@@ -47,7 +47,12 @@ _lab_link() { # _lab_link HOST IFACE HOST IFACE: a line for ip -batch
 	echo "link add $2 netns ${LAB_PID[$1]} type veth peer name $4 netns ${LAB_PID[$3]}"
 }
 
-_lab_set() { on "$1" busybox sh -c "addr() { ip addr add \$1 dev \$2; ip link set \$2 up; }; $2"; }
+# Not every kernel has dummy interfaces.
+_lab_set() {
+	on "$1" busybox sh -c "addr() { ip addr add \$1 dev \$2; ip link set \$2 up; }
+		lan() { ip link add \$1 type dummy 2>/dev/null || { /sbin/ip link add \$1 type veth peer name \$1-far; ip link set \$1-far up; }; }
+		$2"
+}
 
 _lab_nat() { # _lab_nat HOST OUTSIDE_IFACE PUBLIC PRIVATE
 	on "$1" nft -f - <<-END
@@ -95,9 +100,9 @@ _lab_up() { # _lab_up nat|no
 	_lab_set cnrt 'addr 121.43.117.2/24 cnrt-wan; addr 172.19.0.1/18 cnrt-lan; ip route add default via 121.43.117.1' &
 	_lab_set cn 'addr 172.19.42.8/18 cn-lan; ip route add default via 172.19.0.1' &
 	_lab_set home 'addr 123.186.228.22/24 home-wan; ip route add default via 123.186.228.1
-		ip link add dum1 type dummy; addr 192.168.1.1/24 dum1
-		ip link add dum2 type dummy; addr 192.168.50.1/24 dum2
-		ip link add dum3 type dummy; addr 192.168.100.1/24 dum3' &
+		lan dum1; addr 192.168.1.1/24 dum1
+		lan dum2; addr 192.168.50.1/24 dum2
+		lan dum3; addr 192.168.100.1/24 dum3' &
 	if [ "$us_nat" = no ]; then
 		_lab_set us 'addr 80.251.215.33/24 us-wan; ip route add default via 80.251.215.1' &
 	else

@@ -11,6 +11,12 @@
 #   routes HOST                 `ip route` with proto and nhid masked, without what the kernel makes by itself
 #   has_route HOST PREFIX       succeeds when the main table has it
 #   golden_routing WHAT         a section of the seed's golden-routing.txt: "us ip route", "cn show ip bgp", ...
+#   same_table HOST             succeeds when the table is that of golden-routing.txt, else prints the difference
+#   same_routes HOST            the same of `ip route`
+#   us_has_lans | us_lacks_lans the three LANs of home, which us has through the tunnel alone: all of them | none
+#   lan_ping                    a ping from a LAN at home to us, through OpenVPN and the tunnel
+#   within MILLISECONDS CMD...  repeats CMD until it succeeds; how long that took is in /lab/took
+#   in_user_space HOST          its greteld carries ESP and GRE itself
 #   frr HOST COMMAND            vtysh -c
 #   liveness SECONDS            the same dpddelay at both ends of the tunnel, dpdaction=restart (before routing_start)
 
@@ -87,8 +93,13 @@ routing_start() {
 	vpn_start home && vpn_start cn || return
 	wait_for 20 on cn ping -n -c 1 -W 1 10.0.9.1 || { tail -n 5 /lab/*/openvpn.log; return 1; }
 	# An end that waits for nobody's answer comes up at once: us first.
+	local at_cn at_home
 	router_start us
-	router_start cn & router_start home & wait
+	router_start cn &
+	at_cn=$!
+	router_start home &
+	at_home=$!
+	wait $at_cn && wait $at_home
 }
 routing_stop() {
 	local h
@@ -113,4 +124,24 @@ golden_routing() {
 		*route) _mask_routes ;;
 		*) sed 's/table version is [0-9]*/table version is N/; s/ *$//' ;;
 		esac
+}
+
+same_table() { diff <(golden_routing "$1 show ip bgp") <(bgp_table "$1"); }
+same_routes() { diff <(golden_routing "$1 ip route") <(routes "$1"); }
+us_has_lans() { has_route us 192.168.1.0/24 && has_route us 192.168.50.0/24 && has_route us 192.168.100.0/24; }
+us_lacks_lans() { lacks_route us 192.168.1.0/24 && lacks_route us 192.168.50.0/24 && lacks_route us 192.168.100.0/24; }
+lan_ping() { on home ping -n -c 1 -W 1 -I 192.168.1.1 10.0.0.1; }
+in_user_space() { gretel "$1" status | grep -q 'user space'; }
+
+within() {
+	local limit=$1 from now
+	shift
+	from=$(date +%s%3N)
+	while :; do
+		"$@" >/dev/null 2>&1 && break
+		now=$(date +%s%3N)
+		[ $((now - from)) -lt "$limit" ] || { echo "not within $limit ms: $*"; return 1; }
+		sleep 0.02
+	done
+	echo $(($(date +%s%3N) - from)) >/lab/took
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The test network, to be sourced by a bash script that tests/vm/boot runs in the guest. Never on a host.
+# The test network, to be sourced by a bash script that tests/vm/boot runs in the guest, or on a host after
+# tests/netns/lab-host.sh.
 #
 #     home --- wan --- us          home 123.186.228.22   us 80.251.215.33   wan is the .1 of each link
 #               |                  cnrt 121.43.117.2 outside, 172.19.0.1/18 inside,
