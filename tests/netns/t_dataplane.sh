@@ -129,15 +129,15 @@ print(len(open_))
 sys.exit(len(open_) > 0)
 PY
 pings() { on us python3 "$tmp/ping.py" "${1:-1}" "${2:-0.02}" ${3:+"$3"}; }
-# What passes on the wire meanwhile, by protocol and port, as PROTOCOL[:PORT], each once.
+# What passes on the wire until the file is there, by protocol and port, as PROTOCOL[:PORT], each once.
 cat > "$tmp/wire.py" <<'PY'
-import socket, struct, sys, time
+import os, socket, struct, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 s.bind(("v0", 0))
 s.settimeout(0.1)
 print("ready", file=sys.stderr, flush=True)
-seen, end = set(), time.monotonic() + float(sys.argv[1])
-while time.monotonic() < end:
+seen = set()
+while not os.path.exists(sys.argv[1]):
     try:
         b = s.recv(65535)
     except TimeoutError:
@@ -154,10 +154,12 @@ print(" ".join(sorted(seen)))
 PY
 wire_shows() { # WHAT: while pings pass
 	: > "$tmp/wire.ready"
-	on cn python3 "$tmp/wire.py" 3 > "$tmp/wire" 2> "$tmp/wire.ready" &
+	rm -f "$tmp/enough"
+	on cn python3 "$tmp/wire.py" "$tmp/enough" > "$tmp/wire" 2> "$tmp/wire.ready" &
 	sniffer=$!
 	soon 5 grep -q ready "$tmp/wire.ready"
 	pings 20 || return 1
+	: > "$tmp/enough"
 	wait "$sniffer"
 	[ "$(cat "$tmp/wire")" = "$1" ] || { cat "$tmp/wire"; return 1; }
 }
@@ -187,6 +189,26 @@ say us status --json > "$tmp/status.json"
 check "--json too" python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))["daemon"]["dataplane"]
 assert d["mode"] == "user" and d["workers"] == 1 and d["backend"] and d["drops"] is not None, d' "$tmp/status.json"
+
+# --- batches in which IKE and ESP are mixed, as UDP_GRO makes them: each gets to whom it belongs ---
+cat > "$tmp/mixed.py" <<'PY'
+import socket, struct, sys
+ike = bytes(4) + bytes(range(8)) + bytes(range(8, 16)) + struct.pack("!BBBBII", 46, 0x20, 37, 8, 7, 56) + bytes(28)
+esp = struct.pack("!II", 0xdeadbeef, 1) + bytes(52)
+assert len(ike) == len(esp) == 60
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_UDP, 103, 60) # UDP_SEGMENT
+s.sendto(ike + esp if sys.argv[1] == "ike" else esp + ike, ("192.0.2.1", 4500))
+PY
+unknown() { say us counters --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["ike"]["dropped_unknown_sa"])'; }
+spi() { say us status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["daemon"]["dataplane"]["drops"].get("spi", 0))'; }
+for first in ike esp; do
+	was="$(unknown) $(spi)"
+	want="$((${was% *} + 1)) $((${was#* } + 1))"
+	on cn python3 "$tmp/mixed.py" $first
+	arrived() { [ "$(unknown) $(spi)" = "$want" ]; }
+	check "a batch that begins with $first" soon 3 arrived
+done
 say us down tunnel > /dev/null
 check "down: no ping" not pings
 check "down: the interface is gone" not on us ip link show gre1
@@ -243,6 +265,9 @@ check "the keys change within 9 s" soon 9 sh -c "[ \"\$(nsenter -t $us -n -m $cl
 wait "$pinger" || true
 check "no ping was lost meanwhile" [ "$(cat "$tmp/lost")" = 0 ]
 check "two queues, two threads" sh -c "[ \$(ls /proc/$(role us esp)/task | wc -l) = 3 ]"
+
+sed -i 's/dataplane_workers = 2/dataplane_workers = 3/' "$tmp/us/gretel.conf"
+check "a reload says what it cannot change" sh -c "nsenter -t $us -n -m $cli reload | grep 'take effect when greteld is restarted'"
 
 # --- a port that another program shares ---
 finish us

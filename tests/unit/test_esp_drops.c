@@ -196,11 +196,7 @@ static void test_gre_options(void **state)
 				                : gre(w, p, 0, ETHERTYPE_V4, NULL, 0, 41);
 				if (sent) {
 					be16_put(p + 4, csum_end(csum_add(0, p, n)));
-<<<<<<< HEAD
-					p[20] ^= (uint8_t)wrong;
-=======
 					p[20] = (uint8_t)(p[20] ^ wrong);
->>>>>>> dp
 				}
 				seal_payload(w, 1, p, n, 47);
 				if (sent == wanted && !(sent && wrong)) {
