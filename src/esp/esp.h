@@ -58,7 +58,8 @@ void esp_device_del(struct esp *e, uint32_t id);
 
 /* --- SAs. Bodies of model/sa.h: sa->in.spi names the child. --- */
 /* sa->out.spi 0: the inbound half alone, early; again with the rest later. -EEXIST, -ENOTSUP (algorithm, selector not GRE,
- * not encapsulated), -ENOMEM. The newest complete child of a tunnel and peer is what devices send on. */
+ * not encapsulated), -ENOMEM. The newest complete child of a tunnel and peer is what devices send on; one that came whole beside another
+ * (we are the responder, RFC 7296 2.8) when something has come on it, or after half a second. */
 int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mono_t now) MUST_USE;
 int esp_sa_move(struct esp *e, uint32_t spi_in, const struct addr *local, const struct endpoint *remote) MUST_USE; /* -ENOENT */
 int esp_sa_remove(struct esp *e, uint32_t spi_in); /* -ENOENT */
