@@ -92,6 +92,7 @@ static void worker_fini(struct worker *w, struct mem *m)
 		close(w->epoll);
 	if (w->wake >= 0)
 		close(w->wake);
+	fq_free(w->fq);
 	esp_tx_free(w->tx);
 	esp_rx_free(w->rx);
 	put_back(m, w->run, RUNS_MAX * sizeof *w->run);
@@ -139,6 +140,12 @@ static int thread_start(struct worker *w)
 	return -rc;
 }
 
+static void on_queue_drop(void *worker, uint32_t device, uint32_t packets)
+{
+	struct worker *w = worker;
+	esp_count(w->d->esp, w->index, device, ESP_DROP_QUEUE, packets);
+}
+
 static int worker_start(struct worker *w)
 {
 	struct dataplane *d = w->d;
@@ -148,7 +155,8 @@ static int worker_start(struct worker *w)
 		return -errno;
 	w->tx = esp_tx_new(d->esp, w->index);
 	w->rx = esp_rx_new(d->esp, w->index);
-	int rc = w->tx && w->rx ? worker_room(w, d->mem) : -ENOMEM;
+	w->fq = fq_new(d->mem, d->devices.key[0], on_queue_drop, w);
+	int rc = w->tx && w->rx && w->fq ? worker_room(w, d->mem) : -ENOMEM;
 	if (rc == 0)
 		rc = watch(w, w->wake, event_name(EV_QUIT, 0));
 	if (rc == 0)

@@ -3,6 +3,7 @@
  *   dataplane.c  workers and the gate that stops them, devices, sockets, statistics
  *   worker.c     a worker's round: what is ready, how much of it, what waits
  *   tun.c        frames from and to a device
+ *   fq.c         frames that wait to be sealed
  *   udp.c        datagrams from and to a socket, and what it says about errors
  *   wire.c       control messages and the vnet header: octets and back, no calls
  *
@@ -28,12 +29,13 @@ enum {
 	SEGMENTS_MAX = 64,       /* of one run (UDP_MAX_SEGMENTS of Linux before 6.9) */
 	IN_MAX = 8,              /* messages that one recvmmsg takes */
 	PIECES_MAX = 256,        /* of a frame to a device */
-	TURN_FRAMES = 32,        /* that are read of a device before another has its turn */
-	BATCH_OCTETS = 65536,    /* that are read of devices before they are sent; the last frame may go beyond */
-	BATCH_FRAMES = 256,
+	TURN_FRAMES = 64,        /* that are read of a device before another has its turn */
+	TURN_OCTETS = 1 << 18,   /* that are read of all devices a round */
+	BATCH_OCTETS = 65536,    /* that are sealed and sent a round; the last frame may go beyond */
+	BATCH_FRAMES = 128,
+	FQ_SLOTS = 512,          /* frames that wait; a device's own queue is of this size too */
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
-	SOCKET_BUFFER = 1 << 20, /* octets: about a millisecond at full rate, and no more */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
 	PLAIN_RUNS = 256,        /* sent without UDP_SEGMENT where the kernel could not, before that is tried again */
 };
@@ -93,6 +95,7 @@ struct worker {
 	bool quit;
 	struct udp udp[2];
 	struct list ready;       /* of struct queue */
+	struct fq *fq;
 	struct esp_tx *tx;
 	struct esp_rx *rx;
 	struct device *last;     /* the last one that a frame was for */
@@ -100,7 +103,6 @@ struct worker {
 	/* out */
 	struct esp_dgrams *run;  /* RUNS_MAX; all of a batch, so that the engine is free when a socket is full */
 	unsigned n_run, at_run;
-	uint32_t batch_octets, batch_frames;
 	struct out *out;         /* OUT_MAX */
 	struct mmsghdr *out_msg;
 	unsigned n_out, at_out;
@@ -141,10 +143,28 @@ bool in_parse(const struct msghdr *m, struct in_info *out);
 /* Of a message from the error queue: the path to *to has this MTU. False: it says something else. */
 bool error_parse(const struct msghdr *m, struct endpoint *to, uint32_t *mtu);
 
+/* --- fq.c --- */
+/* A frame that waits. */
+struct waiting {
+	uint32_t device, n;
+	struct esp_vnet vnet;
+	mono_t since;
+	uint16_t next;
+	uint8_t *p;              /* OCTETS_MAX */
+};
+struct fq;
+/* on_drop: packets of a device that were too many. */
+struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint32_t device, uint32_t packets), void *ctx);
+void fq_free(struct fq *q);
+bool fq_empty(const struct fq *q);
+uint8_t *fq_room(struct fq *q); /* OCTETS_MAX, for the frame that fq_put puts next */
+void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
+struct waiting *fq_next(struct fq *q, mono_t now); /* NULL: none; until fq_done */
+void fq_done(struct fq *q, struct waiting *w);
+
 /* --- tun.c --- */
-bool batch_full(struct worker *w);
-/* Reads frames of the queue into the batch. False: there are none left now; else the batch is full, or the turn over. */
-bool tun_read(struct worker *w, struct queue *q, mono_t now);
+/* Reads frames of the queue to where they wait, *octets less at most. False: there are none left now; else the turn is over. */
+bool tun_read(struct worker *w, struct queue *q, int64_t *octets, mono_t now);
 void tun_write(struct worker *w, const struct esp_frame *f);
 void tun_reply(struct worker *w, uint32_t device, struct span frame);
 

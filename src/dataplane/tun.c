@@ -15,19 +15,11 @@ static void gone(struct worker *w, struct queue *q)
 	q->fd = -1;
 }
 
-bool batch_full(struct worker *w)
+bool tun_read(struct worker *w, struct queue *q, int64_t *octets, mono_t now)
 {
-	return w->batch_octets >= BATCH_OCTETS || w->batch_frames >= BATCH_FRAMES || !esp_tx_room(w->tx).n;
-}
-
-bool tun_read(struct worker *w, struct queue *q, mono_t now)
-{
-	for (unsigned i = 0; i < TURN_FRAMES; i++) {
-		if (batch_full(w))
-			return true;
-		struct span_rw room = esp_tx_room(w->tx);
+	for (unsigned i = 0; i < TURN_FRAMES && *octets > 0; i++) {
 		uint8_t h[VNET_LEN];
-		struct iovec iov[] = {{h, sizeof h}, {room.p, room.n}};
+		struct iovec iov[] = {{h, sizeof h}, {fq_room(w->fq), OCTETS_MAX}};
 		ssize_t n = readv(q->fd, iov, ARRAY_LEN(iov));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -37,12 +29,11 @@ bool tun_read(struct worker *w, struct queue *q, mono_t now)
 			return false;
 		struct esp_vnet v;
 		w->stats.reads++;
-		w->batch_frames++;
-		w->batch_octets += (uint32_t)n;
+		*octets -= n;
 		if (n < VNET_LEN || !vnet_get(h, &v))
 			esp_count(w->d->esp, w->index, q->device->id, ESP_DROP_GSO, 1);
 		else
-			esp_tx_put(w->tx, q->device->id, &v, (size_t)n - VNET_LEN, now);
+			fq_put(w->fq, q->device->id, &v, (size_t)n - VNET_LEN, now);
 	}
 	return true;
 }

@@ -99,7 +99,7 @@ int kernel_udp_open(uint8_t family, uint16_t port, bool natt)
 
 /* ---- a port that ike and esp share ---- */
 
-enum { SHARED_BUFFER = 4 << 20 };
+enum { SHARED_BUFFER = 2 << 20 }; /* some milliseconds at full rate; the system doubles it, for its own books */
 
 static uint16_t port_of(int fd)
 {
