@@ -27,7 +27,8 @@ enum {
 	RUNS_MAX = 2048,         /* of a batch: a super-packet of the smallest segments, and then some */
 	OUT_MAX = 32,            /* runs that one sendmmsg takes */
 	SEGMENTS_MAX = 64,       /* of one run (UDP_MAX_SEGMENTS of Linux before 6.9) */
-	IN_MAX = 8,              /* messages that one recvmmsg takes */
+	IN_MAX = 64, IN_MIN = 4, /* messages that one recvmmsg takes */
+	IN_OCTETS = 1 << 18,     /* that it should take at once: what is opened then is still in the cache */
 	PIECES_MAX = 256,        /* of a frame to a device */
 	TURN_FRAMES = 64,        /* that are read of a device before another has its turn */
 	TURN_OCTETS = 1 << 18,   /* that are read of all devices a round */
@@ -111,6 +112,7 @@ struct worker {
 	struct udp *blocked;     /* the socket that does not take more now */
 	mono_t blocked_since;
 	/* in */
+	unsigned n_in;           /* messages that the next call takes */
 	struct mmsghdr *in_msg;  /* IN_MAX */
 	struct iovec *in_iov;
 	union sockname *in_from;
