@@ -34,7 +34,7 @@ enum {
 	TURN_OCTETS = 1 << 18,   /* that are read of all devices a round */
 	BATCH_OCTETS = 65536,    /* that are sealed and sent a round; the last frame may go beyond */
 	BATCH_FRAMES = 128,
-	FQ_SLOTS = 512,          /* frames that wait; a device's own queue is of this size too */
+	FQ_LARGE = 256, FQ_SMALL = 4096, FQ_SMALL_OCTETS = 2048, /* frames that wait */
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
@@ -152,7 +152,7 @@ struct waiting {
 	struct esp_vnet vnet;
 	mono_t since;
 	uint16_t next;
-	uint8_t *p;              /* OCTETS_MAX */
+	uint8_t *p;
 };
 struct fq;
 /* on_drop: packets of a device that were too many. */
