@@ -114,6 +114,7 @@ static void worker_init(struct worker *w, struct dataplane *d, unsigned index)
 	w->d = d;
 	w->index = index;
 	w->epoll = w->wake = -1;
+	w->n_in = IN_MIN;
 	for (unsigned i = 0; i < ARRAY_LEN(w->udp); i++)
 		w->udp[i] = (struct udp){.fd = -1, .family = i ? AF_V6 : AF_V4};
 	list_init(&w->ready);

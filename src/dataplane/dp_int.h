@@ -27,13 +27,14 @@ enum {
 	RUNS_MAX = 2048,         /* of a batch: a super-packet of the smallest segments, and then some */
 	OUT_MAX = 32,            /* runs that one sendmmsg takes */
 	SEGMENTS_MAX = 64,       /* of one run (UDP_MAX_SEGMENTS of Linux before 6.9) */
-	IN_MAX = 8,              /* messages that one recvmmsg takes */
+	IN_MAX = 64, IN_MIN = 4, /* messages that one recvmmsg takes */
+	IN_OCTETS = 1 << 18,     /* that it should take at once: what is opened then is still in the cache */
 	PIECES_MAX = 256,        /* of a frame to a device */
 	TURN_FRAMES = 64,        /* that are read of a device before another has its turn */
 	TURN_OCTETS = 1 << 18,   /* that are read of all devices a round */
 	BATCH_OCTETS = 65536,    /* that are sealed and sent a round; the last frame may go beyond */
 	BATCH_FRAMES = 128,
-	FQ_SLOTS = 512,          /* frames that wait; a device's own queue is of this size too */
+	FQ_LARGE = 256, FQ_SMALL = 4096, FQ_SMALL_OCTETS = 2048, /* frames that wait */
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
@@ -111,6 +112,7 @@ struct worker {
 	struct udp *blocked;     /* the socket that does not take more now */
 	mono_t blocked_since;
 	/* in */
+	unsigned n_in;           /* messages that the next call takes */
 	struct mmsghdr *in_msg;  /* IN_MAX */
 	struct iovec *in_iov;
 	union sockname *in_from;
@@ -150,7 +152,7 @@ struct waiting {
 	struct esp_vnet vnet;
 	mono_t since;
 	uint16_t next;
-	uint8_t *p;              /* OCTETS_MAX */
+	uint8_t *p;
 };
 struct fq;
 /* on_drop: packets of a device that were too many. */

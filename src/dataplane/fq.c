@@ -3,8 +3,8 @@
  * sockets, so TCP's own limits do not hold). So it is emptied as it fills, and this is the place where a stream that is faster than the
  * ciphers has its queue: a short one, and beside it a ping overtakes.
  *
- * Frames lie in slots of 64 KiB, of which the last one that became free is used first: what is not in use is not touched, and what is
- * stays in the cache. */
+ * Frames are read to slots of 64 KiB, and small ones moved on to small slots, of which there are many. The last one that became free is
+ * used first: what is not in use is not touched, and what is stays in the cache. */
 #include <string.h>
 
 #include "dataplane/dp_int.h"
@@ -15,7 +15,8 @@ enum {
 	TARGET_MS = 2,           /* RFC 8289 4.3: the queue that may stand, for interfaces as fast as memory */
 	INTERVAL_MS = 40,
 	AGAIN = 16,              /* intervals: how long a rate of drops is remembered */
-	OVERFLOW_DROPS = 32,     /* frames of the longest flow that go when all slots are in use */
+	OVERFLOW_DROPS = 32,     /* frames of the longest flow that go when all slots of a kind are in use */
+	SLOTS = FQ_LARGE + FQ_SMALL,
 };
 
 struct flow {
@@ -34,14 +35,22 @@ struct fq {
 	struct mem *mem;
 	uint64_t key;            /* so that nobody aims at a bucket */
 	struct list fresh, seen; /* flows: that have just begun to have frames; that had their turn */
-	uint16_t spare[FQ_SLOTS];
-	unsigned n_spare;
+	struct { uint16_t v[FQ_SMALL]; unsigned n; } spare[2]; /* large, small */
 	void (*on_drop)(void *ctx, uint32_t device, uint32_t packets);
 	void *ctx;
 	struct flow flow[FLOWS];
-	struct waiting slot[FQ_SLOTS];
-	uint8_t *octets;         /* FQ_SLOTS * OCTETS_MAX */
+	struct waiting slot[SLOTS]; /* the large ones first */
+	uint8_t *octets;
 };
+
+_Static_assert(FQ_SMALL >= FQ_LARGE && SLOTS < NONE, "spare, next");
+static const size_t OCTETS = (size_t)FQ_LARGE * OCTETS_MAX + (size_t)FQ_SMALL * FQ_SMALL_OCTETS;
+
+static void give_back(struct fq *q, uint16_t i)
+{
+	unsigned kind = i >= FQ_LARGE;
+	q->spare[kind].v[q->spare[kind].n++] = i;
+}
 
 struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint32_t device, uint32_t packets), void *ctx)
 {
@@ -52,7 +61,7 @@ struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint
 	q->key = key;
 	q->on_drop = on_drop;
 	q->ctx = ctx;
-	q->octets = mem_get(mem, (size_t)FQ_SLOTS * OCTETS_MAX);
+	q->octets = mem_get(mem, OCTETS);
 	if (!q->octets) {
 		fq_free(q);
 		return NULL;
@@ -63,10 +72,11 @@ struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint
 		list_init(&q->flow[i].node);
 		q->flow[i].first = q->flow[i].last = NONE;
 	}
-	while (q->n_spare < FQ_SLOTS) {
-		unsigned i = FQ_SLOTS - 1 - q->n_spare;
-		q->slot[i].p = q->octets + (size_t)i * OCTETS_MAX;
-		q->spare[q->n_spare++] = (uint16_t)i;
+	uint8_t *p = q->octets;
+	for (uint16_t i = 0; i < SLOTS; i++) {
+		q->slot[i].p = p;
+		p += i < FQ_LARGE ? OCTETS_MAX : FQ_SMALL_OCTETS;
+		give_back(q, i);
 	}
 	return q;
 }
@@ -76,14 +86,14 @@ void fq_free(struct fq *q)
 	if (!q)
 		return;
 	if (q->octets)
-		mem_put(q->mem, q->octets, (size_t)FQ_SLOTS * OCTETS_MAX);
+		mem_put(q->mem, q->octets, OCTETS);
 	mem_put(q->mem, q, sizeof *q);
 }
 
 bool fq_empty(const struct fq *q) { return list_empty(&q->fresh) && list_empty(&q->seen); }
 
 /* There is always one, see fq_put. */
-uint8_t *fq_room(struct fq *q) { return q->slot[q->spare[q->n_spare - 1]].p; }
+uint8_t *fq_room(struct fq *q) { return q->slot[q->spare[0].v[q->spare[0].n - 1]].p; }
 
 /* --- flows --- */
 
@@ -134,10 +144,10 @@ static uint32_t packets(const struct waiting *w)
 static void drop(struct fq *q, uint16_t i)
 {
 	q->on_drop(q->ctx, q->slot[i].device, packets(&q->slot[i]));
-	q->spare[q->n_spare++] = i;
+	give_back(q, i);
 }
 
-/* All slots are in use: the longest flow pays. */
+/* All slots of a kind are in use: the longest flow pays. */
 static void overflow(struct fq *q)
 {
 	struct flow *most = &q->flow[0];
@@ -151,8 +161,12 @@ static void overflow(struct fq *q)
 
 void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now)
 {
-	uint16_t i = q->spare[--q->n_spare];
+	const uint8_t *frame = fq_room(q);
+	unsigned kind = n <= FQ_SMALL_OCTETS;
+	uint16_t i = q->spare[kind].v[--q->spare[kind].n];
 	struct waiting *w = &q->slot[i];
+	if (kind)
+		memcpy(w->p, frame, n);
 	struct flow *f = &q->flow[bucket(q, device, w->p, n)];
 	w->device = device;
 	w->vnet = *v;
@@ -169,7 +183,7 @@ void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, m
 		f->credit = QUANTUM;
 		list_add_tail(&q->fresh, &f->node);
 	}
-	if (!q->n_spare)
+	while (!q->spare[kind].n)
 		overflow(q);
 }
 
@@ -255,4 +269,4 @@ struct waiting *fq_next(struct fq *q, mono_t now)
 	return NULL;
 }
 
-void fq_done(struct fq *q, struct waiting *w) { q->spare[q->n_spare++] = (uint16_t)(w - q->slot); }
+void fq_done(struct fq *q, struct waiting *w) { give_back(q, (uint16_t)(w - q->slot)); }

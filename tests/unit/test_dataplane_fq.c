@@ -173,24 +173,48 @@ static void a_standing_queue_is_cut(void **state)
 }
 
 /* The longest flow pays, by packets, and there is always room. */
-static void all_slots_in_use(void **state)
+static void overflows(size_t size, uint32_t slots, uint32_t per_frame)
 {
 	struct fq *q = fresh();
 	uint32_t got = 0;
 	bool ping = false;
-	(void)state;
-	put(q, 8, 84, 5000, 0);
-	for (uint32_t i = 1; i <= 2 * FQ_SLOTS; i++)
-		put(q, 7, 2028, i, 0); /* 3 packets by their sizes */
-	assert_int_equal(dropped % 3, 0);
-	assert_true(dropped >= 3 * FQ_SLOTS);
+	put(q, 8, 84, 50000, 0);
+	for (uint32_t i = 1; i <= 2 * slots; i++)
+		put(q, 7, size, i, 0);
+	assert_int_equal(dropped % per_frame, 0);
+	assert_in_range(dropped / per_frame, slots, slots + 100);
 	for (uint32_t n, before = 0; (n = take(q, 0)); got++) {
-		ping = ping || n == 5000;
-		assert_true(n == 5000 || n > before);
-		before = n == 5000 ? before : n;
+		ping = ping || n == 50000;
+		assert_true(n == 50000 || n > before);
+		before = n == 50000 ? before : n;
 	}
 	assert_true(ping);
-	assert_int_equal(got - 1 + dropped / 3, 2 * FQ_SLOTS);
+	assert_int_equal(got - 1 + dropped / per_frame, 2 * slots);
+	end(q);
+}
+
+static void all_slots_in_use(void **state)
+{
+	(void)state;
+	overflows(2500, FQ_LARGE, 3); /* a super-packet of 3 */
+	overflows(FQ_SMALL_OCTETS, FQ_SMALL, 3);
+	overflows(100, FQ_SMALL, 1);
+}
+
+/* Large slots are all taken by a flow that is not the longest. */
+static void slots_of_one_kind(void **state)
+{
+	struct fq *q = fresh();
+	unsigned n = 0;
+	(void)state;
+	for (uint32_t i = 1; i <= FQ_SMALL - 1; i++)
+		put(q, 7, FQ_SMALL_OCTETS, i, 0);
+	for (uint32_t i = 1; i <= FQ_LARGE; i++)
+		put(q, 8, 3000, i, 0);
+	assert_in_range(dropped, 1, 3 * FQ_SMALL);
+	while (take(q, 0))
+		n++;
+	assert_int_equal(n + dropped / 3, FQ_SMALL - 1 + FQ_LARGE);
 	end(q);
 }
 
@@ -234,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_in_a_flow), cmocka_unit_test(a_ping_overtakes),        cmocka_unit_test(fair_in_octets),
 		cmocka_unit_test(a_burst_passes),  cmocka_unit_test(a_standing_queue_is_cut), cmocka_unit_test(all_slots_in_use),
+		cmocka_unit_test(slots_of_one_kind),
 		cmocka_unit_test(garbage),         cmocka_unit_test(memory_runs_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
