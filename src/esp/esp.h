@@ -68,7 +68,7 @@ int esp_sa_retire(struct esp *e, uint32_t spi_in, mono_t now);
 /* now_wall_s: wall clock seconds at `now`, for last_in_s and last_out_s. */
 int esp_sa_query(const struct esp *e, uint32_t spi_in, mono_t now, int64_t now_wall_s, struct sa_counters *out) MUST_USE;
 
-/* --- Why packets were dropped; counted per tunnel where it is known, else for the whole (tunnel 0). --- */
+/* --- Why packets were dropped; counted per tunnel where it is known. --- */
 enum esp_drop {
 	ESP_DROP_SHORT,          /* shorter than its headers */
 	ESP_DROP_SPI,            /* no SA with this SPI */
@@ -88,6 +88,7 @@ enum esp_drop {
 	ESP_DROP_N,
 };
 const char *esp_drop_name(uint8_t drop); /* "replay-old"; for status */
+/* tunnel 0: of all together, and of what belonged to none or to one that has gone. */
 void esp_drops(const struct esp *e, uint32_t tunnel, uint64_t out[ESP_DROP_N]);
 void esp_count(struct esp *e, unsigned worker, uint32_t device, uint8_t drop, uint64_t n);
 
