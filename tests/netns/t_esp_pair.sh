@@ -115,6 +115,10 @@ check "a batch of IKE with ESP behind it" ip netns exec a "$dp" -l 10.9.0.1 -r 1
 check "its message comes to ike's port" soon says b '^port 10.9.0.1\[[0-9]*\] a message of IKE'
 check "still" echoes 10.8.1.2
 path() { ip -n a link set va mtu "$1" && ip -n b link set vb mtu "$1"; }
+check "the device goes down" ip -n a link set gre1 down
+check "nothing passes" not echoes 10.8.1.2
+check "and up again" ip -n a link set gre1 up
+check "echoes" soon echoes 10.8.1.2
 check "the path becomes narrow" path 1300
 refused() { ip netns exec a "${TOOLS[@]}" ping -c 1 -W 1 -M do -s 1372 10.8.1.2 | grep -q "Frag needed\|message too long"; }
 check "what is too long is answered" soon refused
