@@ -7,6 +7,7 @@
 #define BASE_CSUM_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* sum and n octets, at any alignment. */

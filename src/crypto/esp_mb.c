@@ -1,5 +1,6 @@
-/* ESP by intel-ipsec-mb: whole bursts of CBC and HMAC side by side in wide registers, AEADs packet by packet in functions that
- * have no set-up. Built with --with-ipsec-mb, used where the processor has AVX2 or more.
+/* ESP by intel-ipsec-mb: whole bursts of ciphers and HMACs side by side in wide registers, AEADs packet by packet in functions that
+ * have no set-up. Built with --with-ipsec-mb, used where the processor has AVX2 or more. Side by side one packet takes as long as
+ * sixteen: a burst of fewer than FEW goes to OpenSSL.
  *
  * A manager of the library (its functions for this processor, and room for a burst) serves all keys of one worker. It is made with the
  * first key that this worker needs, and lives in struct crypto. */
@@ -9,7 +10,7 @@
 #include <intel-ipsec-mb.h>
 #include <stdlib.h>
 
-enum { ALIGN = 64, ROUND_KEYS = 15 * 16, STATE_MAX = 64, BLOCK_MAX = 128 };
+enum { FEW = 8, ALIGN = 64, ROUND_KEYS = 15 * 16, STATE_MAX = 64, BLOCK_MAX = 128 };
 
 struct lane {
 	IMB_MGR *mgr;
@@ -31,6 +32,7 @@ struct mb {
 	aes_gcm_enc_dec_t gcm_seal, gcm_open;
 	IMB_HASH_ALG hash;
 	EVP_CIPHER_CTX *iv[ESP_WORKERS];        /* CBC: AES-128-ECB */
+	struct esp_key few;                     /* not for AEADs: esp_evp's */
 };
 
 static bool usable(void)
@@ -146,6 +148,26 @@ static int init_ivs(struct esp_key *k, struct mb *b)
 	return ok ? 0 : crypto_fail(-ENOMEM);
 }
 
+static int init_aead(struct esp_key *k, struct mb *b, IMB_MGR *m, const struct esp_sa *sa)
+{
+	if (k->shape.chacha)
+		memcpy(b->chacha, sa->encr.b, sizeof b->chacha);
+	else
+		init_gcm(b, m, sa->encr.b, 8 * k->shape.key);
+	return 0;
+}
+
+static int init_pair(struct esp_key *k, struct mb *b, IMB_MGR *m, const struct esp_sa *sa)
+{
+	init_aes(b, m, sa->encr.b, 8 * k->shape.key);
+	init_hmac(b, m, k->shape.hash, sa->integ.b, sa->integ.len);
+	b->few = *k;
+	b->few.ops = &esp_evp;
+	b->few.state = NULL;
+	int rc = esp_evp.init(&b->few, sa);
+	return rc == 0 && k->shape.mode == MODE_CBC ? init_ivs(k, b) : rc;
+}
+
 static int init(struct esp_key *k, const struct esp_sa *sa)
 {
 	for (unsigned i = 0; i < k->workers; i++) {
@@ -157,24 +179,18 @@ static int init(struct esp_key *k, const struct esp_sa *sa)
 	k->state = mem_get(k->mem, k->state_len);
 	if (!k->state)
 		return -ENOMEM;
-	struct mb *b = state(k);
 	const struct lane *l = k->c->lanes[0];
-	if (k->shape.mode != MODE_AEAD) {
-		init_aes(b, l->mgr, sa->encr.b, 8 * k->shape.key);
-		init_hmac(b, l->mgr, k->shape.hash, sa->integ.b, sa->integ.len);
-		return k->shape.mode == MODE_CBC ? init_ivs(k, b) : 0;
-	}
-	if (k->shape.chacha)
-		memcpy(b->chacha, sa->encr.b, sizeof b->chacha);
-	else
-		init_gcm(b, l->mgr, sa->encr.b, 8 * k->shape.key);
-	return 0;
+	return (k->shape.mode == MODE_AEAD ? init_aead : init_pair)(k, state(k), l->mgr, sa);
 }
 
 static void fini(struct esp_key *k)
 {
-	for (unsigned i = 0; k->state && i < k->workers; i++)
+	if (!k->state)
+		return;
+	for (unsigned i = 0; i < k->workers; i++)
 		EVP_CIPHER_CTX_free(state(k)->iv[i]);
+	if (state(k)->few.ops)
+		esp_evp.fini(&state(k)->few);
 	mem_put(k->mem, k->state, k->state_len);
 }
 
@@ -333,6 +349,8 @@ static void seal(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n
 	struct lane *l = k->c->lanes[worker];
 	if (k->shape.mode == MODE_AEAD)
 		seal_aead(k, l, v, n);
+	else if (n < FEW)
+		esp_evp.seal(&state(k)->few, worker, v, n);
 	else
 		seal_hmac(k, l, worker, v, n);
 }
@@ -340,7 +358,12 @@ static void seal(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n
 static void open_all(struct esp_key *k, unsigned worker, struct esp_job *v, size_t n)
 {
 	struct lane *l = k->c->lanes[worker];
-	(k->shape.mode == MODE_AEAD ? open_aead : open_hmac)(k, l, v, n);
+	if (k->shape.mode == MODE_AEAD)
+		open_aead(k, l, v, n);
+	else if (n < FEW)
+		esp_evp.open(&state(k)->few, worker, v, n);
+	else
+		open_hmac(k, l, v, n);
 }
 
 const struct esp_ops esp_mb = {

@@ -94,7 +94,7 @@ static int change(struct esp_role *r, const struct priv_msg *m, mono_t now)
 	struct esp *e = dataplane_stop(r->plane);
 	int rc = m->verb == EV_SA_INSTALL ? esp_sa_install(e, install->tunnel, &install->sa, now)
 	         : m->verb == EV_SA_MOVE  ? esp_sa_move(e, move->spi_in, &move->local, &move->remote)
-	                                  : esp_sa_remove(e, spi->spi);
+	                                  : esp_sa_retire(e, spi->spi, now);
 	dataplane_go(r->plane);
 	return rc;
 }

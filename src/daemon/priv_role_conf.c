@@ -97,22 +97,36 @@ static void reload_answer(struct priv *p, uint32_t ticket, bool asked, int statu
 		ike_reply(p, PRIV_RELOAD, ticket, &out);
 }
 
-/* What a running daemon cannot change. */
-static void warn_unchanged(struct priv *p, const struct conf *was)
+/* For the log, and for an ike that waits for the outcome. */
+static void warn(struct priv *p, bool tell_ike, uint32_t ticket, const char *text)
 {
-	const struct conf_setup *a = &was->setup, *b = &p->conf->setup;
-	if (b->port != p->port || b->port_nat_t != p->port_nat_t)
-		priv_logf(p, 0, "another port takes effect when greteld is restarted");
-	if (strcmp(conf_str(was, a->hook_user), conf_str(p->conf, b->hook_user)) != 0 ||
-	    strcmp(conf_str(was, a->hook_capabilities), conf_str(p->conf, b->hook_capabilities)) != 0)
-		priv_logf(p, 0, "hook_user and hook_capabilities take effect when greteld is restarted");
-	if (b->dataplane != a->dataplane || b->dataplane_workers != a->dataplane_workers || b->esp_backend != a->esp_backend)
-		priv_logf(p, 0, "dataplane, dataplane_workers and esp_backend take effect when greteld is restarted");
-	if (strcmp(conf_str(was, a->control_socket), conf_str(p->conf, b->control_socket)) != 0)
-		priv_logf(p, 0, "another control socket takes effect when greteld is restarted");
+	struct e_diag e = {.level = DIAG_WARNING, .kind = PRIV_DIAG_RELOAD};
+	priv_logf(p, 0, "%s", text);
+	if (tell_ike)
+		ike_event(p, PRIV_DIAG, ticket, &e, SPAN(text, strlen(text) + 1), NULL, 0);
 }
 
-static int take(struct priv *p, struct load *l)
+/* What a running daemon cannot change. */
+static void warn_unchanged(struct priv *p, const struct conf *was, bool tell_ike, uint32_t ticket)
+{
+	const struct conf_setup *a = &was->setup, *b = &p->conf->setup;
+	const struct { bool changed; const char *text; } rows[] = {
+		{b->port != p->port || b->port_nat_t != p->port_nat_t, "another port takes effect when greteld is restarted"},
+		{strcmp(conf_str(was, a->hook_user), conf_str(p->conf, b->hook_user)) != 0 ||
+		         strcmp(conf_str(was, a->hook_capabilities), conf_str(p->conf, b->hook_capabilities)) != 0,
+		 "hook_user and hook_capabilities take effect when greteld is restarted"},
+		{b->dataplane != a->dataplane || b->dataplane_workers != a->dataplane_workers || b->esp_backend != a->esp_backend,
+		 "dataplane, dataplane_workers and esp_backend take effect when greteld is restarted"},
+		{strcmp(conf_str(was, a->control_socket), conf_str(p->conf, b->control_socket)) != 0,
+		 "another control socket takes effect when greteld is restarted"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].changed)
+			warn(p, tell_ike, ticket, rows[i].text);
+	}
+}
+
+static int take(struct priv *p, struct load *l, bool tell_ike, uint32_t ticket)
 {
 	struct conf *was = p->conf;
 	struct psk_set was_psks = p->psks;
@@ -126,7 +140,7 @@ static int take(struct priv *p, struct load *l)
 		p->psks = was_psks;
 		return rc;
 	}
-	warn_unchanged(p, was);
+	warn_unchanged(p, was, tell_ike, ticket);
 	log_conf(p->log, p->conf, p->opt->level);
 	conf_send(p, true);
 	(void)route_conf(p, &was_psks, loop_now(p->loop));
@@ -148,7 +162,7 @@ void conf_reload(struct priv *p, uint32_t ticket, bool asked_by_ike, bool check_
 	say(p, &l.diags, asked_by_ike, ticket);
 	int rc = l.rc;
 	if (rc == 0 && !check_only)
-		rc = take(p, &l);
+		rc = take(p, &l, asked_by_ike, ticket);
 	if (!check_only) {
 		if (rc < 0)
 			priv_logf(p, -1, "the configuration stays as it was: %s", failure(rc));

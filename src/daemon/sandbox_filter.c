@@ -108,10 +108,10 @@ static bool may(uint8_t role, int call)
 static int sockets_of_esp(scmp_filter_ctx f)
 {
 	static const int buffers[] = {SO_RCVBUF, SO_SNDBUF};
-	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_EQ, IPPROTO_UDP));
+	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_EQ, IPPROTO_UDP, 0));
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(buffers); i++)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
-		                      SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)buffers[i]));
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+		                      SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)buffers[i], 0));
 	return rc;
 }
 

@@ -44,9 +44,8 @@ union sockname {
 	struct sockaddr_in6 v6;
 };
 /* Address, DS field, hop limit, segment: four control messages. */
-union control {
-	struct cmsghdr align;
-	uint8_t room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int))];
+struct control {
+	_Alignas(struct cmsghdr) uint8_t room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int))];
 };
 
 /* A run of datagrams on its way out. */
@@ -54,7 +53,7 @@ struct out {
 	struct esp_dgrams run;
 	struct iovec iov;
 	union sockname to;
-	union control control;
+	struct control control;
 	uint32_t control_plain;  /* length of the control messages without the segment's size, which is the last one */
 	uint32_t sent;           /* octets that went out datagram by datagram */
 	bool plain;              /* UDP_SEGMENT does not do for it */
@@ -113,7 +112,7 @@ struct worker {
 	struct mmsghdr *in_msg;  /* IN_MAX */
 	struct iovec *in_iov;
 	union sockname *in_from;
-	union control *in_control;
+	struct control *in_control;
 	uint8_t *in_room;        /* IN_MAX * OCTETS_MAX */
 	uint8_t apart[64];       /* no line of the cache is shared with the next worker */
 };

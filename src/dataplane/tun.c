@@ -31,9 +31,9 @@ bool tun_read(struct worker *w, struct queue *q, mono_t now)
 		ssize_t n = readv(q->fd, iov, ARRAY_LEN(iov));
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EAGAIN)
+		if (n == 0 || (n < 0 && errno != EAGAIN))
 			gone(w, q);
-		if (n < 0)
+		if (n <= 0)
 			return false;
 		struct esp_vnet v;
 		w->stats.reads++;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PROTO_GRE = 47, SPI_MIN = 256 };
+enum { PROTO_GRE = 47, SPI_MIN = 256, RETIRE_S = 1 };
 
 /* --- Paths --- */
 static struct path *path_find(const struct esp *e, const struct addr *to)
@@ -194,7 +194,7 @@ int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mo
 	struct child *c = child_find(e, sa->in.spi), *fresh = NULL;
 	if (sa->in.spi < SPI_MIN) /* RFC 4303 2.1 */
 		return -EINVAL;
-	if (c && (c->serial || sa->out.spi == 0 || c->whole->tunnel != tunnel))
+	if (c && (c->serial || c->retired || sa->out.spi == 0 || c->whole->tunnel != tunnel))
 		return -EEXIST;
 	if (!carries_gre(sa))
 		return -ENOTSUP;
@@ -247,6 +247,30 @@ int esp_sa_remove(struct esp *e, uint32_t spi_in)
 	if (!c)
 		return -ENOENT;
 	esp_child_free(e, c);
+	return 0;
+}
+
+/* The peer removes its half when it hears that ours goes, and a queue may hold what it sent before: RFC 7296 1.4.1 has the two ends close
+ * their halves one after the other. Only where something else carries on; a tunnel that is taken down is down. */
+int esp_sa_retire(struct esp *e, uint32_t spi_in, mono_t now)
+{
+	struct child *c = child_find(e, spi_in);
+	if (!c || c->retired)
+		return -ENOENT;
+	if (!c->serial || c->whole->children.next->next == &c->whole->children)
+		return esp_sa_remove(e, spi_in);
+	mono_t end = mono_add(now, DUR_S(RETIRE_S));
+	if (c->life.hard_s)
+		end = mono_min(end, mono_add(c->since, DUR_S(c->life.hard_s)));
+	unlist(c);
+	c->serial = 0;
+	c->retired = true;
+	esp_key_free(c->key_out);
+	c->key_out = NULL;
+	c->life = (struct lifetime){.soft_s = 0};
+	news_forget(e, c);
+	c->timer.tag = NEWS_GONE;
+	heap_set(&e->timers, &c->timer, end);
 	return 0;
 }
 

@@ -62,6 +62,8 @@ void esp_device_del(struct esp *e, uint32_t id);
 int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mono_t now) MUST_USE;
 int esp_sa_move(struct esp *e, uint32_t spi_in, const struct addr *local, const struct endpoint *remote) MUST_USE; /* -ENOENT */
 int esp_sa_remove(struct esp *e, uint32_t spi_in); /* -ENOENT */
+/* The same, but when its tunnel has another complete child, packets of the peer that are on their way are taken for a second. */
+int esp_sa_retire(struct esp *e, uint32_t spi_in, mono_t now);
 /* now_wall_s: wall clock seconds at `now`, for last_in_s and last_out_s. */
 int esp_sa_query(const struct esp *e, uint32_t spi_in, mono_t now, int64_t now_wall_s, struct sa_counters *out) MUST_USE;
 

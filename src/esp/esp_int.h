@@ -57,7 +57,7 @@ struct flow {
 	_Atomic mono_t last;     /* 0: never */
 };
 
-enum news { NEWS_SOFT = 1, NEWS_HARD = 2, NEWS_MAPPING = 4 };
+enum news { NEWS_SOFT = 1, NEWS_HARD = 2, NEWS_MAPPING = 4, NEWS_GONE = 8 /* no news: the timer of one that retires */ };
 struct child {
 	struct hnode node;       /* by spi_in */
 	struct group *whole, *peer;
@@ -74,6 +74,7 @@ struct child {
 	mono_t since;
 	struct timer timer;
 	bool soft_over;          /* the timer's next is the hard end */
+	bool retired;            /* nothing goes out on it, nobody knows it, and its time is short */
 	uint64_t seq_soft, seq_max;
 
 	struct list news;

@@ -7,7 +7,7 @@
 #include "esp/offload.h"
 
 enum { RUNS = 16, NONE = 0xffff };
-enum { TCP_SEQ = 4, TCP_ACK = 8, TCP_FLAGS = 12, TCP_SUM = 16, UDP_LEN = 4, UDP_SUM = 6 };
+enum { TCP_SEQ = 4, TCP_ACK = 8, TCP_FLAGS = 12, TCP_WINDOW = 14, TCP_SUM = 16, UDP_LEN = 4, UDP_SUM = 6 };
 
 /* What a packet of a flow says about itself. */
 struct look {
@@ -154,8 +154,11 @@ static bool sums_right(const uint8_t *p, size_t n, bool v4, bool tcp)
 
 static bool same_flow(const struct run *r, const struct look *k, uint32_t device)
 {
-	return r->device == device && r->v4 == k->v4 && r->tcp == k->tcp &&
-	       memcmp(r->p + k->key, k->p + k->key, k->v4 ? 12 : 36) == 0;
+	const uint8_t *a = r->p + k->key, *b = k->p + k->key;
+
+	if (r->device != device || r->v4 != k->v4 || r->tcp != k->tcp)
+		return false;
+	return k->v4 ? memcmp(a, b, 12) == 0 : memcmp(a, b, 36) == 0; /* of a length that is known: no call */
 }
 
 /* The slot of the flow's open run; RUNS: it has none. */
@@ -228,10 +231,17 @@ static bool ip_fits(struct run *r, const struct look *k)
 static bool tcp_fits(const struct run *r, const struct look *k)
 {
 	const uint8_t *a = r->p + r->l4, *b = k->p + k->l4;
+	unsigned len = r->hdr - r->l4;
 
-	return be32(b + TCP_SEQ) == r->seq && memcmp(a + TCP_ACK, b + TCP_ACK, 4) == 0 &&
-	       !((r->flags ^ k->flags) & ~(unsigned)(TCP_FIN | TCP_PSH)) && memcmp(a + 14, b + 14, 2) == 0 && /* window */
-	       k->hdr == r->hdr && memcmp(a + TCP_HDR, b + TCP_HDR, (size_t)(r->hdr - r->l4 - TCP_HDR)) == 0;
+	if (be32(b + TCP_SEQ) != r->seq || be32(a + TCP_ACK) != be32(b + TCP_ACK) || be16(a + TCP_WINDOW) != be16(b + TCP_WINDOW))
+		return false;
+	if (k->hdr != r->hdr || ((r->flags ^ k->flags) & ~(unsigned)(TCP_FIN | TCP_PSH)))
+		return false;
+	for (unsigned i = TCP_HDR; i < len; i += 4) {
+		if (be32(a + i) != be32(b + i))
+			return false;
+	}
+	return true;
 }
 
 static bool fits(struct run *r, const struct look *k)

@@ -40,7 +40,7 @@ void news_hard(struct esp *e, struct child *c)
 void news_source(struct esp *e, struct child *c, const struct endpoint *source)
 {
 	spin_lock(&e->news_lock);
-	if (!endpoint_eq(&c->source, source)) {
+	if (!c->retired && !endpoint_eq(&c->source, source)) {
 		bool back = endpoint_eq(&c->remote, source);
 		c->source = *source;
 		atomic_store_explicit(&c->strayed, !back, memory_order_relaxed);
@@ -111,6 +111,10 @@ void esp_timer(struct esp *e, mono_t now)
 	struct timer *t;
 	while ((t = heap_pop(&e->timers, now))) {
 		struct child *c = CONTAINER_OF(t, struct child, timer);
+		if (t->tag == NEWS_GONE) {
+			esp_child_free(e, c);
+			continue;
+		}
 		if (t->tag == NEWS_HARD) {
 			news_hard(e, c);
 			continue;

@@ -88,9 +88,11 @@ int kernel_tun_open(struct kernel *k, const char *name, unsigned queues, struct 
 	*out = NULL;
 	if (rc != -ENODEV)
 		return rc < 0 ? rc : -EEXIST;
-	struct kernel_tun *t = queues >= 1 && queues <= KERNEL_TUN_QUEUES ? calloc(1, sizeof *t) : NULL;
+	if (queues < 1 || queues > KERNEL_TUN_QUEUES)
+		return -EINVAL;
+	struct kernel_tun *t = calloc(1, sizeof *t);
 	if (!t)
-		return queues ? -ENOMEM : -EINVAL;
+		return -ENOMEM;
 	rc = 0;
 	for (unsigned i = 0; i < queues && rc == 0; i++)
 		rc = add_queue(t, name, queues);

@@ -39,6 +39,8 @@ static void request(struct span json)
 	}
 	(void)control_option(&r.args, "follow");
 	(void)control_option_int(&r.args, "lines", 0);
+	if (strlen(control_option_text(&r.args, "tunnel")) > CONTROL_ARG_MAX)
+		abort();
 	request_fini(&r);
 }
 

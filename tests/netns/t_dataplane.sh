@@ -74,6 +74,9 @@ conn tunnel
 	rightprotoport=47
 	ike=aes256-sha2_256-modp1024!
 	esp=${esp:-aes-sha2_256}!
+	lifetime=${lifetime:-1h}
+	margintime=${margin:-9m}
+	rekeyfuzz=0%
 	authby=secret
 	auto=start
 	keyexchange=ikev2
@@ -184,6 +187,26 @@ say us status --json > "$tmp/status.json"
 check "--json too" python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))["daemon"]["dataplane"]
 assert d["mode"] == "user" and d["workers"] == 1 and d["backend"] and d["drops"] is not None, d' "$tmp/status.json"
+
+# --- batches in which IKE and ESP are mixed, as UDP_GRO makes them: each gets to whom it belongs ---
+cat > "$tmp/mixed.py" <<'PY'
+import socket, struct, sys
+ike = bytes(4) + bytes(range(8)) + bytes(range(8, 16)) + struct.pack("!BBBBII", 46, 0x20, 37, 8, 7, 56) + bytes(28)
+esp = struct.pack("!II", 0xdeadbeef, 1) + bytes(52)
+assert len(ike) == len(esp) == 60
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_UDP, 103, 60) # UDP_SEGMENT
+s.sendto(ike + esp if sys.argv[1] == "ike" else esp + ike, ("192.0.2.1", 4500))
+PY
+unknown() { say us counters --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["ike"]["dropped_unknown_sa"])'; }
+spi() { say us status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["daemon"]["dataplane"]["drops"].get("spi", 0))'; }
+for first in ike esp; do
+	was="$(unknown) $(spi)"
+	want="$((${was% *} + 1)) $((${was#* } + 1))"
+	on cn python3 "$tmp/mixed.py" $first
+	arrived() { [ "$(unknown) $(spi)" = "$want" ]; }
+	check "a batch that begins with $first" soon 3 arrived
+done
 say us down tunnel > /dev/null
 check "down: no ping" not pings
 check "down: the interface is gone" not on us ip link show gre1
@@ -218,9 +241,34 @@ check "priv killed: the interface went" soon 2 not on us ip link show gre1
 begin us
 check "started again: the tunnel is back within 10 s" soon 10 pings
 
+# --- other outer addresses, another cipher, two workers, keys that are used for seconds ---
+finish() {
+	kill "$(of "$1")"
+	soon 10 not on "$1" test -e /run/gretel/greteld.pid
+}
+finish us
+finish cn
+check "the end: the interface went" not on us ip link show gre1
+esp=aes256gcm16 lifetime=9s margin=5s workers=2
+conf us fd00::1 fd00::2 10.0.0.1
+conf cn fd00::2 fd00::1 10.0.0.2
+begin us
+begin cn
+check "over IPv6, with two workers: up" soon 5 pings
+spis() { say us status tunnel | sed -n 's/.*SPIs: //p' | sort -u; }
+spis > "$tmp/spis"
+pings 900 0.01 > "$tmp/lost" &
+pinger=$!
+check "the keys change within 9 s" soon 9 sh -c "[ \"\$(nsenter -t $us -n -m $cli status tunnel | sed -n 's/.*SPIs: //p')\" != \"\$(cat $tmp/spis)\" ]"
+wait "$pinger" || true
+check "no ping was lost meanwhile" [ "$(cat "$tmp/lost")" = 0 ]
+check "two queues, two threads" sh -c "[ \$(ls /proc/$(role us esp)/task | wc -l) = 3 ]"
+
+sed -i 's/dataplane_workers = 2/dataplane_workers = 3/' "$tmp/us/gretel.conf"
+check "a reload says what it cannot change" sh -c "nsenter -t $us -n -m $cli reload | grep 'take effect when greteld is restarted'"
+
 # --- a port that another program shares ---
-kill "$(of us)"
-soon 5 not on us test -e /run/gretel/greteld.pid
+finish us
 on us python3 -c '
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -229,7 +277,6 @@ s.bind(("0.0.0.0", 4500))
 time.sleep(60)' &
 thief=$!
 soon 5 on us grep -q ":1194 " /proc/net/udp
-: > "$tmp/us.log"
 check "a taken port is said, SO_REUSEPORT or not" sh -c "! timeout 20 nsenter -t $us -n -m $daemon -n -c $tmp/us/gretel.conf 2> $tmp/third &&
 	grep -q 'UDP port 4500 is taken by python' $tmp/third"
 kill "$thief"

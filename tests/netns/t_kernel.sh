@@ -88,6 +88,39 @@ says "a second one says who has the port" "port 4500 is held by kernel_probe (pi
 error: EADDRINUSE" $p udp 4 4500 natt 1
 says "nobody has another" nobody $p holder 4501
 
+says "a port shared by ike and three workers: by the marker, and by SPI" "keep-alive: 0
+short: 0
+empty: 0
+ike: 0
+spi 256: 2
+spi 257: 3
+spi 258: 1
+spi ffffffff: 1" $p shared 4 4600 3
+says "by one worker, with IPv6" "keep-alive: 0
+short: 0
+empty: 0
+ike: 0
+spi 256: 1
+spi 257: 1
+spi 258: 1
+spi ffffffff: 1" $p shared 6 4600 1
+says "not with a stranger" "error: EADDRINUSE" $p shared 4 4500 1
+
+if [ -c /dev/net/tun ]; then
+	says "a TUN device" "gre8 %any -> %any mtu 1500 ttl 0 tos 0 down peer %any" $p tun gre8 1
+	says "goes when it is let go" "" sh -c "ip link show gre8 2>/dev/null"
+	$p tun gre8 2 1400 10.3.0.1/30 60 >"$tmp/tun" 2>&1 &
+	pid=$!
+	soon "one with two queues, address and MTU" "$tmp/tun" "gre8 %any -> %any mtu 1400 ttl 0 tos 0 up 10.3.0.1/30 peer 10.3.0.2"
+	says "which is no persistent one" 1 sh -c "ip -d link show gre8 | grep -c 'multi_queue.*persist off'"
+	says "its name is taken" "error: EEXIST" $p tun gre8 2
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+	says "it goes with its maker" "" sh -c "ip link show gre8 2>/dev/null"
+	says "a name that another interface has" "error: EEXIST" $p tun v0 1
+	says "too many queues" "error: EINVAL" $p tun gre9 9
+fi
+
 says "local addresses" "10.1.0.2
 2001:db8::2" $p addrs
 says "no room for them" "10.1.0.2

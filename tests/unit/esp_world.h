@@ -352,4 +352,16 @@ static USED_OR_NOT struct esp_event event(struct world *w, int of, uint8_t type,
 	return ev;
 }
 
+/* A packet each way, which arrives. */
+static USED_OR_NOT void both_ways(struct world *w)
+{
+	uint32_t a = w->end[A].packets, b = w->end[B].packets;
+	send_one(w, A, 100);
+	deliver(w, B);
+	send_one(w, B, 100);
+	deliver(w, A);
+	assert_int_equal(w->end[A].packets, a + 1);
+	assert_int_equal(w->end[B].packets, b + 1);
+}
+
 #endif

@@ -198,6 +198,14 @@ static void test_request_good(void **state)
 	assert_int_equal(control_option_int(&r.args, "lines", -1), 20);
 	assert_int_equal(control_option_int(&r.args, "nothing", -1), -1);
 	assert_int_equal(control_option_int(&r.args, "follow", -1), -1);
+	assert_string_equal(control_option_text(&r.args, "lines"), "");
+	assert_string_equal(control_option_text(&r.args, "nothing"), "");
+	request_fini(&r);
+	assert_int_equal(ask("{\"verb\":\"gre-add\",\"args\":[\"gre1\"],\"options\":{\"tunnel\":\"t\",\"key\":7}}", &r, text), CONTROL_OK);
+	assert_string_equal(r.args.v[0], "gre1");
+	assert_string_equal(control_option_text(&r.args, "tunnel"), "t");
+	assert_string_equal(control_option_text(&r.args, "key"), "");
+	assert_int_equal(control_option_int(&r.args, "key", -1), 7);
 	request_fini(&r);
 	assert_int_equal(ask("{\"verb\":\"down\",\"args\":[\"cn{7}\"]}", &r, text), CONTROL_OK);
 	assert_int_equal(r.args.target.kind, CONTROL_TARGET_CHILD);
@@ -319,7 +327,8 @@ static void test_verbs(void **state)
 		{"statusall", false, false},  {"list", false, false},     {"reload", true, false},
 		{"log", false, true},         {"log-level", true, false}, {"guard", false, false},
 		{"guard-clear", true, false}, {"counters", false, false}, {"version", false, false},
-		{"show", false, false},       {"explain", false, false},  {"clear", true, false},
+		{"show", false, false},       {"explain", false, false},  {"gre-add", true, false},
+		{"gre-del", true, false},     {"clear", true, false},
 	};
 	(void)state;
 	for (unsigned v = 0; v < CONTROL_VERB_N; v++) {

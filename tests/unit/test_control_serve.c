@@ -180,7 +180,8 @@ static void test_member(void **state)
 {
 	static const char *const roots[] = {"{\"verb\":\"up\",\"args\":[\"tunnel\"]}",
 	                                    "{\"verb\":\"down\",\"args\":[\"tunnel\"]}", "{\"verb\":\"reload\"}",
-	                                    "{\"verb\":\"log-level\",\"args\":[\"2\"]}", "{\"verb\":\"guard-clear\"}"};
+	                                    "{\"verb\":\"log-level\",\"args\":[\"2\"]}", "{\"verb\":\"guard-clear\"}",
+	                                    "{\"verb\":\"gre-add\",\"args\":[\"gre1\"]}", "{\"verb\":\"gre-del\",\"args\":[\"gre1\"]}"};
 	struct world *w = *state;
 	w->peer = (struct control_peer){.pid = 2, .uid = 1000, .member = true};
 	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {

@@ -3,6 +3,7 @@
 #include "test_crypto_esp_util.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 static const uint64_t seqs[] = {1, 0xfffffffe, 0x100000000, 0xfedcba9876543210};
 static const uint8_t backends[] = {ESP_BACKEND_OPENSSL, ESP_BACKEND_IPSEC_MB};
@@ -53,21 +54,31 @@ assert_int_equal(sk_open(c, &k, b.p, aad, b.n, &data, &n), 0);
 	free(b.p);
 }
 
-/* Text of four lengths by each sequence number, sealed by one backend and opened by the other. */
+/* Text of many lengths by each sequence number, sealed by one backend and opened by the other: in bursts of one, and of all lengths. */
 static void exchange(struct crypto *c, const struct esp_case *e, uint8_t from, uint8_t to)
 {
+	enum { MANY = 48 };
 	struct test_mem m = test_mem_new();
 	struct esp_sa sa = esp_case_keys(e);
 	struct esp_key *tx = key_new(c, &m, e, &sa, from), *rx = key_new(c, &m, e, &sa, to);
-	for (size_t s = 0; s < ARRAY_LEN(seqs); s++) {
-		for (size_t text = e->align; text <= 1504; text += text < 100 ? e->align : 175 * e->align) {
-			struct esp_job j = esp_case_job(e, text, seqs[s]);
-			esp_seal_burst(tx, s % 2, &j, 1);
-			opened_by_sk(c, e, &sa, &j);
-			esp_open_burst(rx, (s + 1) % 2, &j, 1);
-			assert_true(j.ok);
-			assert_true(esp_case_intact(e, &j));
-			free(j.p);
+	for (size_t s = 0; s < 2 * ARRAY_LEN(seqs); s++) {
+		struct esp_job v[MANY];
+		size_t n = 0, step = s % 2 ? 1 : MANY;
+		for (size_t text = e->align; text <= 1504; text += text < 160 ? e->align : 656) {
+			assert_true(n < MANY);
+			v[n++] = esp_case_job(e, text, seqs[s / 2]);
+		}
+		assert_true(n >= 8);
+		for (size_t i = 0; i < n; i += step)
+			esp_seal_burst(tx, s % 2, v + i, min_z(step, n - i));
+		for (size_t i = 0; i < n; i++)
+			opened_by_sk(c, e, &sa, &v[i]);
+		for (size_t i = 0; i < n; i += step)
+			esp_open_burst(rx, (s + 1) % 2, v + i, min_z(step, n - i));
+		for (size_t i = 0; i < n; i++) {
+			assert_true(v[i].ok);
+			assert_true(esp_case_intact(e, &v[i]));
+			free(v[i].p);
 		}
 	}
 	esp_key_free(tx);
@@ -137,7 +148,7 @@ static void test_burst(void **state)
 	}
 }
 
-/* A copy of j, changed, must be refused. */
+/* A copy of j, changed, must be refused, alone and among others. */
 static void refused(struct esp_key *rx, const struct esp_job *j, size_t at, uint8_t flip, size_t n, uint32_t seq_hi)
 {
 	struct block b = block_new(n);
@@ -148,6 +159,25 @@ static void refused(struct esp_key *rx, const struct esp_job *j, size_t at, uint
 	esp_open_burst(rx, 0, &copy, 1);
 	assert_false(copy.ok);
 	free(b.p);
+	copy = esp_open_among(rx, j, n, at, flip, seq_hi);
+	assert_false(copy.ok);
+	free(copy.p);
+}
+
+/* Copies under another key. */
+static void foreign(struct esp_key *rx, const struct esp_job *j, size_t n)
+{
+	struct esp_job v[9];
+	for (size_t i = 0; i < n; i++) {
+		v[i] = *j;
+		v[i].p = block_new(j->n).p;
+		memcpy(v[i].p, j->p, j->n);
+	}
+	esp_open_burst(rx, 0, v, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_false(v[i].ok);
+		free(v[i].p);
+	}
 }
 
 static void forgeries(struct crypto *c, const struct esp_case *e, uint8_t backend)
@@ -165,7 +195,8 @@ static void forgeries(struct crypto *c, const struct esp_case *e, uint8_t backen
 	/* Another key of the ICV, and another upper half, which counts with ESN alone. */
 	(e->integ ? &other.integ : &other.encr)->b[0] ^= 1;
 	wrong = key_new(c, &m, e, &other, backend);
-	refused(wrong, &j, j.n, 0, j.n, j.seq_hi);
+	foreign(wrong, &j, 1);
+	foreign(wrong, &j, 9);
 	if (e->suite.esn)
 		refused(k, &j, j.n, 0, j.n, j.seq_hi + 1);
 	else
@@ -216,6 +247,63 @@ static void test_cbc_ivs(void **state)
 			free(v[i].p);
 		esp_key_free(k[0]);
 		esp_key_free(k[1]);
+	}
+}
+
+/* --- workers: threads that share a key --- */
+
+enum { WORKERS = 4, EACH = 40 };
+
+struct worker {
+	pthread_t thread;
+	unsigned number;
+	struct esp_key *tx, *rx;
+	struct esp_job v[EACH];
+	unsigned good;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	for (int round = 0; round < 20; round++) {
+		esp_seal_burst(w->tx, w->number, w->v, EACH);
+		esp_open_burst(w->rx, w->number, w->v, EACH);
+		for (unsigned i = 0; i < EACH; i++)
+			w->good += w->v[i].ok;
+	}
+	return NULL;
+}
+
+static void test_workers(void **state)
+{
+	struct esp_case e;
+	for (size_t i = 0; esp_case(i, &e); i += 5) {
+		for (size_t b = 0; b < ARRAY_LEN(backends); b++) {
+			struct worker w[WORKERS];
+			struct test_mem m = test_mem_new();
+			struct esp_sa sa = esp_case_keys(&e);
+			struct esp_key *k[2];
+			if (!esp_backend_usable(backends[b]))
+				continue;
+			for (size_t d = 0; d < 2; d++)
+				assert_int_equal(esp_key_new(*state, &m.mem, &e.suite, &sa, WORKERS, backends[b], &k[d]), 0);
+			for (unsigned n = 0; n < WORKERS; n++) {
+				w[n] = (struct worker){.number = n, .tx = k[0], .rx = k[1]};
+				for (unsigned j = 0; j < EACH; j++)
+					w[n].v[j] = esp_case_job(&e, 64 + 16 * j, 1 + n * EACH + j);
+				assert_int_equal(pthread_create(&w[n].thread, NULL, work, &w[n]), 0);
+			}
+			for (unsigned n = 0; n < WORKERS; n++) {
+				assert_int_equal(pthread_join(w[n].thread, NULL), 0);
+				assert_int_equal(w[n].good, 20 * EACH);
+				for (unsigned j = 0; j < EACH; j++) {
+					assert_true(esp_case_intact(&e, &w[n].v[j]));
+					free(w[n].v[j].p);
+				}
+			}
+			esp_key_free(k[0]);
+			esp_key_free(k[1]);
+		}
 	}
 }
 
@@ -277,6 +365,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exchange),     cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_forgeries),    cmocka_unit_test(test_cbc_ivs),
+		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_refused_keys), cmocka_unit_test(test_failing_memory),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

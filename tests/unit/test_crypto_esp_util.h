@@ -96,4 +96,28 @@ static inline bool esp_case_intact(const struct esp_case *c, const struct esp_jo
 	return true;
 }
 
+/* A burst as large as makes ipsec-mb put packets side by side. Opens that many copies of the first n octets of j, with octet `at` of the
+ * copy in the middle changed, the others as j is when they are whole; returns the one in the middle. The caller frees .p. */
+static inline struct esp_job esp_open_among(struct esp_key *k, const struct esp_job *j, size_t n, size_t at, uint8_t flip, uint32_t seq_hi)
+{
+	enum { COPIES = 9, MIDDLE = 4 };
+	struct esp_job v[COPIES];
+	for (size_t i = 0; i < COPIES; i++) {
+		struct block b = block_new(i == MIDDLE ? n : j->n);
+		memcpy(b.p, j->p, b.n);
+		if (i == MIDDLE && at < n)
+			b.p[at] ^= flip;
+		v[i] = (struct esp_job){.p = b.p, .n = (uint32_t)b.n, .seq_hi = i == MIDDLE ? seq_hi : j->seq_hi, .ok = i == MIDDLE};
+	}
+	esp_open_burst(k, 0, v, COPIES);
+	for (size_t i = 0; i < COPIES; i++) {
+		if (i == MIDDLE)
+			continue;
+		if (!v[i].ok)
+			fail_msg("packet %zu of a burst is refused", i);
+		free(v[i].p);
+	}
+	return v[MIDDLE];
+}
+
 #endif

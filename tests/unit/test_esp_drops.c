@@ -196,7 +196,7 @@ static void test_gre_options(void **state)
 				                : gre(w, p, 0, ETHERTYPE_V4, NULL, 0, 41);
 				if (sent) {
 					be16_put(p + 4, csum_end(csum_add(0, p, n)));
-					p[20] ^= wrong;
+					p[20] = (uint8_t)(p[20] ^ wrong);
 				}
 				seal_payload(w, 1, p, n, 47);
 				if (sent == wanted && !(sent && wrong)) {
@@ -295,6 +295,7 @@ static void test_out(void **state)
 	frame_v4(w, p, 40, 0, true);
 	put_octets(w, A, GRE1, p, sizeof p);
 	flush(w, A);
+	assert_int_equal(w->wire[0].n, 8 + 8 + 4 + 40 + 2 + 2 + 16);
 	deliver(w, B);
 	assert_int_equal(w->end[B].last_n, 40);
 	assert_int_equal(all_drops(w, A), 6);

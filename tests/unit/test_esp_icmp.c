@@ -101,6 +101,7 @@ static const struct silent rows[] = {
 	{"from loopback", false, {12, 12}, {127, 127}, false},
 	{"from multicast", false, {12, 12}, {224, 224}, false},
 	{"to multicast", false, {16, 16}, {239, 239}, false},
+	{"to the first multicast", false, {16, 16}, {224, 224}, false},
 	{"to 255/8", false, {16, 16}, {255, 255}, false},
 	{"to 0.0.0.0/8", false, {16, 16}, {0, 0}, false},
 	{"echo", false, {9, 20}, {1, 8}, true},
@@ -180,6 +181,13 @@ static void test_extensions(void **state)
 static void test_short(void **state)
 {
 	(void)state;
+	/* ICMP without a type */
+	struct packet icmp = base;
+	uint8_t none[ESP_ICMP_MAX];
+	(void)packet_write(&icmp, room);
+	room[9] = 1;
+	be16_put(room + 2, 20);
+	assert_int_equal(answer(room, 20, 1400, NULL, none), 0);
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct packet o = base;
 		uint8_t out[ESP_ICMP_MAX];

@@ -377,6 +377,27 @@ static void test_flows(void **state)
 	assert_int_equal(frames(&b), 4);
 }
 
+/* A run that ends leaves the others open, whichever place it had. */
+static void test_close(void **state)
+{
+	(void)state;
+	for (unsigned ends = 0; ends < 5; ends++) {
+		struct batch b = {0};
+		struct packet o[5];
+		for (unsigned f = 0; f < 5; f++) {
+			o[f] = base;
+			o[f].host = (uint8_t)f;
+		}
+		for (int i = 0; i < 4; i++)
+			for (unsigned f = 0; f < 5; f++) {
+				o[f].flags = i == 1 && f == ends ? 0x18 : 0x10;
+				add(&b, &o[f]);
+				o[f] = after(&o[f]);
+			}
+		assert_int_equal(frames(&b), 6);
+	}
+}
+
 /* What is no plain packet of a flow passes as it came, and holds back what might be its flow. */
 static void test_strange(void **state)
 {
@@ -546,6 +567,7 @@ int main(void)
 		cmocka_unit_test(test_acks),
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_strange),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_memory),

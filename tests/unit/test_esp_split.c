@@ -157,6 +157,38 @@ static void test_no_udp_sum(void **state)
 	assert_true(ones >= 1);
 }
 
+/* Fields that were wrong or zero do not come through: they are summed up anew; in UDP zero means none only where it may. */
+static void test_wrong_sums(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 4; kind++)
+		for (int begun = 0; begun < 2; begun++) {
+			struct packet o = base;
+			static uint8_t room[PACKET_MAX];
+			uint8_t out[2048];
+			struct esp_vnet v;
+			struct esp_split s;
+			o.v6 = kind & 1;
+			o.udp = kind & 2;
+			o.len = 2500;
+			size_t n = packet_super(&o, 1000, room, &v), l4 = o.v6 ? IP6_HDR : IP4_HDR, field = l4 + (o.udp ? 6 : 16);
+			if (!o.v6)
+				be16_put(room + 10, 0x5a5a);
+			v.csum = begun;
+			if (!begun)
+				be16_put(room + field, o.udp && !o.v6 ? 0x5a5a : 0);
+			assert_int_equal(esp_split_begin(&s, room, n, &v), ESP_DROP_N);
+			assert_null(packet_wrong(out, esp_split_packet(&s, 1, out)));
+			assert_int_not_equal(be16(out + field), 0);
+			/* a sum that was begun and is zero is a sum */
+			v.csum = true;
+			be16_put(room + field, 0);
+			assert_int_equal(esp_split_begin(&s, room, n, &v), ESP_DROP_N);
+			(void)esp_split_packet(&s, 1, out);
+			assert_int_not_equal(be16(out + field), 0);
+		}
+}
+
 struct refused {
 	const char *name;
 	uint8_t kind;            /* 0: TCP4, 1: TCP6, 2: UDP4, 3: UDP6 */
@@ -330,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_no_udp_sum),
+		cmocka_unit_test(test_wrong_sums),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_payload),
 		cmocka_unit_test(test_sweep),

@@ -493,6 +493,38 @@ static void test_kernel_plane_has_none(void **state)
 	assert_int_equal(world_ask(w, PRIV_DP_STATS, &s, NO_TAIL), -EOPNOTSUPP);
 }
 
+/* --- no memory: each request whose n-th allocation fails is refused and leaves nothing, and the next one is served --- */
+
+static void test_no_memory(void **state)
+{
+	struct world *w = *state;
+	struct m_spi_alloc a = {.tunnel = "net", .min = 0xc0000000, .max = 0xcfffffff};
+	a.local = world_addr("10.0.0.2");
+	a.remote = world_addr("80.251.0.33");
+	w->fail_at = 1;
+	assert_int_equal(world_ask(w, PRIV_SPI_ALLOC, &a, NO_TAIL), -ENOBUFS);
+	struct m_child_install m;
+	world_install_body(w, "net", &m);
+	w->fail_at = 1;
+	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), -ENOMEM);
+	assert_string_equal(world_told(w), "");
+	assert_int_equal(actor_children(w->actor)->n, 0);
+	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), 0); /* its SPI is still there */
+	assert_int_equal(world_esp_answers(w, 0, NULL), 0);
+	(void)world_told(w);
+	struct m_ends e = ends("net");
+	w->fail_at = 1;
+	assert_int_equal(world_ask(w, PRIV_GRE_UP, &e, NO_TAIL), -ENOMEM);
+	struct m_gre g = gre("net", "tun0");
+	w->fail_at = 1;
+	assert_int_equal(add(w, &g), -ENOMEM);
+	assert_int_equal(w->fail_at, 0);
+	assert_string_equal(world_told(w), "");
+	assert_true(!w->kernel.tun[0].t);
+	assert_int_equal(world_ask(w, PRIV_GRE_UP, &e, NO_TAIL), 0);
+	assert_int_equal(add(w, &g), 0);
+}
+
 /* --- what a kernel wholly without IPsec lacks --- */
 
 static void test_no_policies(void **state)
@@ -532,7 +564,7 @@ int main(void)
 		USER(test_early), USER(test_early_given_up), USER(test_only_gre_in_udp), USER(test_peers_behind_one_address),
 		USER(test_move), USER(test_remove_query_stats), USER(test_gre_up_down), USER(test_gre_keep_and_seq),
 		USER(test_gre_failures), USER(test_device_events), USER(test_devices_told_again), USER(test_script_gre),
-		USER(test_script_without_name), USER(test_script_refusals), KERNEL(test_kernel_plane_has_none),
+		USER(test_script_without_name), USER(test_no_memory), USER(test_script_refusals), KERNEL(test_kernel_plane_has_none),
 		USER(test_no_policies), KERNEL(test_no_policies_kernel),
 	};
 	world_crypto = crypto_new();

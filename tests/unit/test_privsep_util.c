@@ -16,7 +16,9 @@ struct crypto *world_crypto;
 
 static void *heap_get(struct mem *m, size_t n)
 {
-	(void)m;
+	struct world *w = CONTAINER_OF(m, struct world, mem);
+	if (w->fail_at && --w->fail_at == 0)
+		return NULL;
 	return calloc(1, n ? n : 1);
 }
 

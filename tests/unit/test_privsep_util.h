@@ -20,6 +20,7 @@ struct world {
 	struct mem mem;
 	struct rng rng;
 	uint64_t seed;
+	unsigned fail_at;     /* the n-th allocation from now on fails; 0: none */
 	struct conf *conf;
 	struct psk_set psks;
 	struct actor *actor;

@@ -5,11 +5,14 @@
  * A child SA is a run of KEY=VALUE: local= remote= in=SPI out=SPI encr=TOKEN integ=TOKEN reqid= window= esn=1
  * sport= dport= (in UDP) soft= hard= (seconds) mark_in=V/M mark_out=V/M proto= nopolicy=1 nokeys=1. Its keys follow
  * from the SPIs, so that two probes agree on them. "--" separates two. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "kernel/kernel.h"
@@ -369,6 +372,65 @@ static int do_udp(char **arg)
 	return 0;
 }
 
+/* shared 4|6 PORT WORKERS: the sockets of a data plane in user space; sends datagrams of three kinds to itself and says which socket
+ * each came to. SPIs of 256 and above, so that each worker gets some. */
+static int do_shared(char **arg)
+{
+	uint8_t family = (uint8_t)number(arg[0]);
+	uint16_t port = (uint16_t)number(arg[1]);
+	unsigned workers = number(arg[2]);
+	int fds[1 + KERNEL_TUN_QUEUES];
+	if (workers < 1 || workers > KERNEL_TUN_QUEUES)
+		return usage("1 to 8 workers are expected");
+	int rc = kernel_udp_open_shared(family, port, workers, fds);
+	if (rc < 0)
+		return result(rc);
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	const struct sockaddr *to = family == AF_V6 ? (const void *)&a6 : (const void *)&a4;
+	static const struct { const char *what; uint8_t b[8]; size_t n; } kinds[] = {
+		{"keep-alive", {0xff}, 1}, {"short", {1, 2, 3}, 3},    {"empty", {0}, 0},         {"ike", {0, 0, 0, 0, 9}, 8},
+		{"spi 256", {0, 0, 1, 0}, 8}, {"spi 257", {0, 0, 1, 1}, 8}, {"spi 258", {0, 0, 1, 2}, 8},
+		{"spi ffffffff", {255, 255, 255, 255}, 4},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		char drop[64];
+		if (sendto(fds[0], kinds[i].b, kinds[i].n, 0, to, family == AF_V6 ? sizeof a6 : sizeof a4) < 0)
+			return result(-errno);
+		printf("%s:", kinds[i].what);
+		for (unsigned at = 0; at <= workers; at++) {
+			if (recv(fds[at], drop, sizeof drop, MSG_DONTWAIT) >= 0)
+				printf(" %u", at);
+		}
+		puts("");
+	}
+	return 0;
+}
+
+/* tun NAME QUEUES [MTU ADDRESS [SECONDS]]: makes it, shows it, keeps it for so long. */
+static int do_tun(char **arg)
+{
+	struct kernel_tun *t;
+	struct conf_gre want = {.mtu = 0};
+	struct gre_link l;
+	int rc = kernel_tun_open(k, arg[0], number(arg[1]), &t);
+	if (rc < 0)
+		return result(rc);
+	bool ensured = arg[2] != NULL;
+	if (ensured) {
+		want.mtu = (uint16_t)number(arg[2]);
+		want.address[want.n_addresses++] = prefix(arg[3]);
+	}
+	rc = kernel_tun_ensure(k, t, ensured ? &want : NULL, &l);
+	if (rc == 0)
+		show_gre(&l);
+	fflush(stdout);
+	if (rc == 0 && ensured && arg[4])
+		sleep(number(arg[4]));
+	kernel_tun_close(k, t);
+	return result(rc);
+}
+
 static void show_event(const struct kernel_event *e)
 {
 	static const char *const NAMES[] = {"expire", "mapping", "link", "addr", "overrun"};
@@ -449,7 +511,7 @@ static const struct command {
 	{"spi-free", 3, do_spi_free}, {"guard", 1, do_guard},       {"shunt", 4, do_shunt},
 	{"gre", 2, do_gre},           {"addrs", 0, do_addrs},       {"route", 1, do_route},
 	{"udp", 4, do_udp},           {"events", 1, do_events},     {"ping", 1, do_ping},
-	{"holder", 1, do_holder},
+	{"holder", 1, do_holder},     {"shared", 3, do_shared},     {"tun", 2, do_tun},
 };
 
 int main(int argc, char **argv)

@@ -169,6 +169,16 @@ lab_down() {
 
 lab_loss() {
 	local l
+	# A host's kernel may have no netem: there it is all or nothing.
+	if [ -n "${LAB_ON_HOST:-}" ]; then
+		on wan nft delete table inet cut 2>/dev/null
+		[ "$1" = 0 ] || on wan nft -f - <<-END
+			table inet cut {
+				chain forward { type filter hook forward priority 10; oifname { "wan-cnrt", "wan-us" } drop; }
+			}
+		END
+		return
+	fi
 	for l in wan-cnrt wan-us; do
 		if [ "$1" = 0 ]; then
 			on wan tc qdisc del dev $l root 2>/dev/null
@@ -180,3 +190,36 @@ lab_loss() {
 }
 lab_cut() { lab_loss 100; }
 lab_heal() { lab_loss 0; }
+
+lab_remap() {
+	on cnrt sh -c 'echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout; echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream'
+	on cn ping -n -q -c 1 -W 1 10.0.0.1 >/dev/null # through the tunnel: the entry takes its new time limit
+	on cnrt nft -f - <<-END
+		table ip stop {
+			chain pre {
+				type filter hook prerouting priority -400;
+				udp dport 4500 drop
+				udp sport 4500 drop
+			}
+		}
+	END
+	sleep 4
+	on cnrt nft -f - <<-END
+		flush chain ip nat pre
+		flush chain ip nat post
+		add rule ip nat pre ip daddr 121.43.117.81 udp dport 14500 dnat to 172.19.42.8:4500
+		add rule ip nat post ip saddr 172.19.42.8 udp sport 4500 oifname "cnrt-wan" snat to 121.43.117.81:14500
+		add rule ip nat post ip saddr 172.19.42.8 oifname "cnrt-wan" snat to 121.43.117.81
+		delete table ip stop
+	END
+	on cnrt sh -c 'echo 120 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout; echo 120 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream'
+}
+
+lab_remap_back() {
+	on cnrt nft -f - <<-END
+		flush chain ip nat pre
+		flush chain ip nat post
+		add rule ip nat pre ip daddr 121.43.117.81 dnat to 172.19.42.8
+		add rule ip nat post ip saddr 172.19.42.8 oifname "cnrt-wan" snat to 121.43.117.81
+	END
+}

@@ -19,6 +19,8 @@
 #   lab_down                    kills all that runs in the hosts, and removes them
 #   lab_loss PERCENT            netem loss on wan's links to cnrt and us, both directions; 0 heals
 #   lab_cut | lab_heal          100 % loss there | none
+#   lab_remap | lab_remap_back  the NAT forgets cn's flows, and gives those of UDP 4500 the port 14500 (a tunnel with gre1 must be
+#                               up) | as before
 #
 #   on HOST CMD...              runs CMD in HOST (working directory: /)
 #   lab_seed HOST               puts the seed's files where the article has them (and where Debian's strongSwan

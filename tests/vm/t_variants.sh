@@ -276,27 +276,7 @@ remap() {
 	ping_gre cn 10.0.0.1 10 >/dev/null
 	spis_before=$(spis us)
 	before=$(packets_in us)
-	on cnrt sh -c 'echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout; echo 1 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream'
-	ping_gre cn 10.0.0.1 1 >/dev/null # the entry takes its new time limit
-	on cnrt nft -f - <<-END
-		table ip stop {
-			chain pre {
-				type filter hook prerouting priority -400;
-				udp dport 4500 drop
-				udp sport 4500 drop
-			}
-		}
-	END
-	sleep 4
-	on cnrt nft -f - <<-END
-		flush chain ip nat pre
-		flush chain ip nat post
-		add rule ip nat pre ip daddr $CN udp dport 14500 dnat to 172.19.42.8:4500
-		add rule ip nat post ip saddr 172.19.42.8 udp sport 4500 oifname "cnrt-wan" snat to $CN:14500
-		add rule ip nat post ip saddr 172.19.42.8 oifname "cnrt-wan" snat to $CN
-		delete table ip stop
-	END
-	on cnrt sh -c 'echo 120 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout; echo 120 >/proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream'
+	lab_remap
 	check "a NAT changes the port: pings go on" wait_for 10 pinging cn 10.0.0.1
 	check "a NAT changes the port: us sends there" has "sport 4500 dport 14500" sas us $CN
 	check "a NAT changes the port: both SAs have it" has "sport 14500 dport 4500" sas us $CN
@@ -304,12 +284,7 @@ remap() {
 	check "a NAT changes the port: their counters go on ($before, $(packets_in us))" test "$(packets_in us)" -gt "$before"
 	check "a NAT changes the port: status knows" has '"dport": 14500' gretel us --json statusall tunnel
 	check "a NAT changes the port: IKE follows" followed
-	on cnrt nft -f - <<-END
-		flush chain ip nat pre
-		flush chain ip nat post
-		add rule ip nat pre ip daddr $CN dnat to 172.19.42.8
-		add rule ip nat post ip saddr 172.19.42.8 oifname "cnrt-wan" snat to $CN
-	END
+	lab_remap_back
 }
 packets_in() { on "$1" ip -s xfrm state | awk '/^src 121/ { on = 1; next } /^src/ { on = 0 } on && /\(packets\)$/ { gsub(/.*, |\(packets\)/, ""); n += $0 } END { print n + 0 }'; }
 # us deletes: cn hears it only when IKE found the port too.

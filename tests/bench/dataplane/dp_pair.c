@@ -115,7 +115,7 @@ static void sa_install(struct dataplane *d, const struct end *o)
 
 /* --- devices and sockets --- */
 
-static void device_open(struct kernel *k, struct dataplane *d, const struct end *o, unsigned i)
+static struct kernel_tun *device_open(struct kernel *k, struct dataplane *d, const struct end *o, unsigned i)
 {
 	char text[100];
 	struct esp_device e = {.id = 100 + i, .tunnel = TUNNEL, .pmtudisc = !o->fragments, .mtu = 1400, .uso = true};
@@ -134,7 +134,6 @@ static void device_open(struct kernel *k, struct dataplane *d, const struct end 
 	int rc = kernel_tun_open(k, name, o->workers, &t);
 	if (rc < 0)
 		die(name, rc);
-	/* t stays for as long as the process. */
 	const int *own = kernel_tun_fds(t, &n);
 	for (size_t q = 0; q < n; q++)
 		fds[q] = fcntl(own[q], F_DUPFD_CLOEXEC, 3);
@@ -143,6 +142,7 @@ static void device_open(struct kernel *k, struct dataplane *d, const struct end 
 		rc = dataplane_device(d, &e, fds, (unsigned)n);
 	if (rc < 0)
 		die(name, rc);
+	return t;
 }
 
 static int sockets_open(struct dataplane *d, const struct end *o)
@@ -328,6 +328,7 @@ int main(int argc, char **argv)
 	struct end o = {.port = 4500, .suite = "aes256gcm16!", .workers = 1};
 	struct rng rng = {.fill = random_fill};
 	struct kernel *k;
+	struct kernel_tun *tun[DEVICES_MAX];
 	struct dataplane *d;
 	sigset_t set;
 	int pair[2];
@@ -350,7 +351,7 @@ int main(int argc, char **argv)
 	if (rc < 0)
 		die("start", rc);
 	for (unsigned i = 0; i < o.n_devices; i++)
-		device_open(k, d, &o, i);
+		tun[i] = device_open(k, d, &o, i);
 	int port = sockets_open(d, &o);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		die("pair", errno);
@@ -359,6 +360,9 @@ int main(int argc, char **argv)
 	struct esp *e = dataplane_stop(d);
 	dataplane_go(d);
 	run(d, e, &o, port, pair[1]);
+	for (unsigned i = 0; i < o.n_devices; i++)
+		kernel_tun_close(k, tun[i]);
+	kernel_close(k);
 	dataplane_free(d);
 	crypto_free(env.crypto);
 	return 0;
