@@ -105,16 +105,6 @@ static bool may(uint8_t role, int call)
 	return true;
 }
 
-static int sockets_of_esp(scmp_filter_ctx f)
-{
-	static const int buffers[] = {SO_RCVBUF, SO_SNDBUF};
-	int rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_EQ, IPPROTO_UDP, 0));
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(buffers); i++)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 2, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
-		                      SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)buffers[i], 0));
-	return rc;
-}
-
 static int build(scmp_filter_ctx f, uint8_t role)
 {
 	int rc = 0;
@@ -137,9 +127,9 @@ static int build(scmp_filter_ctx f, uint8_t role)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(connect), 0);
 	if (rc == 0 && role == ROLE_ROUTE)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setitimer), 0);
-	/* Offloads and buffers of UDP sockets. The workers are threads, and closed in with the one that calls. */
+	/* Offloads of UDP sockets. The workers are threads, and closed in with the one that calls. */
 	if (rc == 0 && role == ROLE_ESP)
-		rc = sockets_of_esp(f);
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_EQ, IPPROTO_UDP, 0));
 	if (rc == 0 && role == ROLE_ESP)
 		rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 	return rc ? rc : seccomp_load(f);

@@ -33,7 +33,6 @@ enum {
 	BATCH_FRAMES = 256,
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
-	SOCKET_BUFFER = 1 << 20, /* octets: about a millisecond at full rate, and no more */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
 	PLAIN_RUNS = 256,        /* sent without UDP_SEGMENT where the kernel could not, before that is tried again */
 };

@@ -32,11 +32,9 @@ static const struct option OPTIONS6[] = {
 	{IPPROTO_IPV6, IPV6_RECVERR, 1, true},
 	{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, true},
 };
-/* Without UDP_GRO (Linux before 5.0) datagrams come one by one; buffers are bounded by the system's limits. */
+/* Without UDP_GRO (Linux before 5.0) datagrams come one by one. How much room a socket has is priv's business. */
 static const struct option OPTIONS[] = {
 	{IPPROTO_UDP, UDP_GRO, 1, false},
-	{SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER, false},
-	{SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER, false},
 };
 
 static int options_set(int fd, const struct option *o, size_t n)

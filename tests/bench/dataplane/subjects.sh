@@ -43,7 +43,7 @@ up_forward_plain() { up_forward plain; }
 up_forward_evp() { up_forward evp; }
 up_forward_mb() { up_forward mb; }
 
-# --- gretel: two whole daemons, or only src/dataplane with SAs from the command line (dp_pair)
+# --- gretel, with a liveness exchange each second: two whole daemons, or only src/dataplane with SAs from the command line (dp_pair)
 BUILD=$(readlink -m "${GRETEL_BUILD:-$here/../../../build/release}")
 have_gretel() { # have_gretel BACKEND
 	[ -x "$BUILD/src/daemon/greteld" ] && "$BUILD/src/daemon/greteld" -V || return
@@ -56,7 +56,7 @@ gretel() { # gretel BACKEND ESP
 		cat >"$dir/$n.conf" <<-END
 			daemon = { dataplane = "user"; esp_backend = "$1"; };
 			tunnels = { bench = { remote = "10.99.0.$((3 - i))"; psk = "as good as any other for a benchmark"; ike = "aes256-sha256-x25519!";
-				esp = "$2!"; gre = { name = "gre1"; address = ["10.98.0.$i/30"]; mtu = $MTU; }; }; };
+				auto = "$([ $n = a ] && echo start || echo add)"; dpd = { delay = "2s"; }; esp = "$2!"; gre = { name = "gre1"; address = ["10.98.0.$i/30"]; mtu = $MTU; }; }; };
 		END
 		chmod 600 "$dir/$n.conf"
 		runs $n "$BUILD/src/daemon/greteld" -n -c "$dir/$n.conf" >"$dir/$n.log" 2>&1 &
