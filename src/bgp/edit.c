@@ -6,18 +6,11 @@
 
 #include "bgp/filter_int.h"
 
-/* What struct bgp_attrs has a member for, but the next hop, which is no part of canonical octets. */
-#define KNOWN                                                                                                          \
-	(HAS(BGP_A_ORIGIN) | HAS(BGP_A_AS_PATH) | HAS(BGP_A_MED) | HAS(BGP_A_LOCAL_PREF) | HAS(BGP_A_ATOMIC) |         \
-	 HAS(BGP_A_AGGREGATOR) | HAS(BGP_A_COMMUNITIES) | HAS(BGP_A_ORIGINATOR_ID) | HAS(BGP_A_CLUSTER_LIST) |         \
-	 HAS(BGP_A_EXT_COMMUNITIES) | HAS(BGP_A_LARGE_COMMUNITIES) | HAS(BGP_A_OTC))
-
 void edit_init(struct bgp_edit *e, const struct bgp_attr *a)
 {
 	e->v = a->v;
 	e->v.next_hop = a->next_hop;
 	e->v.next_hop_ll = a->next_hop_ll;
-	e->unknown = a->v.unknown ? SPAN(a->canon, a->canon_len) : (struct span){0};
 	e->weight = a->weight;
 	e->tag = a->tag;
 	e->next_hop_self = e->next_hop_unchanged = e->changed = false;
@@ -126,78 +119,18 @@ bool edit_exclude(struct bgp_edit *e, const uint32_t *as, size_t n)
 	return true;
 }
 
-/* Unknown attributes of types below `type`, as they were. */
-static void put_unknown(struct wr *w, struct rd *unknown, unsigned type)
-{
-	for (;;) {
-		struct rd peek = *unknown;
-		uint8_t flags, t;
-		struct span v;
-		if (!rd_left(&peek) || !bgp_attr_next(&peek, &flags, &t, &v) || t >= type)
-			return;
-		*unknown = peek;
-		if (t < 64 && KNOWN & HAS(t))
-			continue;
-		wr_u8(w, flags);
-		wr_u8(w, t);
-		if (flags & BGP_F_EXTENDED)
-			wr_u16(w, (unsigned)v.n);
-		else
-			wr_u8(w, (unsigned)v.n);
-		wr_bytes(w, v.p, v.n);
-	}
-}
-
-static void put_span(struct wr *w, const struct bgp_edit *e, struct rd *unknown, uint8_t type, struct span v)
-{
-	put_unknown(w, unknown, type);
-	if (e->v.has & HAS(type) && (v.n || type == BGP_A_AS_PATH))
-		bgp_attr_put(w, type, v.p, v.n);
-}
-
-static void put_u32(struct wr *w, const struct bgp_edit *e, struct rd *unknown, uint8_t type, uint32_t v)
-{
-	put_unknown(w, unknown, type);
-	if (e->v.has & HAS(type))
-		bgp_attr_put_u32(w, type, v);
-}
-
-static void write_canon(struct wr *w, const struct bgp_edit *e)
-{
-	struct rd u = rd_init(e->unknown.p, e->unknown.n);
-	uint8_t aggregator[8];
-	struct wr a = wr_init(aggregator, sizeof aggregator);
-	wr_u32(&a, e->v.aggregator_as);
-	wr_u32(&a, e->v.aggregator_id);
-	if (e->v.has & HAS(BGP_A_ORIGIN))
-		bgp_attr_put(w, BGP_A_ORIGIN, &e->v.origin, 1);
-	put_span(w, e, &u, BGP_A_AS_PATH, e->v.as_path);
-	put_u32(w, e, &u, BGP_A_MED, e->v.med);
-	put_u32(w, e, &u, BGP_A_LOCAL_PREF, e->v.local_pref);
-	if (e->v.has & HAS(BGP_A_ATOMIC))
-		bgp_attr_put(w, BGP_A_ATOMIC, NULL, 0);
-	put_span(w, e, &u, BGP_A_AGGREGATOR, SPAN(aggregator, sizeof aggregator));
-	put_span(w, e, &u, BGP_A_COMMUNITIES, e->v.communities);
-	put_u32(w, e, &u, BGP_A_ORIGINATOR_ID, e->v.originator_id);
-	put_span(w, e, &u, BGP_A_CLUSTER_LIST, e->v.cluster_list);
-	put_span(w, e, &u, BGP_A_EXT_COMMUNITIES, e->v.ext_communities);
-	put_span(w, e, &u, BGP_A_LARGE_COMMUNITIES, e->v.large_communities);
-	put_u32(w, e, &u, BGP_A_OTC, e->v.otc);
-	put_unknown(w, &u, 256);
-}
-
 struct bgp_attr *edit_commit(struct bgp *b, const struct bgp_edit *e, bool track)
 {
 	enum { HEADERS = 16 * 4 + 64 };
 	uint8_t small[1024];
 	size_t need = HEADERS + e->v.as_path.n + e->v.communities.n + e->v.cluster_list.n + e->v.ext_communities.n +
-	              e->v.large_communities.n + e->unknown.n;
+	              e->v.v6_ext_communities.n + e->v.large_communities.n + (e->v.unknown ? e->v.raw.n : 0);
 	uint8_t *p = need <= sizeof small ? small : mem_get(b->env.mem, need);
 	struct bgp_attr *a = NULL;
 	if (!p)
 		return NULL;
 	struct wr w = wr_init(p, need);
-	write_canon(&w, e);
+	bgp_attrs_put(&w, &e->v);
 	if (!BUG(!wr_ok(&w)))
 		a = attr_get(b, SPAN(p, w.len), &e->v.next_hop, &e->v.next_hop_ll, e->weight, e->tag, track);
 	if (p != small)

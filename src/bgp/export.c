@@ -181,10 +181,8 @@ static bool map_allows(const struct export *x, struct bgp_edit *e)
 	if (!x->reflected || x->b->cb->allow_outbound_policy)
 		return filter_map(x->b, map, &in, e) || no(x, "denied by the outbound route map");
 	struct bgp_attrs v = e->v;
-	struct span unknown = e->unknown;
 	bool ok = filter_map(x->b, map, &in, e);
 	e->v = v;
-	e->unknown = unknown;
 	e->next_hop_self = e->next_hop_unchanged = false;
 	return ok || no(x, "denied by the outbound route map");
 }

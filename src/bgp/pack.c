@@ -256,7 +256,7 @@ static bool add(struct bgp *b, struct packer *pk, const struct bgp_attr *a, uint
 	struct wr w = writer(m);
 	if (pk->g->key.addpath)
 		wr_u32(&w, tx_id);
-	uint8_t *p = wr_space(&w, octets + 1);
+	uint8_t *p = wr_room(&w, octets + 1);
 	if (BUG(!p))
 		return false;
 	p[0] = d->len;

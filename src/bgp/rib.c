@@ -92,7 +92,14 @@ struct bgp_path *rib_path(const struct bgp_table *t, uint32_t id) { return path_
 void rib_prefix(const struct bgp_table *t, const struct bgp_dest *d, struct prefix *out)
 {
 	*out = (struct prefix){.len = d->len, .addr.family = t->af == BGP_V4 ? AF_V4 : AF_V6};
-	memcpy(out->addr.b, d->addr, t->af == BGP_V4 ? 4 : 16);
+	if (t->af == BGP_V4) {
+		/* Eight octets in one store, since nht.c reads as many at once. */
+		uint64_t first = 0;
+		memcpy(&first, d->addr, 4);
+		memcpy(out->addr.b, &first, sizeof first);
+	} else {
+		memcpy(out->addr.b, d->addr, 16);
+	}
 }
 
 static uint64_t load8(const uint8_t *p)

@@ -45,7 +45,6 @@ void attr_nh_walked(struct bgp *b);         /* rib.c: a walk has seen all change
 /* A set being changed by filters. Spans point into the original or into buf. */
 struct bgp_edit {
 	struct bgp_attrs v;
-	struct span unknown;             /* canonical octets of the attributes that we do not know */
 	uint32_t weight, tag;
 	bool next_hop_self, next_hop_unchanged; /* asked for by a route map */
 	bool changed;

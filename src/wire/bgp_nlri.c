@@ -20,6 +20,27 @@ bool bgp_nlri_good(const struct bgp_nlri *n)
 	return rd_ok(&r);
 }
 
+/* RFC 4271 4.3: trailing bits are irrelevant. All four octets in one store: who reads them next reads them at once. */
+static inline void put_v4(uint8_t *out, const uint8_t *p, size_t octets, uint8_t len)
+{
+	uint32_t a = 0;
+	for (size_t i = 0; i < octets; i++)
+		a |= (uint32_t)p[i] << (24 - 8 * i);
+	a &= len ? UINT32_MAX << (32 - len) : 0;
+	out[0] = (uint8_t)(a >> 24);
+	out[1] = (uint8_t)(a >> 16);
+	out[2] = (uint8_t)(a >> 8);
+	out[3] = (uint8_t)a;
+}
+
+static inline void put_v6(uint8_t *out, const uint8_t *p, size_t octets, uint8_t len)
+{
+	for (size_t i = 0; i < octets; i++)
+		out[i] = p[i];
+	if (len % 8)
+		out[octets - 1] &= (uint8_t)(0xff << (8 - len % 8));
+}
+
 bool bgp_nlri_next(struct bgp_nlri *n, struct prefix *out, uint32_t *path_id)
 {
 	struct rd r = rd_init(n->octets.p, n->octets.n);
@@ -34,10 +55,10 @@ bool bgp_nlri_next(struct bgp_nlri *n, struct prefix *out, uint32_t *path_id)
 	}
 	out->len = len;
 	out->addr = (struct addr){.family = n->af == BGP_V4 ? AF_V4 : AF_V6};
-	for (size_t i = 0; i < octets; i++)
-		out->addr.b[i] = p[i];
-	if (len % 8) /* RFC 4271 4.3: trailing bits are irrelevant */
-		out->addr.b[octets - 1] &= (uint8_t)(0xff << (8 - len % 8));
+	if (n->af == BGP_V4)
+		put_v4(out->addr.b, p, octets, len);
+	else
+		put_v6(out->addr.b, p, octets, len);
 	n->octets = SPAN(r.p, rd_left(&r));
 	return true;
 }

@@ -529,11 +529,14 @@ static void test_too_long(void **state)
 /* --- edit_commit --- */
 static void test_commit(void **state)
 {
-	static const uint8_t in[] = {0x40, 1,  1, 0, 0x40, 2,    6,    2, 1, 0, 0, 0xfd, 0xe9, 0xe0, 3 + 8 + 1, 1, 0xaa,
-	                             0xc0, 16, 8, 0, 2,    0xfd, 0xe8, 0, 0, 0, 1, 0xe0, 99,   2,    1,         2};
-	static const uint8_t want[] = {0x40, 1,    1,    2,    0x40, 2, 10, 2, 2, 0,    0,  0xfd, 0xe8, 0,    0,
-	                               0xfd, 0xe9, 0x80, 4,    4,    0, 0,  0, 9, 0xe0, 12, 1,    0xaa, 0xc0, 16,
-	                               8,    0,    2,    0xfd, 0xe8, 0, 0,  0, 1, 0xe0, 99, 2,    1,    2};
+	/* Communities that came with the Partial bit, an unknown attribute between known ones and one behind, communities of IPv6. */
+#define TAIL                                                                                                          \
+	0xe0, 8, 4, 0xfd, 0xe8, 0, 1, 0xe0, 12, 1, 0xaa, 0xc0, 16, 8, 0, 2, 0xfd, 0xe8, 0, 0, 0, 1, 0xc0, 25, 20, 0, 2, \
+		0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 5, 0xe0, 99, 2, 1, 2
+	static const uint8_t in[] = {0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe9, TAIL};
+	static const uint8_t want[] = {0x40, 1, 1,    2,    0x40, 2, 10,   2,    2, 0, 0, 0xfd, 0xe8,
+	                               0,    0, 0xfd, 0xe9, 0x80, 4, 4,    0,    0, 0, 9, TAIL};
+#undef TAIL
 	uint32_t as = 65000;
 	struct bgp_attr *a = calloc(1, sizeof *a + sizeof in);
 	(void)state;

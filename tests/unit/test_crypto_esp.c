@@ -250,6 +250,70 @@ static void test_cbc_ivs(void **state)
 	}
 }
 
+/* A worker's numbers jump when others have had some: by one, back, and by 2^32 and one, where half of the next IV is as expected. */
+static void test_jumps(void **state)
+{
+	static const uint64_t numbers[] = {7, 8, 0x300000009, 0x30000000a, 9, 0xffffffff, 0x500000000, 0x500000001};
+	struct esp_case e;
+	for (size_t i = 0; esp_case(i, &e); i++) {
+		for (size_t b = 0; b < ARRAY_LEN(backends); b++) {
+			if (e.suite.encr == ENCR_AES_CBC || !esp_backend_usable(backends[b]))
+				continue;
+			struct test_mem m = test_mem_new();
+			struct esp_sa sa = esp_case_keys(&e);
+			struct esp_key *k = key_new(*state, &m, &e, &sa, backends[b]);
+			for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
+				struct esp_job j = esp_case_job(&e, 64, numbers[n]), fresh = esp_case_job(&e, 64, numbers[n]);
+				struct esp_key *other = key_new(*state, &m, &e, &sa, ESP_BACKEND_OPENSSL);
+				esp_seal_burst(k, 0, &j, 1);
+				esp_seal_burst(other, 0, &fresh, 1);
+				assert_memory_equal(j.p, fresh.p, j.n);
+				esp_key_free(other);
+				free(j.p);
+				free(fresh.p);
+			}
+			esp_key_free(k);
+		}
+	}
+}
+
+/* Whoever has the keys can authenticate text that is no whole blocks: refused, in bursts of any size. */
+static void test_broken_blocks(void **state)
+{
+	struct esp_case e = {.encr = NULL};
+	for (size_t i = 0; esp_case(i, &e) && (e.suite.encr != ENCR_AES_CBC || e.suite.integ != AUTH_HMAC_SHA2_256_128); i++)
+		;
+	struct test_mem m = test_mem_new();
+	struct esp_sa sa = esp_case_keys(&e);
+	for (size_t text = 16; text <= 48; text++) {
+		for (size_t b = 0; b < ARRAY_LEN(backends); b++) {
+			uint8_t full[32];
+			struct esp_job j = esp_case_job(&e, text, 5);
+			if (esp_backend_usable(backends[b])) {
+				struct esp_key *k = key_new(*state, &m, &e, &sa, backends[b]);
+				assert_int_equal(prf(*state, PRF_HMAC_SHA2_256, SPAN(sa.integ.b, sa.integ.len),
+				                     &SPAN(j.p, j.n - e.icv), 1, full), 0);
+				memcpy(j.p + j.n - e.icv, full, e.icv);
+				struct esp_job v[9];
+				for (size_t n = 0; n < ARRAY_LEN(v); n++) {
+					v[n] = j;
+					v[n].p = block_new(j.n).p;
+					memcpy(v[n].p, j.p, j.n);
+				}
+				esp_open_burst(k, 0, &j, 1);
+				assert_int_equal(j.ok, text % 16 == 0);
+				esp_open_burst(k, 0, v, ARRAY_LEN(v));
+				for (size_t n = 0; n < ARRAY_LEN(v); n++) {
+					assert_int_equal(v[n].ok, text % 16 == 0);
+					free(v[n].p);
+				}
+				esp_key_free(k);
+			}
+			free(j.p);
+		}
+	}
+}
+
 /* --- workers: threads that share a key --- */
 
 enum { WORKERS = 4, EACH = 40 };
@@ -365,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exchange),     cmocka_unit_test(test_burst),
 		cmocka_unit_test(test_forgeries),    cmocka_unit_test(test_cbc_ivs),
+		cmocka_unit_test(test_jumps),        cmocka_unit_test(test_broken_blocks),
 		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_refused_keys), cmocka_unit_test(test_failing_memory),
 	};

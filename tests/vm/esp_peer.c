@@ -142,6 +142,7 @@ static int run(const struct peer_case *v, unsigned n, unsigned packets, char **p
 		printf("NOT OK a socket: %s\n", t.why);
 		return 1;
 	}
+	printf("-- ciphers by %s\n", esp_backend_best() == ESP_BACKEND_IPSEC_MB ? "ipsec-mb" : "OpenSSL");
 	for (unsigned i = 0; i < n; i++) {
 		/* Long windows cost as many packets: for two of each length. */
 		if (!wanted(v[i].name, part))

@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/vm/boot -t 1200 tests/vm/t_esp_diff.sh: our ESP and GRE against the kernel's with the same keys (esp_peer.c): what one side
-# seals the other opens, and what one refuses the other refuses. GRETEL_LONG=1: ten times as many packets.
+# seals the other opens, and what one refuses the other refuses. GRETEL_LONG=1: ten times as many packets. GRETEL_VM_CPU=max: with intel-ipsec-mb, where gretel has it.
 set -u
 . "$(dirname "$0")/lab.sh"
 P=$GRETEL_BUILD/tests/vm/esp_peer
@@ -36,6 +36,7 @@ check "a socket that unpacks ESP from UDP" socket
 check "the kernel takes all SAs" sas
 while read -r word rest; do
 	case $word in
+	--) echo "-- $rest" ;;
 	ok) ok "$rest" ;;
 	NOT) not_ok "${rest#OK }" ;;
 	replayed)
