@@ -199,14 +199,21 @@ static void workers_end(struct dataplane *d)
 	}
 }
 
+static void queues_forget(struct dataplane *d, struct device *v)
+{
+	for (unsigned i = 0; i < v->n_queues * d->n_workers; i++) {
+		list_del(&v->queue[i].ready);
+		forget(&d->worker[i % d->n_workers], &v->queue[i].fd);
+	}
+	v->n_queues = 0;
+}
+
 static void device_drop(struct dataplane *d, struct device *v)
 {
+	queues_forget(d, v);
 	for (unsigned i = 0; i < d->n_workers; i++) {
-		struct worker *w = &d->worker[i];
-		list_del(&v->queue[i].ready);
-		forget(w, &v->queue[i].fd);
-		if (w->last == v)
-			w->last = NULL;
+		if (d->worker[i].last == v)
+			d->worker[i].last = NULL;
 	}
 	hmap_del(&d->devices, &v->by_id);
 	mem_put(d->mem, v, sizeof *v);
@@ -254,6 +261,7 @@ static struct device *device_add(struct dataplane *d, uint32_t id)
 	if (!v)
 		return NULL;
 	v->id = id;
+	v->n_queues = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(v->queue); i++) {
 		v->queue[i] = (struct queue){.device = v, .fd = -1};
 		list_init(&v->queue[i].ready);
@@ -269,20 +277,18 @@ static int non_blocking(int fd)
 }
 
 /* The queues of a device, in place of those that it had. */
-static int queues_set(struct dataplane *d, struct device *v, int *fds)
+static int queues_set(struct dataplane *d, struct device *v, int *fds, unsigned n)
 {
 	int rc = 0;
-	for (unsigned i = 0; rc == 0 && i < d->n_workers; i++) {
-		struct worker *w = &d->worker[i];
-		struct queue *q = &v->queue[i];
-		list_del(&q->ready);
-		forget(w, &q->fd);
+	queues_forget(d, v);
+	v->n_queues = n / d->n_workers;
+	for (unsigned i = 0; rc == 0 && i < n; i++) {
 		rc = non_blocking(fds[i]);
 		if (rc == 0)
-			rc = watch(w, fds[i], event_name(EV_TUN, v->id));
+			rc = watch(&d->worker[i % d->n_workers], fds[i], event_queue(v->id, i));
 		if (rc < 0)
 			break;
-		q->fd = fds[i];
+		v->queue[i].fd = fds[i];
 		fds[i] = -1;
 	}
 	return rc;
@@ -291,7 +297,7 @@ static int queues_set(struct dataplane *d, struct device *v, int *fds)
 static int device_set(struct dataplane *d, const struct esp_device *conf, int *fds, unsigned n)
 {
 	struct device *v = plane_device(d, conf->id);
-	if (n ? n != d->n_workers : !v)
+	if (n ? n % d->n_workers != 0 || n > QUEUES_MAX : !v)
 		return -EINVAL;
 	bool is_new = !v;
 	int rc = esp_device_set(d->esp, conf);
@@ -300,7 +306,7 @@ static int device_set(struct dataplane *d, const struct esp_device *conf, int *f
 		rc = v ? 0 : -ENOMEM;
 	}
 	if (rc == 0 && n)
-		rc = queues_set(d, v, fds);
+		rc = queues_set(d, v, fds, n);
 	if (rc < 0 && is_new) {
 		if (v)
 			device_drop(d, v);
@@ -311,7 +317,7 @@ static int device_set(struct dataplane *d, const struct esp_device *conf, int *f
 
 int dataplane_device(struct dataplane *d, const struct esp_device *conf, const int *fds, unsigned n)
 {
-	int own[ESP_WORKERS_MAX], rc;
+	int own[QUEUES_MAX], rc;
 	for (unsigned i = 0; i < ARRAY_LEN(own); i++)
 		own[i] = i < n ? fds[i] : -1;
 	(void)dataplane_stop(d);

@@ -33,6 +33,7 @@ enum {
 	BATCH_FRAMES = 256,
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
+	QUEUES_MAX = 8,          /* of a device, ESP_WORKERS_MAX at least */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
 	PLAIN_RUNS = 256,        /* sent without UDP_SEGMENT where the kernel could not, before that is tried again */
 };
@@ -69,7 +70,8 @@ struct udp {
 	uint32_t plain;          /* runs to come that are not tried with UDP_SEGMENT */
 };
 
-/* A device's queue of one worker. */
+/* A queue of a device. Number i belongs to worker i % workers; it has several, so that flows wait beside each other, not behind each other:
+ * the kernel puts a flow where frames of its other direction were written (automatic selection of TUN), and we write by flow. */
 struct queue {
 	struct list ready;       /* in worker.ready while there may be frames */
 	struct device *device;
@@ -78,7 +80,8 @@ struct queue {
 struct device {
 	struct hnode by_id;
 	uint32_t id;
-	struct queue queue[ESP_WORKERS_MAX];
+	unsigned n_queues;       /* of each worker */
+	struct queue queue[QUEUES_MAX];
 };
 
 struct worker {
@@ -146,6 +149,8 @@ bool batch_full(struct worker *w);
 bool tun_read(struct worker *w, struct queue *q, mono_t now);
 void tun_write(struct worker *w, const struct esp_frame *f);
 void tun_reply(struct worker *w, uint32_t device, struct span frame);
+/* Which of n queues is for the flow of an IP packet: equal for all of its packets but fragments. */
+unsigned tun_spread(const uint8_t *p, size_t len, unsigned n);
 
 /* --- udp.c --- */
 int udp_setup(int fd, uint8_t family) MUST_USE;
@@ -163,8 +168,9 @@ void pair_receive(struct worker *w, mono_t now);
 void *worker_run(void *worker);
 struct device *plane_device(struct dataplane *d, uint32_t id);
 
-/* What names an event of a worker's epoll: a kind in the upper half, a number (device, socket) in the lower. */
+/* What names an event of a worker's epoll: a kind, a queue of a device, and a number (device, socket) in the lower half. */
 enum event_kind { EV_TUN = 1, EV_UDP, EV_PAIR, EV_QUIT };
 static inline uint64_t event_name(enum event_kind kind, uint32_t n) { return (uint64_t)kind << 32 | n; }
+static inline uint64_t event_queue(uint32_t device, unsigned i) { return event_name(EV_TUN, device) | (uint64_t)i << 40; }
 
 #endif

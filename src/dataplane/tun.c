@@ -54,14 +54,32 @@ static struct device *device_of(struct worker *w, uint32_t id)
 	return w->last;
 }
 
+/* By addresses, protocol and ports, as far as each packet of the flow tells them. */
+unsigned tun_spread(const uint8_t *p, size_t len, unsigned n)
+{
+	bool v6 = len > 0 && p[0] >> 4 == 6;
+	size_t at = v6 ? 8 : 12, end = v6 ? 40 : 20, header = v6 ? 40 : len > 0 ? (p[0] & 15u) * 4 : 0;
+	if (n <= 1 || len < end)
+		return 0;
+	uint8_t proto = p[v6 ? 6 : 9];
+	bool ports = (proto == IPPROTO_TCP || proto == IPPROTO_UDP) && (v6 || (be16(p + 6) & 0x3fff) == 0) && len >= header + 4;
+	uint32_t h = proto;
+	for (; at < end; at += 4)
+		h = h * 31 + be32(p + at);
+	h = h * 31 + (ports ? be32(p + header) : 0);
+	h *= UINT32_C(2654435761); /* 2^32 over the golden ratio: the upper bits depend on all */
+	return (unsigned)((uint64_t)h * n >> 32);
+}
+
 static void put(struct worker *w, uint32_t device, const struct iovec *iov, size_t n, uint32_t packets)
 {
 	struct device *d = device_of(w, device);
+	struct queue *q = d ? &d->queue[w->index + w->d->n_workers * tun_spread(iov[1].iov_base, iov[1].iov_len, d->n_queues)] : NULL;
 	ssize_t rc = -1;
 	errno = ENODEV;
-	if (d && d->queue[w->index].fd >= 0) {
+	if (q && q->fd >= 0) {
 		do
-			rc = writev(d->queue[w->index].fd, iov, (int)n);
+			rc = writev(q->fd, iov, (int)n);
 		while (rc < 0 && errno == EINTR);
 	}
 	if (rc >= 0) {
@@ -76,7 +94,7 @@ void tun_write(struct worker *w, const struct esp_frame *f)
 {
 	uint8_t h[VNET_LEN];
 	struct iovec iov[1 + PIECES_MAX];
-	if (BUG(f->n_v > PIECES_MAX)) {
+	if (BUG(!f->n_v || f->n_v > PIECES_MAX)) {
 		esp_count(w->d->esp, w->index, f->device, ESP_DROP_DEVICE, f->packets);
 		return;
 	}
