@@ -185,8 +185,8 @@ void gr_start(struct bgp *b)
 
 /* When the first convergence stops to wait for this peer: 0 it does not, MONO_NEVER not before it has spoken. RFC 4724 4.1: one that
  * restarts itself waits for us, and one that has no capability promises no marker; but FRR says for its first two minutes that
- * it restarts, and nearly all send the marker. So they are given a moment for what they have: without it, old routes would go from the
- * kernel, and from peers that have our marker, only to come back. */
+ * it restarts, and nearly all send the marker. So they are given a moment of silence behind what they have: without it, old routes
+ * would go from the kernel, and from peers that have our marker, only to come back. */
 static mono_t waits(const struct bgp *b, const struct bgp_peer *p)
 {
 	const struct bgp_session *s = p->session;
@@ -197,10 +197,10 @@ static mono_t waits(const struct bgp *b, const struct bgp_peer *p)
 		return MONO_NEVER;
 	for (uint8_t af = 0; af < BGP_AF_N; af++)
 		missing = missing || (p->af[af].negotiated && !p->af[af].eor_in);
-	if (!missing || (!p->open_rcvd.caps.gr && !b->peers->restarting))
+	if (!missing)
 		return 0;
 	if (!p->open_rcvd.caps.gr || (b->peers->restarting && p->open_rcvd.caps.gr_restarted))
-		return mono_add(s->up_at, DUR_S(MOMENT_S));
+		return mono_add(s->update_at, DUR_S(MOMENT_S));
 	return MONO_NEVER;
 }
 

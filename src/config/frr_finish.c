@@ -88,13 +88,13 @@ static void add_key(struct frr *f, const struct frr_peer *p, const struct prefix
 /* range NULL: a neighbor of its own. */
 static void add_peer(struct frr *f, struct frr_peer *p, const struct prefix *range, unsigned line)
 {
-	bool known = p->p.address.family || p->p.interface || range;
 	if (!p->has_as) {
 		frr_tell(f, DIAG_ERROR, line, "neighbor %.40s: expected remote-as, here or in its peer-group", p->name);
 		return;
 	}
-	if (!known) {
-		frr_tell(f, DIAG_ERROR, line, "neighbor %.40s: expected an address, a peer-group or an interface", p->name);
+	if (!p->p.address.family && !range) {
+		frr_tell(f, DIAG_ERROR, line, "neighbor %.40s: expected an address; neighbors that are looked for on an interface are not supported",
+		         p->name);
 		return;
 	}
 	bfd_values(f, p);

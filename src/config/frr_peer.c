@@ -121,7 +121,7 @@ static bool member(struct frr *f, const char *group)
 
 FRR_HANDLER(frr_member) { return peer_known(f, why) && member(f, a->v[0].s); }
 
-/* RFC 5549 sessions over a link: the peer's link-local address is learnt. */
+/* A neighbor that FRR looks for on a link. Understood, so that the refusal (frr_finish.c) is about that and nothing else. */
 static bool on_interface(struct frr *f, struct sbuf *why)
 {
 	struct addr x;
@@ -133,7 +133,6 @@ static bool on_interface(struct frr *f, struct sbuf *why)
 	if (!p)
 		return false;
 	p->p.interface = conf_builder_str(f->d->b, f->name);
-	p->p.extended_nexthop = true;
 	return true;
 }
 

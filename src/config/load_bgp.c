@@ -57,9 +57,11 @@ static void check_end(struct cfg_load *l, const struct cfg_node *v, struct conf_
 		p->address = inner_peer(&t->gre);
 	if (ranged && (p->address.family || p->interface))
 		cfg_tell(l, DIAG_ERROR, v, path, "expected range, or address or interface, found both");
-	else if (!ranged && !p->address.family && !p->interface && !p->tunnel)
-		cfg_tell(l, DIAG_ERROR, v, path, "expected address, range, interface or tunnel, found none");
-	else if (t && !ranged && !p->address.family && !p->interface)
+	else if (!ranged && !p->address.family && p->interface)
+		cfg_tell(l, DIAG_ERROR, v, path, "expected address beside interface: neighbors are not looked for on an interface");
+	else if (!ranged && !p->address.family && !p->tunnel)
+		cfg_tell(l, DIAG_ERROR, v, path, "expected address, range or tunnel, found none");
+	else if (t && !ranged && !p->address.family)
 		cfg_tell(l, DIAG_ERROR, v, path, "expected address = \"...\": the tunnel's gre.address does not say who the peer is");
 }
 
@@ -70,8 +72,7 @@ static void check_twice(struct cfg_load *l, struct draft *d, const struct cfg_no
 		const struct conf_bgp_peer *o = DRAFT_AT(&d->peers, struct conf_bgp_peer, i);
 		bool address = p->address.family && addr_eq(&o->address, &p->address);
 		bool range = p->range.addr.family && addr_eq(&o->range.addr, &p->range.addr) && o->range.len == p->range.len;
-		bool only_if = !p->address.family && p->interface && !o->address.family && o->interface == p->interface;
-		if ((address && o->interface == p->interface) || range || only_if) {
+		if ((address && o->interface == p->interface) || range) {
 			cfg_tell(l, DIAG_ERROR, v, path, "this neighbor stands here already");
 			return;
 		}

@@ -236,7 +236,7 @@ static const struct cfg_row neighbor_rows[] = {
 	 .doc = "The tunnel that carries the session: it lives and dies with it. Empty: the tunnel or interface whose network "
 	        "the address is in."},
 	{"interface", CT_TEXT, P(interface), CFG_LIVE, .dflt = "\"\"",
-	 .doc = "The interface that the session is bound to; without address the peer is found by its link-local one."},
+	 .doc = "The interface that the session is bound to; needed with a link-local address."},
 	{"range", CT_PREFIX, P(range), CFG_LIVE, .dflt = "\"\"",
 	 .doc = "Instead of address: whoever connects from this prefix is a neighbor of this kind."},
 	{"remote_as", CT_AS, P(remote_as), CFG_LIVE, .off2 = (uint16_t)offsetof(struct cfg_neighbor, p.external),

@@ -310,8 +310,7 @@ static int unprivileged_start(struct priv *p)
 	if (p->esp.user) {
 		env.esp = plane_tell;
 		env.esp_ctx = p;
-		/* Several for a worker, so that flows do not wait behind each other (dataplane/dp_int.h). */
-		env.queues = p->esp.workers <= 2 ? 4 * p->esp.workers : p->esp.workers;
+		env.queues = p->esp.workers;
 	}
 	p->actor = actor_new(&env);
 	rc = p->actor ? actor_conf_set(p->actor, p->conf, &p->psks) : -ENOMEM;

@@ -129,7 +129,7 @@ static int build(scmp_filter_ctx f, uint8_t role)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setitimer), 0);
 	/* Offloads of UDP sockets. The workers are threads, and closed in with the one that calls. */
 	if (rc == 0 && role == ROLE_ESP)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_EQ, IPPROTO_UDP, 0));
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, CALL(setsockopt), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, IPPROTO_UDP));
 	if (rc == 0 && role == ROLE_ESP)
 		rc = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 	return rc ? rc : seccomp_load(f);

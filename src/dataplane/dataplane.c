@@ -92,6 +92,7 @@ static void worker_fini(struct worker *w, struct mem *m)
 		close(w->epoll);
 	if (w->wake >= 0)
 		close(w->wake);
+	fq_free(w->fq);
 	esp_tx_free(w->tx);
 	esp_rx_free(w->rx);
 	put_back(m, w->run, RUNS_MAX * sizeof *w->run);
@@ -113,6 +114,7 @@ static void worker_init(struct worker *w, struct dataplane *d, unsigned index)
 	w->d = d;
 	w->index = index;
 	w->epoll = w->wake = -1;
+	w->n_in = IN_MIN;
 	for (unsigned i = 0; i < ARRAY_LEN(w->udp); i++)
 		w->udp[i] = (struct udp){.fd = -1, .family = i ? AF_V6 : AF_V4};
 	list_init(&w->ready);
@@ -139,6 +141,12 @@ static int thread_start(struct worker *w)
 	return -rc;
 }
 
+static void on_queue_drop(void *worker, uint32_t device, uint32_t packets)
+{
+	struct worker *w = worker;
+	esp_count(w->d->esp, w->index, device, ESP_DROP_QUEUE, packets);
+}
+
 static int worker_start(struct worker *w)
 {
 	struct dataplane *d = w->d;
@@ -148,7 +156,8 @@ static int worker_start(struct worker *w)
 		return -errno;
 	w->tx = esp_tx_new(d->esp, w->index);
 	w->rx = esp_rx_new(d->esp, w->index);
-	int rc = w->tx && w->rx ? worker_room(w, d->mem) : -ENOMEM;
+	w->fq = fq_new(d->mem, d->devices.key[0], on_queue_drop, w);
+	int rc = w->tx && w->rx && w->fq ? worker_room(w, d->mem) : -ENOMEM;
 	if (rc == 0)
 		rc = watch(w, w->wake, event_name(EV_QUIT, 0));
 	if (rc == 0)
@@ -199,21 +208,14 @@ static void workers_end(struct dataplane *d)
 	}
 }
 
-static void queues_forget(struct dataplane *d, struct device *v)
-{
-	for (unsigned i = 0; i < v->n_queues * d->n_workers; i++) {
-		list_del(&v->queue[i].ready);
-		forget(&d->worker[i % d->n_workers], &v->queue[i].fd);
-	}
-	v->n_queues = 0;
-}
-
 static void device_drop(struct dataplane *d, struct device *v)
 {
-	queues_forget(d, v);
 	for (unsigned i = 0; i < d->n_workers; i++) {
-		if (d->worker[i].last == v)
-			d->worker[i].last = NULL;
+		struct worker *w = &d->worker[i];
+		list_del(&v->queue[i].ready);
+		forget(w, &v->queue[i].fd);
+		if (w->last == v)
+			w->last = NULL;
 	}
 	hmap_del(&d->devices, &v->by_id);
 	mem_put(d->mem, v, sizeof *v);
@@ -261,7 +263,6 @@ static struct device *device_add(struct dataplane *d, uint32_t id)
 	if (!v)
 		return NULL;
 	v->id = id;
-	v->n_queues = 0;
 	for (unsigned i = 0; i < ARRAY_LEN(v->queue); i++) {
 		v->queue[i] = (struct queue){.device = v, .fd = -1};
 		list_init(&v->queue[i].ready);
@@ -277,18 +278,20 @@ static int non_blocking(int fd)
 }
 
 /* The queues of a device, in place of those that it had. */
-static int queues_set(struct dataplane *d, struct device *v, int *fds, unsigned n)
+static int queues_set(struct dataplane *d, struct device *v, int *fds)
 {
 	int rc = 0;
-	queues_forget(d, v);
-	v->n_queues = n / d->n_workers;
-	for (unsigned i = 0; rc == 0 && i < n; i++) {
+	for (unsigned i = 0; rc == 0 && i < d->n_workers; i++) {
+		struct worker *w = &d->worker[i];
+		struct queue *q = &v->queue[i];
+		list_del(&q->ready);
+		forget(w, &q->fd);
 		rc = non_blocking(fds[i]);
 		if (rc == 0)
-			rc = watch(&d->worker[i % d->n_workers], fds[i], event_queue(v->id, i));
+			rc = watch(w, fds[i], event_name(EV_TUN, v->id));
 		if (rc < 0)
 			break;
-		v->queue[i].fd = fds[i];
+		q->fd = fds[i];
 		fds[i] = -1;
 	}
 	return rc;
@@ -297,7 +300,7 @@ static int queues_set(struct dataplane *d, struct device *v, int *fds, unsigned 
 static int device_set(struct dataplane *d, const struct esp_device *conf, int *fds, unsigned n)
 {
 	struct device *v = plane_device(d, conf->id);
-	if (n ? n % d->n_workers != 0 || n > QUEUES_MAX : !v)
+	if (n ? n != d->n_workers : !v)
 		return -EINVAL;
 	bool is_new = !v;
 	int rc = esp_device_set(d->esp, conf);
@@ -306,7 +309,7 @@ static int device_set(struct dataplane *d, const struct esp_device *conf, int *f
 		rc = v ? 0 : -ENOMEM;
 	}
 	if (rc == 0 && n)
-		rc = queues_set(d, v, fds, n);
+		rc = queues_set(d, v, fds);
 	if (rc < 0 && is_new) {
 		if (v)
 			device_drop(d, v);
@@ -317,7 +320,7 @@ static int device_set(struct dataplane *d, const struct esp_device *conf, int *f
 
 int dataplane_device(struct dataplane *d, const struct esp_device *conf, const int *fds, unsigned n)
 {
-	int own[QUEUES_MAX], rc;
+	int own[ESP_WORKERS_MAX], rc;
 	for (unsigned i = 0; i < ARRAY_LEN(own); i++)
 		own[i] = i < n ? fds[i] : -1;
 	(void)dataplane_stop(d);

@@ -31,9 +31,9 @@ void dataplane_woken(struct dataplane *d);
 /* Between these no worker is inside; the engine may be changed. They do not nest, and the calls below are not made between them. */
 struct esp *dataplane_stop(struct dataplane *d);
 void dataplane_go(struct dataplane *d);
-/* A device has as many queues for each worker, at most 8 together. Descriptors are owned from now on, also when it fails. -EINVAL: there is no such worker, or not a queue for each. */
+/* Descriptors are owned from now on, also when it fails. -EINVAL: there is no such worker, or not a queue for each. */
 int dataplane_socket(struct dataplane *d, unsigned worker, uint8_t family, int fd) MUST_USE;
-int dataplane_device(struct dataplane *d, const struct esp_device *conf, const int *fds, unsigned n) MUST_USE; /* n 0: only changed */
+int dataplane_device(struct dataplane *d, const struct esp_device *conf, const int *fds, unsigned n) MUST_USE; /* a queue per worker; n 0: only changed */
 void dataplane_device_del(struct dataplane *d, uint32_t id);
 void dataplane_ike(struct dataplane *d, int fd); /* the pair, of datagrams or packets; replaces an earlier one; -1: none */
 

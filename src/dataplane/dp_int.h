@@ -3,6 +3,7 @@
  *   dataplane.c  workers and the gate that stops them, devices, sockets, statistics
  *   worker.c     a worker's round: what is ready, how much of it, what waits
  *   tun.c        frames from and to a device
+ *   fq.c         frames that wait to be sealed
  *   udp.c        datagrams from and to a socket, and what it says about errors
  *   wire.c       control messages and the vnet header: octets and back, no calls
  *
@@ -26,14 +27,16 @@ enum {
 	RUNS_MAX = 2048,         /* of a batch: a super-packet of the smallest segments, and then some */
 	OUT_MAX = 32,            /* runs that one sendmmsg takes */
 	SEGMENTS_MAX = 64,       /* of one run (UDP_MAX_SEGMENTS of Linux before 6.9) */
-	IN_MAX = 8,              /* messages that one recvmmsg takes */
+	IN_MAX = 64, IN_MIN = 4, /* messages that one recvmmsg takes */
+	IN_OCTETS = 1 << 18,     /* that it should take at once: what is opened then is still in the cache */
 	PIECES_MAX = 256,        /* of a frame to a device */
-	TURN_FRAMES = 32,        /* that are read of a device before another has its turn */
-	BATCH_OCTETS = 65536,    /* that are read of devices before they are sent; the last frame may go beyond */
-	BATCH_FRAMES = 256,
+	TURN_FRAMES = 64,        /* that are read of a device before another has its turn */
+	TURN_OCTETS = 1 << 18,   /* that are read of all devices a round */
+	BATCH_OCTETS = 65536,    /* that are sealed and sent a round; the last frame may go beyond */
+	BATCH_FRAMES = 128,
+	FQ_LARGE = 256, FQ_SMALL = 4096, FQ_SMALL_OCTETS = 2048, /* frames that wait */
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
-	QUEUES_MAX = 8,          /* of a device, ESP_WORKERS_MAX at least */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
 	PLAIN_RUNS = 256,        /* sent without UDP_SEGMENT where the kernel could not, before that is tried again */
 };
@@ -70,8 +73,7 @@ struct udp {
 	uint32_t plain;          /* runs to come that are not tried with UDP_SEGMENT */
 };
 
-/* A queue of a device. Number i belongs to worker i % workers; it has several, so that flows wait beside each other, not behind each other:
- * the kernel puts a flow where frames of its other direction were written (automatic selection of TUN), and we write by flow. */
+/* A device's queue of one worker. */
 struct queue {
 	struct list ready;       /* in worker.ready while there may be frames */
 	struct device *device;
@@ -80,8 +82,7 @@ struct queue {
 struct device {
 	struct hnode by_id;
 	uint32_t id;
-	unsigned n_queues;       /* of each worker */
-	struct queue queue[QUEUES_MAX];
+	struct queue queue[ESP_WORKERS_MAX];
 };
 
 struct worker {
@@ -95,6 +96,7 @@ struct worker {
 	bool quit;
 	struct udp udp[2];
 	struct list ready;       /* of struct queue */
+	struct fq *fq;
 	struct esp_tx *tx;
 	struct esp_rx *rx;
 	struct device *last;     /* the last one that a frame was for */
@@ -102,7 +104,6 @@ struct worker {
 	/* out */
 	struct esp_dgrams *run;  /* RUNS_MAX; all of a batch, so that the engine is free when a socket is full */
 	unsigned n_run, at_run;
-	uint32_t batch_octets, batch_frames;
 	struct out *out;         /* OUT_MAX */
 	struct mmsghdr *out_msg;
 	unsigned n_out, at_out;
@@ -111,6 +112,7 @@ struct worker {
 	struct udp *blocked;     /* the socket that does not take more now */
 	mono_t blocked_since;
 	/* in */
+	unsigned n_in;           /* messages that the next call takes */
 	struct mmsghdr *in_msg;  /* IN_MAX */
 	struct iovec *in_iov;
 	union sockname *in_from;
@@ -143,14 +145,30 @@ bool in_parse(const struct msghdr *m, struct in_info *out);
 /* Of a message from the error queue: the path to *to has this MTU. False: it says something else. */
 bool error_parse(const struct msghdr *m, struct endpoint *to, uint32_t *mtu);
 
+/* --- fq.c --- */
+/* A frame that waits. */
+struct waiting {
+	uint32_t device, n;
+	struct esp_vnet vnet;
+	mono_t since;
+	uint16_t next;
+	uint8_t *p;
+};
+struct fq;
+/* on_drop: packets of a device that were too many. */
+struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint32_t device, uint32_t packets), void *ctx);
+void fq_free(struct fq *q);
+bool fq_empty(const struct fq *q);
+uint8_t *fq_room(struct fq *q); /* OCTETS_MAX, for the frame that fq_put puts next */
+void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
+struct waiting *fq_next(struct fq *q, mono_t now); /* NULL: none; until fq_done */
+void fq_done(struct fq *q, struct waiting *w);
+
 /* --- tun.c --- */
-bool batch_full(struct worker *w);
-/* Reads frames of the queue into the batch. False: there are none left now; else the batch is full, or the turn over. */
-bool tun_read(struct worker *w, struct queue *q, mono_t now);
+/* Reads frames of the queue to where they wait, *octets less at most. False: there are none left now; else the turn is over. */
+bool tun_read(struct worker *w, struct queue *q, int64_t *octets, mono_t now);
 void tun_write(struct worker *w, const struct esp_frame *f);
 void tun_reply(struct worker *w, uint32_t device, struct span frame);
-/* Which of n queues is for the flow of an IP packet: equal for all of its packets but fragments. */
-unsigned tun_spread(const uint8_t *p, size_t len, unsigned n);
 
 /* --- udp.c --- */
 int udp_setup(int fd, uint8_t family) MUST_USE;
@@ -168,9 +186,8 @@ void pair_receive(struct worker *w, mono_t now);
 void *worker_run(void *worker);
 struct device *plane_device(struct dataplane *d, uint32_t id);
 
-/* What names an event of a worker's epoll: a kind, a queue of a device, and a number (device, socket) in the lower half. */
+/* What names an event of a worker's epoll: a kind in the upper half, a number (device, socket) in the lower. */
 enum event_kind { EV_TUN = 1, EV_UDP, EV_PAIR, EV_QUIT };
 static inline uint64_t event_name(enum event_kind kind, uint32_t n) { return (uint64_t)kind << 32 | n; }
-static inline uint64_t event_queue(uint32_t device, unsigned i) { return event_name(EV_TUN, device) | (uint64_t)i << 40; }
 
 #endif

@@ -32,10 +32,8 @@ static const struct option OPTIONS6[] = {
 	{IPPROTO_IPV6, IPV6_RECVERR, 1, true},
 	{IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, true},
 };
-/* Without UDP_GRO (Linux before 5.0) datagrams come one by one. How much room a socket has is priv's business. */
-static const struct option OPTIONS[] = {
-	{IPPROTO_UDP, UDP_GRO, 1, false},
-};
+/* Without it (Linux before 5.0) datagrams come one by one. */
+static const struct option OPTIONS[] = {{IPPROTO_UDP, UDP_GRO, 1, false}};
 
 static int options_set(int fd, const struct option *o, size_t n)
 {
@@ -286,14 +284,26 @@ static void in_prepare(struct worker *w, unsigned i)
 	                                       .msg_controllen = sizeof w->in_control[i].room};
 }
 
+/* How many messages the next call takes: few when they are batches, many when they are single datagrams. */
+static void in_adapt(struct worker *w, unsigned got, size_t octets)
+{
+	if (octets > IN_OCTETS)
+		w->n_in = (unsigned)max_z(w->n_in / 2, IN_MIN);
+	else if (got == w->n_in && octets < IN_OCTETS / 2)
+		w->n_in = (unsigned)min_z(w->n_in * 2, IN_MAX);
+}
+
 bool udp_receive(struct worker *w, struct udp *u, mono_t now)
 {
-	for (unsigned i = 0; i < IN_MAX; i++)
+	unsigned most = w->n_in;
+	size_t octets = 0;
+	for (unsigned i = 0; i < most; i++)
 		in_prepare(w, i);
-	int n = recvmmsg(u->fd, w->in_msg, IN_MAX, MSG_DONTWAIT, NULL);
+	int n = recvmmsg(u->fd, w->in_msg, most, MSG_DONTWAIT, NULL);
 	w->stats.receives++;
 	for (int i = 0; i < n; i++) {
 		struct in_info info;
+		octets += w->in_msg[i].msg_len;
 		if (in_parse(&w->in_msg[i].msg_hdr, &info))
 			put(w, w->in_iov[i].iov_base, w->in_msg[i].msg_len, &info, now);
 		else
@@ -301,7 +311,9 @@ bool udp_receive(struct worker *w, struct udp *u, mono_t now)
 	}
 	deliver(w, now);
 	/* Fewer than there is room for: it was empty. After an error, which belonged to an earlier datagram, epoll tells what there is. */
-	return n == IN_MAX;
+	if (n > 0)
+		in_adapt(w, (unsigned)n, octets);
+	return n == (int)most;
 }
 
 void pair_receive(struct worker *w, mono_t now)

@@ -2,8 +2,7 @@
  * ready, both directions and all devices in turn, so that nobody waits long: not the echo of a ping behind a stream, and not
  * control. A worker with nothing to do sleeps in epoll.
  *
- * Datagrams that a socket does not take stay in the batch, and no device is read until it does: frames wait in the devices' own
- * queues, where the system manages them. */
+ * Datagrams that a socket does not take stay in the batch, and no device is read until it does. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -36,10 +35,10 @@ static void leave(struct worker *w)
 
 /* --- what is ready --- */
 
-static void on_tun(struct worker *w, uint32_t id, unsigned queue)
+static void on_tun(struct worker *w, uint32_t id)
 {
 	struct device *d = plane_device(w->d, id);
-	struct queue *q = d && queue < ARRAY_LEN(d->queue) ? &d->queue[queue] : NULL;
+	struct queue *q = d ? &d->queue[w->index] : NULL;
 	if (q && q->fd >= 0 && list_empty(&q->ready))
 		list_add_tail(&w->ready, &q->ready);
 }
@@ -62,8 +61,8 @@ static void on_udp(struct worker *w, struct udp *u, uint32_t events, mono_t now)
 static void on_event(struct worker *w, const struct epoll_event *e, mono_t now)
 {
 	uint32_t n = (uint32_t)e->data.u64;
-	switch (e->data.u64 >> 32 & 0xff) {
-	case EV_TUN: on_tun(w, n, (unsigned)(e->data.u64 >> 40)); break;
+	switch (e->data.u64 >> 32) {
+	case EV_TUN: on_tun(w, n); break;
 	case EV_UDP: on_udp(w, &w->udp[n & 1], e->events, now); break;
 	case EV_PAIR: pair_receive(w, now); break;
 	default: break; /* the end: w->quit */
@@ -72,21 +71,33 @@ static void on_event(struct worker *w, const struct epoll_event *e, mono_t now)
 
 /* --- a round --- */
 
-/* Fills the batch from the devices that are ready, each in its turn, and sends it. */
-static void transmit(struct worker *w, mono_t now)
+/* Empties the devices that are ready, each in its turn, as far as a round goes. */
+static void collect(struct worker *w, mono_t now)
 {
-	uint32_t device;
-	struct span frame;
-	w->batch_octets = w->batch_frames = 0;
-	while (!list_empty(&w->ready) && !batch_full(w)) {
+	int64_t octets = TURN_OCTETS;
+	while (!list_empty(&w->ready) && octets > 0) {
 		struct queue *q = LIST_ENTRY(w->ready.next, struct queue, ready);
 		list_del(&q->ready);
-		if (tun_read(w, q, now))
+		if (tun_read(w, q, &octets, now))
 			list_add_tail(&w->ready, &q->ready);
 	}
+}
+
+/* A batch of what waits. */
+static void transmit(struct worker *w, mono_t now)
+{
+	struct waiting *f;
+	uint32_t device, octets = 0, frames = 0;
+	struct span answer;
+	while (octets < BATCH_OCTETS && frames < BATCH_FRAMES && esp_tx_room(w->tx).n && (f = fq_next(w->fq, now))) {
+		esp_tx_put_from(w->tx, f->device, &f->vnet, f->p, f->n, now);
+		octets += f->n;
+		frames++;
+		fq_done(w->fq, f);
+	}
 	esp_tx_seal(w->tx, now);
-	while (esp_tx_reply(w->tx, &device, &frame))
-		tun_reply(w, device, frame);
+	while (esp_tx_reply(w->tx, &device, &answer))
+		tun_reply(w, device, answer);
 	udp_take(w);
 	(void)udp_send(w, now);
 }
@@ -106,9 +117,12 @@ static bool turn(struct worker *w, mono_t now)
 		w->blocked_since = now;
 	}
 	/* What was left when the socket was full goes first; an empty batch costs nothing. */
-	if (!w->blocked && udp_send(w, now) && !list_empty(&w->ready))
-		transmit(w, now);
-	return more || (!w->blocked && !list_empty(&w->ready));
+	if (!w->blocked && udp_send(w, now)) {
+		collect(w, now);
+		if (!fq_empty(w->fq))
+			transmit(w, now);
+	}
+	return more || (!w->blocked && !(list_empty(&w->ready) && fq_empty(w->fq)));
 }
 
 void *worker_run(void *worker)

@@ -202,7 +202,8 @@ static const char *const drop_names[ESP_DROP_N] = {
 	[ESP_DROP_AUTH] = "auth", [ESP_DROP_PADDING] = "padding", [ESP_DROP_NEXT] = "next-header", [ESP_DROP_GRE_FLAGS] = "gre-flags",
 	[ESP_DROP_GRE_SUM] = "gre-sum", [ESP_DROP_GRE_KEY] = "gre-key", [ESP_DROP_GRE_PROTO] = "gre-proto", [ESP_DROP_INNER] = "inner",
 	[ESP_DROP_ECN] = "ecn", [ESP_DROP_NO_DEVICE] = "no-device", [ESP_DROP_NO_SA] = "no-sa", [ESP_DROP_TOO_BIG] = "too-big",
-	[ESP_DROP_SEQUENCE] = "sequence", [ESP_DROP_EXPIRED] = "expired", [ESP_DROP_GSO] = "gso", [ESP_DROP_SEND] = "send",
+	[ESP_DROP_SEQUENCE] = "sequence", [ESP_DROP_EXPIRED] = "expired", [ESP_DROP_GSO] = "gso", [ESP_DROP_QUEUE] = "queue",
+	[ESP_DROP_SEND] = "send",
 	[ESP_DROP_DEVICE] = "device",
 };
 

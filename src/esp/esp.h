@@ -82,6 +82,7 @@ enum esp_drop {
 	ESP_DROP_SEQUENCE,       /* numbers are used up */
 	ESP_DROP_EXPIRED,        /* hard lifetime */
 	ESP_DROP_GSO,            /* a super-packet that cannot be split */
+	ESP_DROP_QUEUE,          /* more than could be sealed in time, and ... */
 	ESP_DROP_SEND, ESP_DROP_DEVICE, /* the kernel did not take it: esp_count(), by dataplane/ */
 	ESP_DROP_N,
 };
@@ -133,6 +134,8 @@ struct span_rw { uint8_t *p; size_t n; };
 struct span_rw esp_tx_room(struct esp_tx *tx);
 /* The frame of n octets that was read there. Consumes it in any case; drops are counted. */
 void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
+/* The same of a frame that lies elsewhere, and may be changed there; it is not needed afterwards. While there is room. */
+void esp_tx_put_from(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now);
 void esp_tx_seal(struct esp_tx *tx, mono_t now);
 /* After seal: the next run, NULL when all are taken; then the tx is empty again. */
 const struct esp_dgrams *esp_tx_next(struct esp_tx *tx);

@@ -157,12 +157,13 @@ static uint8_t put_gso(struct esp_tx *tx, struct put *p, const struct esp_vnet *
 	struct esp_split s;
 
 	tx->gso_likely = GSO_LIKELY;
-	if (tx->room != tx->frame)
-		memcpy(tx->frame, tx->room, n);
-	uint8_t drop = esp_split_begin(&s, tx->frame, n, v);
+	const uint8_t *frame = tx->room;
+	if (frame == tx->buf + tx->used + tx->head)
+		frame = memcpy(tx->frame, tx->room, n);
+	uint8_t drop = esp_split_begin(&s, frame, n, v);
 	if (drop != ESP_DROP_N)
 		return drop;
-	drop = fit(tx, p, tx->frame, n, s.most, now);
+	drop = fit(tx, p, frame, n, s.most, now);
 	if (drop != ESP_DROP_N)
 		return drop;
 	uint64_t each = (uint64_t)s.most + p->head + p->align + 2 + p->icv;
@@ -217,6 +218,13 @@ void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, si
 	tx->d = d;
 	if (drop != ESP_DROP_N)
 		tally_add(d ? d->group->tally : tx->e->tally, tx->worker, drop, 1);
+}
+
+void esp_tx_put_from(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now)
+{
+	(void)esp_tx_room(tx); /* forgets the runs that were taken */
+	tx->room = frame;
+	esp_tx_put(tx, device, v, n, now);
 }
 
 /* --- Sealing --- */

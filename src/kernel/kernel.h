@@ -89,7 +89,7 @@ int kernel_gre_down(struct kernel *k, const char *name, bool remove);
 enum { KERNEL_TUN_QUEUES = 8 };
 struct kernel_tun;
 int kernel_tun_usable(void); /* 0 or why not: -ENOENT, -EACCES, ... */
-/* A new device, down, with so many queues. -EEXIST: an interface of this name is there. */
+/* A new device, down, with a queue per worker. -EEXIST: an interface of this name is there. */
 int kernel_tun_open(struct kernel *k, const char *name, unsigned queues, struct kernel_tun **out) MUST_USE;
 void kernel_tun_close(struct kernel *k, struct kernel_tun *t); /* the interface goes, whoever else holds descriptors */
 const int *kernel_tun_fds(const struct kernel_tun *t, size_t *n);

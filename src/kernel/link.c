@@ -45,6 +45,13 @@ int link_set(struct kernel *k, uint32_t ifindex, uint32_t mtu, bool up)
 	return nl_request(k, BUS_ROUTE, &w, NULL, NULL);
 }
 
+int link_queue(struct kernel *k, uint32_t ifindex, uint32_t frames)
+{
+	struct nlw w;
+	link_msg_queue(&w, ifindex, frames);
+	return nl_request(k, BUS_ROUTE, &w, NULL, NULL);
+}
+
 int link_del(struct kernel *k, uint32_t ifindex)
 {
 	struct nlw w;

@@ -99,6 +99,13 @@ void link_msg_set(struct nlw *w, uint32_t ifindex, uint32_t mtu, bool up)
 		nlw_u32(w, IFLA_MTU, mtu);
 }
 
+void link_msg_queue(struct nlw *w, uint32_t ifindex, uint32_t frames)
+{
+	struct ifinfomsg i = {.ifi_index = (int)ifindex};
+	nlw_start(w, RTM_NEWLINK, 0, &i, sizeof i);
+	nlw_u32(w, IFLA_TXQLEN, frames);
+}
+
 void link_msg_del(struct nlw *w, uint32_t ifindex)
 {
 	struct ifinfomsg i = {.ifi_index = (int)ifindex};

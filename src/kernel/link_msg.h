@@ -35,6 +35,7 @@ bool link_same_gre(const struct link_info *have, const struct gre_params *want);
 void link_msg_gre_test(struct nlw *w, uint8_t outer);
 /* RTM_SETLINK: MTU (0: as it is), and up or down. */
 void link_msg_set(struct nlw *w, uint32_t ifindex, uint32_t mtu, bool up);
+void link_msg_queue(struct nlw *w, uint32_t ifindex, uint32_t frames);
 void link_msg_del(struct nlw *w, uint32_t ifindex);
 void link_msg_get(struct nlw *w, uint32_t ifindex, const char *name); /* by one of the two */
 void link_msg_dump(struct nlw *w);

@@ -19,7 +19,8 @@
 #endif
 
 static const char NODE[] = "/dev/net/tun";
-enum { VNET_HDR = 10 };
+/* The role esp empties the queue as soon as it has its turn, so this is not delay, but what comes while it has not. */
+enum { VNET_HDR = 10, QUEUE = 2048 };
 
 struct kernel_tun {
 	uint32_t ifindex;
@@ -103,6 +104,7 @@ int kernel_tun_open(struct kernel *k, const char *name, unsigned queues, struct 
 		return rc == -EBUSY ? -EEXIST : rc;
 	}
 	t->ifindex = l.link.ifindex;
+	(void)link_queue(k, t->ifindex, QUEUE); /* or as it is */
 	*out = t;
 	return 0;
 }

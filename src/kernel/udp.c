@@ -99,9 +99,7 @@ int kernel_udp_open(uint8_t family, uint16_t port, bool natt)
 
 /* ---- a port that ike and esp share ---- */
 
-/* Octets; the kernel counts twice as many, and its own structures too. A full-rate stream waits here for its receiver, so this is what
- * an echo waits behind: two milliseconds or so. With the system's 208 KiB a batch in twenty was lost. */
-enum { SHARED_BUFFER = 3 << 19 };
+enum { SHARED_BUFFER = 2 << 20 }; /* some milliseconds at full rate; the system doubles it, for its own books */
 
 static uint16_t port_of(int fd)
 {

@@ -33,7 +33,7 @@ struct actor_env {
 	void *log_ctx;
 	actor_esp_fn *esp;       /* NULL: the data plane is the kernel's */
 	void *esp_ctx;
-	unsigned queues;         /* of each device: as many for each worker of esp */
+	unsigned queues;         /* of each device: the workers of esp */
 };
 
 enum actor_todo {

@@ -14,7 +14,7 @@
 enum esp_verb_id {
 	/* priv to esp; 1 is HELLO, LOG, READY, STOP, STOPPED are those of verbs.h */
 	EV_SOCKETS = 64,         /* x_sockets; descriptors: v4, v6 as there are */
-	EV_DEVICE,               /* x_device; its queues when the device is new, as many for each worker -> no body */
+	EV_DEVICE,               /* x_device; a descriptor per worker when the device is new -> no body */
 	EV_DEVICE_DEL,           /* x_id, no reply */
 	EV_SA_INSTALL,           /* x_install -> no body */
 	EV_SA_MOVE,              /* x_move -> no body */

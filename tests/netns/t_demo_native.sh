@@ -19,8 +19,14 @@ check() {
 	fi
 }
 
-# Interfaces, mounts, rules, and the names at the places where something could have been left.
-host() { ip -o link | cut -d: -f2; cut -d' ' -f2- /proc/self/mounts; ip xfrm policy; ls / /run /var/run/netns /etc /etc/gretel /lab 2>&1; }
+# Interfaces, mounts, rules, and the names at the places where something could have been left. Named network name spaces are
+# other tests'.
+host() {
+	ip -o link | cut -d: -f2
+	cut -d' ' -f2- /proc/self/mounts | grep -v /netns
+	ip xfrm policy
+	ls / /run /etc /etc/gretel /lab 2>&1
+}
 same_host() { host | diff "$tmp/before" -; }
 somebody_in() { find /proc -maxdepth 3 -path '/proc/[0-9]*/ns/pid' -lname "pid:?$1?" 2>/dev/null | grep .; }
 nobody_in() { ! somebody_in "$1"; }

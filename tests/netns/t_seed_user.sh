@@ -19,6 +19,7 @@ lacks() { ! has "$@"; }
 pinging() { on "$1" ping -n -c 1 -W 1 "$2"; }
 logged() { has "$2" cat "$(gretel_log "$1")"; }
 link() { on "$1" ip link show "$2"; }
+no_script() { ! on "$1" pgrep -f ipsec-notify.sh; }
 no_link() { ! link "$@"; }
 
 # ---- the article
@@ -97,6 +98,9 @@ both() { # both WHAT DOWN UP [AFTER]: the script at both ends; @A, @B: its outer
 	local h before
 	for h in cn us; do
 		gretel $h down tunnel >/dev/null 2>&1
+		# The article's script makes the interface also for down.
+		sleep 0.5
+		wait_for 10 no_script $h
 		on $h ip link del gre1 2>/dev/null
 		set -- "$1" "$2" "$3" "${4:-}"
 		local up=${3//@A/${FROM[$h]}}

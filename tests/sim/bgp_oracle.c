@@ -36,9 +36,7 @@ static bool announces(const struct world *w, const struct oracle *o, int s, size
 	return false;
 }
 
-/* How far the network of a link is from s: 0 its own, 10 + the number of the link that leads to one of its ends; -1: out of
- * reach. */
-static int distance(const struct world *w, int s, int target)
+int oracle_distance(const struct world *w, int s, int target)
 {
 	const struct world_link *t = &w->link[target];
 
@@ -64,8 +62,8 @@ static bool better(const struct world *w, int s, const struct oracle_best *a, co
 		return true;
 	if (a->local != b->local)
 		return a->local;
-	if (!a->local && distance(w, s, a->next_link) != distance(w, s, b->next_link))
-		return distance(w, s, a->next_link) < distance(w, s, b->next_link);
+	if (!a->local && oracle_distance(w, s, a->next_link) != oracle_distance(w, s, b->next_link))
+		return oracle_distance(w, s, a->next_link) < oracle_distance(w, s, b->next_link);
 	/* RFC 4456 9: the originator stands for the router that the route came from; then the shorter list of clusters. */
 	if (a->origin != b->origin)
 		return w->s[a->origin].id < w->s[b->origin].id;
@@ -111,7 +109,7 @@ static bool offer(const struct world *w, const struct oracle *o, int from, int t
 	for (int i = 0; i < out->n_cluster; i++)
 		if (out->cluster[i] == to)
 			return false;
-	return distance(w, to, out->next_link) >= 0;
+	return oracle_distance(w, to, out->next_link) >= 0;
 }
 
 static bool same(const struct oracle_best *a, const struct oracle_best *b)

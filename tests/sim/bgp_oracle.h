@@ -22,6 +22,9 @@ struct oracle {
 	bool stable;             /* false: no order of events leads to rest; nothing can be expected */
 };
 
+/* How far the network of a link is from s: 0 its own, 10 + the number of the link that leads to one of its ends; -1: out of
+ * reach. */
+int oracle_distance(const struct world *w, int s, int target);
 void oracle_run(const struct world *w, struct oracle *o);
 
 #endif

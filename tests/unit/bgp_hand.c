@@ -406,7 +406,9 @@ struct hand *hand_up(void)
 	hand_open(h, 1, &o);
 	IS("1:keepalive");
 	hand_keepalive(h, 1);
-	IS("join v4, converged");
+	IS("join v4");
+	hand_eor(h, 1, BGP_V4);
+	IS("converged");
 	STATE("Established");
 	h->notes[0] = '\0';
 	return h;

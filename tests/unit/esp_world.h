@@ -38,6 +38,8 @@ struct wire {
 struct world {
 	struct mem mem;
 	struct rng rng;
+	struct crypto *crypto;           /* for tests with real keys */
+	uint8_t backend;
 	uint64_t seed;
 	long fail_at;
 	size_t blocks;
@@ -141,7 +143,7 @@ static USED_OR_NOT struct world *world_empty(void)
 /* False when memory ends. */
 static USED_OR_NOT bool world_begin(struct world *w)
 {
-	struct esp_env env = {.mem = &w->mem, .rng = &w->rng, .workers = 2};
+	struct esp_env env = {.mem = &w->mem, .crypto = w->crypto, .rng = &w->rng, .workers = 2, .backend = w->backend};
 	for (int i = 0; i < 2; i++) {
 		struct end *e = &w->end[i];
 		e->e = esp_new(&env);

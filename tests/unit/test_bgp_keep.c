@@ -282,6 +282,35 @@ static void test_back_before_gone(void **state)
 	hand_free(h);
 }
 
+/* A peer without the capability promises no marker: old kernel routes stay until it has said nothing for three seconds, or
+ * until its marker, which nearly all send. */
+static void test_old_routes_wait(void **state)
+{
+	(void)state;
+	for (int marker = 0; marker < 2; marker++) {
+		struct hand *h = hand_new();
+		struct bgp_open o = hand_open_of(65000, 0x0a000002);
+		o.caps.gr = false;
+		assert_int_equal(hand_apply(h), 0);
+		hand_fact(h, &(struct bgp_fact){.type = BGP_FACT_SYNCED});
+		hand_connected(h, 1);
+		hand_open(h, 1, &o);
+		hand_keepalive(h, 1);
+		h->got = SB(h->log);
+		hand_pass(h, DUR_MS(2900));
+		hand_update(h, 1, "192.0.2.0/32");
+		IS("update 192.0.2.0/32");
+		hand_pass(h, DUR_MS(2900));
+		IS("");
+		if (marker)
+			hand_eor(h, 1, BGP_V4);
+		else
+			hand_pass(h, DUR_MS(100));
+		IS("converged");
+		hand_free(h);
+	}
+}
+
 static void test_dynamic_kept(void **state)
 {
 	(void)state;
@@ -382,7 +411,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_helper), cmocka_unit_test(test_helper_ends), cmocka_unit_test(test_falls), cmocka_unit_test(test_off),
 		cmocka_unit_test(test_restarter), cmocka_unit_test(test_long_lived), cmocka_unit_test(test_back_before_gone),
-		cmocka_unit_test(test_dynamic_kept), cmocka_unit_test(test_refresh), cmocka_unit_test(test_refresh_marked),
+		cmocka_unit_test(test_dynamic_kept), cmocka_unit_test(test_old_routes_wait), cmocka_unit_test(test_refresh), cmocka_unit_test(test_refresh_marked),
 		cmocka_unit_test(test_refresh_plain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,7 +148,9 @@ static void test_bfd(void **state)
 	hand_open(h, 1, &o);
 	h->got = SB(h->log);
 	hand_keepalive(h, 1);
-	IS("join v4, converged, bfd start");
+	IS("join v4, bfd start");
+	hand_eor(h, 1, BGP_V4);
+	IS("converged");
 	assert_true(h->bfd.start && h->bfd.ifindex == 5 && !h->bfd.multihop && h->bfd.rx_ms == 300 && h->bfd.multiplier == 3);
 	assert_true(addr_eq(&h->bfd.local, &h->local));
 	f.remote.addr = h->bfd.remote;

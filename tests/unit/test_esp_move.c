@@ -94,8 +94,9 @@ static void test_retire(void **state)
 static void test_retire_hard(void **state)
 {
 	(void)state;
-	struct child_sa s = child_sa(1000), next = child_sa(2000);
+	struct child_sa s = child_sa(1000), next = child_sa(2000), last = child_sa(3000);
 	s.life.hard_s = 10;
+	next.life.hard_s = 100;
 	struct world *w = world_with(&s);
 	mono_t start = w->now;
 	install_both(w, &next);
@@ -103,6 +104,9 @@ static void test_retire_hard(void **state)
 	esp_timer(w->end[A].e, start + DUR_S(10));
 	assert_null(child_find(w->end[A].e, 1000));
 	no_event(w, A);
+	install_both(w, &last);
+	assert_int_equal(esp_sa_retire(w->end[A].e, 2000, start + DUR_S(11)), 0);
+	assert_true(esp_due(w->end[A].e) == start + DUR_S(12));
 	world_end(w);
 }
 
@@ -176,6 +180,46 @@ static void test_many_peers(void **state)
 	send_one(w, B, 100);
 	deliver(w, A);
 	assert_int_equal(drops(w, A, TUNNEL, ESP_DROP_NO_DEVICE), 1);
+	world_end(w);
+}
+
+/* Tunnels whose peers are behind one NAT: one address, a port each. SPIs and devices keep them apart. */
+static void test_one_nat(void **state)
+{
+	enum { PEERS = 20 };
+	(void)state;
+	struct world *w = world();
+	struct esp *e = w->end[A].e;
+	uint8_t p[64];
+	frame_v4(w, p, sizeof p, 0, true);
+	for (uint32_t i = 0; i < PEERS; i++) {
+		struct child_sa s = child_sa(5000 + 2 * i), m = mirrored(&s);
+		struct esp_device d = w->device;
+		d.id = d.tunnel = 100 + i;
+		d.remote = s.remote;
+		s.encap_dport = (uint16_t)(1024 + i);
+		assert_int_equal(esp_device_set(e, &d), 0);
+		assert_int_equal(esp_sa_install(e, 100 + i, &s, w->now), 0);
+		d.remote = (struct addr){0};
+		assert_int_equal(esp_device_set(w->end[B].e, &d), 0);
+		assert_int_equal(esp_sa_install(w->end[B].e, 100 + i, &m, w->now), 0);
+	}
+	for (uint32_t i = 0; i < PEERS; i++) {
+		put_octets(w, A, 100 + i, p, sizeof p);
+		flush(w, A);
+		assert_int_equal(w->run.to.port, 1024 + i);
+		assert_int_equal(be32(w->wire[0].p), 5001 + 2 * i);
+		lose_wire(w);
+		put_octets(w, B, 100 + i, p, sizeof p);
+		flush(w, B);
+		struct endpoint from = {.addr = w->end[B].at.addr, .port = (uint16_t)(1024 + i)};
+		arrive_from(w, A, &from, w->wire[0].p, w->wire[0].n, 0);
+		lose_wire(w);
+		assert_int_equal(w->end[A].frames, i + 1);
+		assert_int_equal(w->end[A].device, 100 + i);
+	}
+	no_event(w, A);
+	assert_int_equal(all_drops(w, A), 0);
 	world_end(w);
 }
 
@@ -308,7 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rekey), cmocka_unit_test(test_retire), cmocka_unit_test(test_retire_hard),
 		cmocka_unit_test(test_fall_back), cmocka_unit_test(test_many_peers),
-		cmocka_unit_test(test_many_keys), cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_many_keys), cmocka_unit_test(test_one_nat), cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_move_between_peers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

