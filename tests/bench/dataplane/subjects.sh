@@ -62,6 +62,8 @@ gretel() { # gretel BACKEND ESP
 		runs $n "$BUILD/src/daemon/greteld" -n -c "$dir/$n.conf" >"$dir/$n.log" 2>&1 &
 	done
 }
+# What became of the SAs: their SPIs, and how long ago the peer last answered.
+gretel_sas() { on a "$BUILD/src/cli/gretel" status --json | jq -r '.tunnels[0] | "\([.child_sas[].spi_in] | sort | join(",")) \([.ike_sas[].last_in_s] | max)"'; }
 have_gretel_evp() { have_gretel openssl; }
 have_gretel_mb() { have_gretel ipsec-mb; }
 have_gretel_sha256() { have_gretel openssl; }
