@@ -141,7 +141,8 @@ static const struct cfg_row daemon_rows[] = {
 	 .doc = "Who carries ESP and GRE: the kernel, or greteld itself in user space; auto is the kernel where it has ESP and "
 	        "GRE, else user space."},
 	{"dataplane_workers", CT_INT, D(dataplane_workers), CFG_RESTART, .min = 1, .max = 8, .dflt = "1",
-	 .doc = "How many threads, and so processors, the data plane in user space has."},
+	 .doc = "How many threads, and so processors, the data plane in user space has. Several change the order of packets "
+	        "within one SA: its receiver's replay window should be 1024 or more then."},
 	{"esp_backend", CT_ENUM, D(esp_backend), CFG_RESTART, .words = backend_words, .dflt = "\"auto\"",
 	 .doc = "The library that encrypts in user space. ipsec-mb is there only when gretel was built with it, auto is the "
 	        "faster one of those that there are."},

@@ -19,7 +19,7 @@
 
 #include "daemon/notify.h"
 
-enum { SETTLE_S = 2, STOP_S = 5, START_S = 15, STUCK_S = 30, IKE_LATER_MS = 10 };
+enum { SETTLE_S = 2, STOP_S = 5, START_S = 60, STUCK_S = 30, IKE_LATER_MS = 10 };
 
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 {

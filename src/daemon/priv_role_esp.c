@@ -14,7 +14,7 @@
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { START_S = 15, STUCK_S = 30, LOG_LINES_PER_S = 500 };
+enum { START_S = 60, STUCK_S = 30, LOG_LINES_PER_S = 500 };
 
 void plane_init(struct priv *p)
 {

@@ -13,7 +13,7 @@
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { GRACE_S = 30, START_S = 15, STUCK_S = 30, GOODBYE_MS = 1500, LOG_LINES_PER_S = 500, CLEAN_S = 1 };
+enum { GRACE_S = 30, START_S = 60, STUCK_S = 30, GOODBYE_MS = 1500, LOG_LINES_PER_S = 500, CLEAN_S = 1 };
 
 static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now);
 static void on_channel(void *ctx, int fd, uint32_t events, mono_t now);

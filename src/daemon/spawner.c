@@ -11,7 +11,7 @@
 
 #include "daemon/spawn.h"
 
-enum { ANSWER_MS = 5000 };
+enum { ANSWER_MS = 10000 };
 
 struct wish {
 	int8_t log_level;

@@ -211,11 +211,10 @@ static void workers_end(struct dataplane *d)
 static void device_drop(struct dataplane *d, struct device *v)
 {
 	for (unsigned i = 0; i < d->n_workers; i++) {
-		struct worker *w = &d->worker[i];
 		list_del(&v->queue[i].ready);
-		forget(w, &v->queue[i].fd);
-		if (w->last == v)
-			w->last = NULL;
+		forget(v->owner, &v->queue[i].fd);
+		if (d->worker[i].last == v)
+			d->worker[i].last = NULL;
 	}
 	hmap_del(&d->devices, &v->by_id);
 	mem_put(d->mem, v, sizeof *v);
@@ -257,12 +256,13 @@ struct device *plane_device(struct dataplane *d, uint32_t id)
 	return NULL;
 }
 
-static struct device *device_add(struct dataplane *d, uint32_t id)
+static struct device *device_add(struct dataplane *d, uint32_t id, uint32_t tunnel)
 {
 	struct device *v = mem_get(d->mem, sizeof *v);
 	if (!v)
 		return NULL;
 	v->id = id;
+	v->owner = &d->worker[tunnel % d->n_workers];
 	for (unsigned i = 0; i < ARRAY_LEN(v->queue); i++) {
 		v->queue[i] = (struct queue){.device = v, .fd = -1};
 		list_init(&v->queue[i].ready);
@@ -282,16 +282,16 @@ static int queues_set(struct dataplane *d, struct device *v, int *fds)
 {
 	int rc = 0;
 	for (unsigned i = 0; rc == 0 && i < d->n_workers; i++) {
-		struct worker *w = &d->worker[i];
 		struct queue *q = &v->queue[i];
 		list_del(&q->ready);
-		forget(w, &q->fd);
+		forget(v->owner, &q->fd);
 		rc = non_blocking(fds[i]);
 		if (rc == 0)
-			rc = watch(w, fds[i], event_name(EV_TUN, v->id));
+			rc = watch(v->owner, fds[i], event_name(EV_TUN + i, v->id));
 		if (rc < 0)
 			break;
 		q->fd = fds[i];
+		q->gone = false;
 		fds[i] = -1;
 	}
 	return rc;
@@ -305,7 +305,7 @@ static int device_set(struct dataplane *d, const struct esp_device *conf, int *f
 	bool is_new = !v;
 	int rc = esp_device_set(d->esp, conf);
 	if (rc == 0 && is_new) {
-		v = device_add(d, conf->id);
+		v = device_add(d, conf->id, conf->tunnel);
 		rc = v ? 0 : -ENOMEM;
 	}
 	if (rc == 0 && n)

@@ -2,7 +2,7 @@
  * the NAT-T port, as descriptors that priv has opened; batches both ways (IFF_VNET_HDR with TSO and USO, UDP_SEGMENT,
  * UDP_GRO, recvmmsg, sendmmsg); one or several worker threads.
  *
- *   worker    epoll over its queue of each device and its sockets: tun.c reads -> esp/ -> udp.c sends, and the other way round
+ *   worker    epoll over its queue of each device and its sockets: tun.c reads -> fq.c -> esp/ -> udp.c sends; udp.c receives -> esp/ -> tun.c
  *   control   (the role's own thread) changes devices and SAs: stops the workers between two batches, as dataplane_stop() says
  *
  * Datagrams with the non-ESP marker that turn up here (UDP_GRO appends them to a batch of ESP, RFC 3948 2.2) go to a socket pair

@@ -73,15 +73,19 @@ struct udp {
 	uint32_t plain;          /* runs to come that are not tried with UDP_SEGMENT */
 };
 
-/* A device's queue of one worker. */
+/* A device's queue. The device's owner reads all of them, and each worker writes to its own. */
 struct queue {
-	struct list ready;       /* in worker.ready while there may be frames */
+	struct list ready;       /* in worker.ready of the owner while there may be frames */
 	struct device *device;
-	int fd;                  /* -1: none, or it is gone */
+	int fd;                  /* -1: none */
+	bool gone;               /* the owner has nothing more to expect */
 };
+/* A tunnel's packets leave by one worker, the owner of its devices: what several would have sealed side by side came in a different
+ * order than it was numbered, by more than peers' replay windows are wide (32 packets, in many). */
 struct device {
 	struct hnode by_id;
 	uint32_t id;
+	struct worker *owner;
 	struct queue queue[ESP_WORKERS_MAX];
 };
 
@@ -186,8 +190,9 @@ void pair_receive(struct worker *w, mono_t now);
 void *worker_run(void *worker);
 struct device *plane_device(struct dataplane *d, uint32_t id);
 
-/* What names an event of a worker's epoll: a kind in the upper half, a number (device, socket) in the lower. */
-enum event_kind { EV_TUN = 1, EV_UDP, EV_PAIR, EV_QUIT };
-static inline uint64_t event_name(enum event_kind kind, uint32_t n) { return (uint64_t)kind << 32 | n; }
+/* What names an event of a worker's epoll: a kind in the upper half (EV_TUN + the number of a queue), a number (device, socket) in the
+ * lower. */
+enum event_kind { EV_UDP = 1, EV_PAIR, EV_QUIT, EV_TUN };
+static inline uint64_t event_name(unsigned kind, uint32_t n) { return (uint64_t)kind << 32 | n; }
 
 #endif

@@ -12,8 +12,7 @@
 enum {
 	FLOWS = 256, NONE = 0xffff,
 	QUANTUM = 8192,          /* octets of credit a turn */
-	TARGET_MS = 2,           /* RFC 8289 4.3: the queue that may stand, for interfaces as fast as memory */
-	INTERVAL_MS = 40,
+	TARGET_MS = 5, INTERVAL_MS = 100, /* RFC 8289 4.3, 4.4 */
 	AGAIN = 16,              /* intervals: how long a rate of drops is remembered */
 	OVERFLOW_DROPS = 32,     /* frames of the longest flow that go when all slots of a kind are in use */
 	SLOTS = FQ_LARGE + FQ_SMALL,

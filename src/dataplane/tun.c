@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "dataplane/dp_int.h"
 
@@ -11,8 +10,7 @@
 static void gone(struct worker *w, struct queue *q)
 {
 	(void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, q->fd, NULL);
-	close(q->fd);
-	q->fd = -1;
+	q->gone = true;
 }
 
 bool tun_read(struct worker *w, struct queue *q, int64_t *octets, mono_t now)

@@ -35,11 +35,11 @@ static void leave(struct worker *w)
 
 /* --- what is ready --- */
 
-static void on_tun(struct worker *w, uint32_t id)
+static void on_tun(struct worker *w, uint32_t id, unsigned queue)
 {
 	struct device *d = plane_device(w->d, id);
-	struct queue *q = d ? &d->queue[w->index] : NULL;
-	if (q && q->fd >= 0 && list_empty(&q->ready))
+	struct queue *q = d && d->owner == w ? &d->queue[queue % ESP_WORKERS_MAX] : NULL;
+	if (q && q->fd >= 0 && !q->gone && list_empty(&q->ready))
 		list_add_tail(&w->ready, &q->ready);
 }
 
@@ -61,11 +61,12 @@ static void on_udp(struct worker *w, struct udp *u, uint32_t events, mono_t now)
 static void on_event(struct worker *w, const struct epoll_event *e, mono_t now)
 {
 	uint32_t n = (uint32_t)e->data.u64;
-	switch (e->data.u64 >> 32) {
-	case EV_TUN: on_tun(w, n); break;
+	unsigned kind = (unsigned)(e->data.u64 >> 32);
+	switch (kind) {
 	case EV_UDP: on_udp(w, &w->udp[n & 1], e->events, now); break;
 	case EV_PAIR: pair_receive(w, now); break;
-	default: break; /* the end: w->quit */
+	case EV_QUIT: break; /* w->quit */
+	default: on_tun(w, n, kind - EV_TUN); break;
 	}
 }
 

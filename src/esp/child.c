@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PROTO_GRE = 47, SPI_MIN = 256, RETIRE_S = 1 };
+enum { PROTO_GRE = 47, SPI_MIN = 256, RETIRE_S = 1, RIPEN_MS = 500 };
 
 /* --- Paths --- */
 static struct path *path_find(const struct esp *e, const struct addr *to)
@@ -60,7 +60,15 @@ void esp_path_mtu(struct esp *e, const struct endpoint *to, uint32_t mtu, mono_t
 /* --- Where a child stands in its groups --- */
 static void choose(struct group *g, size_t link)
 {
-	g->out = list_empty(&g->children) ? NULL : (struct child *)((char *)g->children.next - link);
+	struct child *out = NULL;
+	for (struct list *at = g->children.next; at != &g->children; at = at->next) {
+		struct child *c = (struct child *)((char *)at - link);
+		bool ripe = !atomic_load_explicit(&c->unripe, memory_order_relaxed);
+		out = ripe || !out ? c : out;
+		if (ripe)
+			break;
+	}
+	atomic_store_explicit(&g->out, out, memory_order_release);
 }
 
 static void list_child(struct group *g, struct child *c, struct list *node, size_t link)
@@ -83,6 +91,15 @@ static void unlist(struct child *c)
 {
 	list_del(&c->in_whole);
 	list_del(&c->in_peer);
+	choose(c->whole, offsetof(struct child, in_whole));
+	if (c->peer != c->whole)
+		choose(c->peer, offsetof(struct child, in_peer));
+}
+
+void child_ripe(struct esp *e, struct child *c)
+{
+	atomic_store_explicit(&c->unripe, false, memory_order_relaxed);
+	heap_clear(&e->timers, &c->ripen);
 	choose(c->whole, offsetof(struct child, in_whole));
 	if (c->peer != c->whole)
 		choose(c->peer, offsetof(struct child, in_peer));
@@ -159,7 +176,7 @@ static int child_new(struct esp *e, uint32_t tunnel, const struct child_sa *sa, 
 	if (rc == 0)
 		rc = replay_init(&c->replay, env->mem, sa->replay_window, c->esn);
 	if (rc == 0)
-		rc = heap_reserve(&e->timers, (uint32_t)e->children.n);
+		rc = heap_reserve(&e->timers, 2 * (uint32_t)e->children.n);
 	if (rc == 0)
 		rc = place(e, c, tunnel, &sa->remote);
 	if (rc < 0) {
@@ -172,8 +189,9 @@ static int child_new(struct esp *e, uint32_t tunnel, const struct child_sa *sa, 
 	return 0;
 }
 
-/* The outbound half: from now on devices send on it. */
-static int complete(struct esp *e, struct child *c, const struct child_sa *sa)
+/* The outbound half. Whoever had the inbound one early is the initiator, and has the responder's word that it is ready. A responder cannot know:
+ * RFC 7296 2.8 lets it send on the old one until something comes on the new. */
+static int complete(struct esp *e, struct child *c, const struct child_sa *sa, bool whole, mono_t now)
 {
 	const struct esp_env *env = &e->env;
 	int rc = addr_eq(&sa->remote, &c->path->to) ? 0 : place(e, c, c->whole->tunnel, &sa->remote);
@@ -185,6 +203,11 @@ static int complete(struct esp *e, struct child *c, const struct child_sa *sa)
 	c->serial = ++e->serial;
 	point(e, c, sa);
 	child_arm(e, c);
+	if (whole && !list_empty(&c->peer->children)) {
+		atomic_store_explicit(&c->unripe, true, memory_order_relaxed);
+		c->ripen.tag = NEWS_RIPE;
+		heap_set(&e->timers, &c->ripen, mono_add(now, DUR_MS(RIPEN_MS)));
+	}
 	enlist(c);
 	return 0;
 }
@@ -204,7 +227,7 @@ int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mo
 			return rc;
 		c = fresh;
 	}
-	int rc = complete(e, c, sa);
+	int rc = complete(e, c, sa, fresh != NULL, now);
 	if (rc < 0 && fresh)
 		esp_child_free(e, fresh);
 	return rc;
@@ -217,6 +240,7 @@ void esp_child_free(struct esp *e, struct child *c)
 		unlist(c);
 	news_forget(e, c);
 	heap_clear(&e->timers, &c->timer);
+	heap_clear(&e->timers, &c->ripen);
 	hmap_del(&e->children, &c->node);
 	group_drop(e, c->peer);
 	path_drop(e, c->path);
@@ -263,6 +287,7 @@ int esp_sa_retire(struct esp *e, uint32_t spi_in, mono_t now)
 	if (c->life.hard_s)
 		end = mono_min(end, mono_add(c->since, DUR_S(c->life.hard_s)));
 	unlist(c);
+	heap_clear(&e->timers, &c->ripen);
 	c->serial = 0;
 	c->retired = true;
 	esp_key_free(c->key_out);

@@ -216,16 +216,31 @@ void tally_free(struct esp *e, struct tally *t)
 		mem_put(e->env.mem, t, e->env.workers * sizeof *t);
 }
 
+static void add_up(const struct esp *e, const struct tally *t, uint64_t out[ESP_DROP_N])
+{
+	for (unsigned w = 0; w < e->env.workers; w++) {
+		for (unsigned i = 0; i < ESP_DROP_N; i++)
+			out[i] += atomic_load_explicit(&t[w].n[i], memory_order_relaxed);
+	}
+}
+
 void esp_drops(const struct esp *e, uint32_t tunnel, uint64_t out[ESP_DROP_N])
 {
 	static const struct addr none;
 	const struct group *g = tunnel ? group_find(e, tunnel, &none) : NULL;
-	const struct tally *t = g ? g->tally : tunnel ? NULL : e->tally;
 
 	memset(out, 0, ESP_DROP_N * sizeof *out);
-	for (unsigned w = 0; t && w < e->env.workers; w++) {
-		for (unsigned i = 0; i < ESP_DROP_N; i++)
-			out[i] += atomic_load_explicit(&t[w].n[i], memory_order_relaxed);
+	if (g)
+		add_up(e, g->tally, out);
+	if (tunnel)
+		return;
+	add_up(e, e->tally, out);
+	for (size_t i = 0; i < e->groups.n_buckets; i++) {
+		for (const struct hnode *n = e->groups.bucket[i]; n; n = n->next) {
+			g = CONTAINER_OF(n, struct group, node);
+			if (g->whole == g)
+				add_up(e, g->tally, out);
+		}
 	}
 }
 

@@ -58,7 +58,8 @@ void esp_device_del(struct esp *e, uint32_t id);
 
 /* --- SAs. Bodies of model/sa.h: sa->in.spi names the child. --- */
 /* sa->out.spi 0: the inbound half alone, early; again with the rest later. -EEXIST, -ENOTSUP (algorithm, selector not GRE,
- * not encapsulated), -ENOMEM. The newest complete child of a tunnel and peer is what devices send on. */
+ * not encapsulated), -ENOMEM. The newest complete child of a tunnel and peer is what devices send on; one that came whole beside another
+ * (we are the responder, RFC 7296 2.8) when something has come on it, or after half a second. */
 int esp_sa_install(struct esp *e, uint32_t tunnel, const struct child_sa *sa, mono_t now) MUST_USE;
 int esp_sa_move(struct esp *e, uint32_t spi_in, const struct addr *local, const struct endpoint *remote) MUST_USE; /* -ENOENT */
 int esp_sa_remove(struct esp *e, uint32_t spi_in); /* -ENOENT */
@@ -67,7 +68,7 @@ int esp_sa_retire(struct esp *e, uint32_t spi_in, mono_t now);
 /* now_wall_s: wall clock seconds at `now`, for last_in_s and last_out_s. */
 int esp_sa_query(const struct esp *e, uint32_t spi_in, mono_t now, int64_t now_wall_s, struct sa_counters *out) MUST_USE;
 
-/* --- Why packets were dropped; counted per tunnel where it is known, else for the whole (tunnel 0). --- */
+/* --- Why packets were dropped; counted per tunnel where it is known. --- */
 enum esp_drop {
 	ESP_DROP_SHORT,          /* shorter than its headers */
 	ESP_DROP_SPI,            /* no SA with this SPI */
@@ -87,6 +88,7 @@ enum esp_drop {
 	ESP_DROP_N,
 };
 const char *esp_drop_name(uint8_t drop); /* "replay-old"; for status */
+/* tunnel 0: of all together, and of what belonged to none or to one that has gone. */
 void esp_drops(const struct esp *e, uint32_t tunnel, uint64_t out[ESP_DROP_N]);
 void esp_count(struct esp *e, unsigned worker, uint32_t device, uint8_t drop, uint64_t n);
 

@@ -28,7 +28,7 @@ struct group {
 	uint32_t tunnel, refs;
 	struct addr remote;
 	struct list children;    /* complete ones, the newest first */
-	struct child *out;       /* the first of them */
+	struct child *_Atomic out; /* the first of them that is ripe, else the first */
 	struct list devices;
 	struct group *whole;     /* the tunnel's; its own when it is that */
 	struct tally *tally;     /* a row per worker; the tunnel's */
@@ -57,7 +57,7 @@ struct flow {
 	_Atomic mono_t last;     /* 0: never */
 };
 
-enum news { NEWS_SOFT = 1, NEWS_HARD = 2, NEWS_MAPPING = 4, NEWS_GONE = 8 /* no news: the timer of one that retires */ };
+enum news { NEWS_SOFT = 1, NEWS_HARD = 2, NEWS_MAPPING = 4, NEWS_RIPE = 8, /* for us */ NEWS_GONE = 16 /* no news: the timer of one that retires */ };
 struct child {
 	struct hnode node;       /* by spi_in */
 	struct group *whole, *peer;
@@ -72,7 +72,8 @@ struct child {
 	bool esn;
 	struct lifetime life;
 	mono_t since;
-	struct timer timer;
+	struct timer timer, ripen;
+	_Atomic bool unripe;     /* the peer may not have it yet: sent on only when there is nothing else */
 	bool soft_over;          /* the timer's next is the hard end */
 	bool retired;            /* nothing goes out on it, nobody knows it, and its time is short */
 	uint64_t seq_soft, seq_max;
@@ -121,6 +122,7 @@ struct device *device_for(const struct child *c, bool key_set, uint32_t key, uin
 /* child.c */
 struct child *child_find(const struct esp *e, uint32_t spi_in);
 void esp_child_free(struct esp *e, struct child *c);
+void child_ripe(struct esp *e, struct child *c); /* its peer has it */
 /* What the path carries at `now`, IP header included; 0: not known. */
 uint32_t path_mtu(const struct path *p, mono_t now);
 
@@ -130,6 +132,7 @@ void news_hard(struct esp *e, struct child *c);
 /* An authenticated packet, newer than all before, came from elsewhere than from where the child sends to; or the first from there again. */
 void news_source(struct esp *e, struct child *c, const struct endpoint *source);
 void news_settle(struct esp *e, struct child *c, const struct endpoint *remote); /* that is where it sends to from now on */
+void news_ripe(struct esp *e, struct child *c); /* an authenticated packet came on it */
 void news_forget(struct esp *e, struct child *c);
 void child_arm(struct esp *e, struct child *c); /* its timer */
 /* Packets have passed: counts, and compares with the limits. */

@@ -54,6 +54,14 @@ void news_source(struct esp *e, struct child *c, const struct endpoint *source)
 	unlock(e);
 }
 
+void news_ripe(struct esp *e, struct child *c)
+{
+	spin_lock(&e->news_lock);
+	if (!c->retired)
+		tell(e, c, NEWS_RIPE);
+	unlock(e);
+}
+
 void news_settle(struct esp *e, struct child *c, const struct endpoint *remote)
 {
 	spin_lock(&e->news_lock);
@@ -75,23 +83,35 @@ void news_forget(struct esp *e, struct child *c)
 
 bool esp_event_pending(const struct esp *e) { return atomic_load_explicit(&e->news_waiting, memory_order_acquire); }
 
+/* Under the lock: the next, and whose; 0: none. */
+static uint8_t take(struct esp *e, struct child **out)
+{
+	if (list_empty(&e->news))
+		return 0;
+	struct child *c = LIST_ENTRY(e->news.next, struct child, news);
+	/* One after the other, from the lowest bit: soft comes before hard. */
+	uint8_t what = (uint8_t)(c->untold & -c->untold);
+	c->untold &= (uint8_t)~what;
+	if (c->untold == 0)
+		list_del(&c->news);
+	*out = c;
+	return what;
+}
+
 bool esp_event_next(struct esp *e, struct esp_event *out)
 {
+	struct child *c = NULL;
+	uint8_t what;
 	spin_lock(&e->news_lock);
-	bool any = !list_empty(&e->news);
-	if (any) {
-		struct child *c = LIST_ENTRY(e->news.next, struct child, news);
-		uint8_t what = c->untold & NEWS_SOFT ? NEWS_SOFT : c->untold & NEWS_HARD ? NEWS_HARD : NEWS_MAPPING;
+	while ((what = take(e, &c)) == NEWS_RIPE)
+		child_ripe(e, c);
+	if (what)
 		*out = (struct esp_event){.type = what == NEWS_MAPPING ? ESP_EV_MAPPING : ESP_EV_EXPIRE, .spi_in = c->spi_in,
 		                          .hard = what == NEWS_HARD};
-		if (what == NEWS_MAPPING)
-			out->source = c->source;
-		c->untold &= (uint8_t)~what;
-		if (c->untold == 0)
-			list_del(&c->news);
-	}
+	if (what == NEWS_MAPPING)
+		out->source = c->source;
 	unlock(e);
-	return any;
+	return what;
 }
 
 /* --- Lifetimes --- */
@@ -110,6 +130,10 @@ void esp_timer(struct esp *e, mono_t now)
 {
 	struct timer *t;
 	while ((t = heap_pop(&e->timers, now))) {
+		if (t->tag == NEWS_RIPE) {
+			child_ripe(e, CONTAINER_OF(t, struct child, ripen));
+			continue;
+		}
 		struct child *c = CONTAINER_OF(t, struct child, timer);
 		if (t->tag == NEWS_GONE) {
 			esp_child_free(e, c);

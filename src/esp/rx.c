@@ -230,8 +230,11 @@ static void open_lot(struct esp_rx *rx, const struct lot *l, mono_t now)
 		esp_open_burst(c->key_in, rx->worker, job, n);
 		packets += judge(rx, c, job, r, n, &bytes);
 	}
-	if (packets)
-		child_passed(rx->e, c, &c->in, packets, bytes, now);
+	if (packets == 0)
+		return;
+	child_passed(rx->e, c, &c->in, packets, bytes, now);
+	if (atomic_load_explicit(&c->unripe, memory_order_relaxed))
+		news_ripe(rx->e, c);
 }
 
 /* RFC 4303 2.4, 2.6: the trailer; what is in front of it in *text. */

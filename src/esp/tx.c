@@ -195,7 +195,7 @@ static uint8_t put_plain(struct esp_tx *tx, struct put *p, const struct esp_vnet
 
 static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_vnet *v, size_t n, mono_t now)
 {
-	struct put p = {.d = d, .c = d->group->out};
+	struct put p = {.d = d, .c = atomic_load_explicit(&d->group->out, memory_order_acquire)};
 
 	if (!inner_read(tx->room, n, &p.in))
 		return ESP_DROP_INNER;

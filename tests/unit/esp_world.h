@@ -123,11 +123,21 @@ static USED_OR_NOT int install(struct world *w, int of, const struct child_sa *a
 	return esp_sa_install(w->end[of].e, TUNNEL, &s, w->now);
 }
 
+/* As if its peer had sent on it. */
+static USED_OR_NOT void ripen(struct world *w, int of, uint32_t spi)
+{
+	struct child *c = child_find(w->end[of].e, spi);
+	assert_non_null(c);
+	child_ripe(w->end[of].e, c);
+}
+
 static USED_OR_NOT void install_both(struct world *w, const struct child_sa *as_a)
 {
 	w->sa = *as_a;
 	assert_int_equal(install(w, A, as_a), 0);
 	assert_int_equal(install(w, B, as_a), 0);
+	ripen(w, A, as_a->in.spi);
+	ripen(w, B, as_a->out.spi);
 }
 
 static USED_OR_NOT struct world *world_empty(void)
@@ -329,11 +339,9 @@ static USED_OR_NOT uint64_t drops(struct world *w, int of, uint32_t tunnel, uint
 static USED_OR_NOT uint64_t all_drops(struct world *w, int of)
 {
 	uint64_t n[ESP_DROP_N], sum = 0;
-	for (uint32_t tunnel = 0; tunnel <= TUNNEL; tunnel += TUNNEL) {
-		esp_drops(w->end[of].e, tunnel, n);
-		for (unsigned i = 0; i < ESP_DROP_N; i++)
-			sum += n[i];
-	}
+	esp_drops(w->end[of].e, 0, n);
+	for (unsigned i = 0; i < ESP_DROP_N; i++)
+		sum += n[i];
 	return sum;
 }
 

@@ -167,14 +167,14 @@ static void a_device_that_ends(void **state)
 	close(ours);
 	for (unsigned i = 0; i < TRIES && d->devices.n; i++) {
 		struct device *v = plane_device((dataplane_stop(d), d), conf.id);
-		bool gone = v->queue[0].fd < 0;
+		bool gone = v->queue[0].gone;
 		dataplane_go(d);
 		if (gone)
 			break;
 		sched_yield();
 	}
 	(void)dataplane_stop(d);
-	assert_int_equal(plane_device(d, conf.id)->queue[0].fd, -1);
+	assert_true(plane_device(d, conf.id)->queue[0].gone);
 	dataplane_go(d);
 	dataplane_device_del(d, conf.id);
 	end(d);

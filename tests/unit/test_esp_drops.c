@@ -52,6 +52,8 @@ static size_t gre(struct world *w, uint8_t *to, uint16_t flags, uint16_t proto, 
 static void dropped(struct world *w, uint32_t tunnel, uint8_t drop)
 {
 	uint64_t n = drops(w, B, tunnel, drop), all = all_drops(w, B);
+	if (tunnel == 0)
+		assert_int_equal(drops(w, B, TUNNEL, drop), 0);
 	if (n != 1 || all != 1)
 		print_message("%s: %u, all %u\n", esp_drop_name(drop), (unsigned)n, (unsigned)all);
 	assert_true(n == 1 && all == 1);

@@ -19,6 +19,10 @@ static void test_rekey(void **state)
 	struct wire late = w->wire[0];
 	w->n_wire = 0;
 	assert_int_equal(install(w, B, &next), 0);
+	send_one(w, B, 100); /* RFC 7296 2.8: on the old one still */
+	assert_int_equal(be32(w->wire[0].p), 1000);
+	deliver(w, A);
+	ripen(w, B, 2001);
 	uint32_t packets = w->end[A].packets;
 	send_one(w, B, 100);
 	assert_int_equal(be32(w->wire[0].p), 2000);
@@ -42,6 +46,46 @@ static void test_rekey(void **state)
 	assert_int_equal(all_drops(w, A) + all_drops(w, B), 0);
 	assert_int_equal(esp_sa_remove(w->end[A].e, 1000), -ENOENT);
 	world_end(w);
+}
+
+/* A responder sends on the new one when something came on it, or when it has been there for a while, or when there is nothing else. An
+ * initiator at once. */
+static void test_ripe(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		struct world *w = world();
+		struct child_sa next = child_sa(2000), early = next;
+		early.out = (struct esp_sa){0};
+		assert_int_equal(esp_sa_install(w->end[A].e, TUNNEL, &early, w->now), 0);
+		assert_int_equal(install(w, B, &next), 0);
+		assert_int_equal(install(w, A, &next), 0);
+		assert_true(esp_due(w->end[A].e) == MONO_NEVER);
+		assert_true(esp_due(w->end[B].e) == w->now + DUR_MS(500));
+		no_event(w, B);
+		struct esp_event ev;
+		if (how == 0) {
+			send_one(w, A, 100);
+			assert_int_equal(be32(w->wire[0].p), 2001);
+			deliver(w, B);
+			assert_true(esp_event_pending(w->end[B].e)); /* control is woken, and nobody else hears of it */
+			assert_false(esp_event_next(w->end[B].e, &ev));
+			assert_false(esp_event_pending(w->end[B].e));
+		} else if (how == 1) {
+			w->now += DUR_MS(500);
+			esp_timer(w->end[B].e, w->now);
+		} else {
+			assert_int_equal(esp_sa_retire(w->end[B].e, 1001, w->now), 0);
+		}
+		send_one(w, B, 100);
+		assert_int_equal(be32(w->wire[0].p), 2000);
+		deliver(w, A);
+		both_ways(w);
+		assert_int_equal(all_drops(w, A) + all_drops(w, B), 0);
+		if (how < 2)
+			assert_true(esp_due(w->end[B].e) == MONO_NEVER);
+		world_end(w);
+	}
 }
 
 /* What the peer sent before it heard that an SA goes is taken for a second, where another one carries on; and no longer. */
@@ -169,6 +213,7 @@ static void test_many_peers(void **state)
 	struct child_sa s = child_sa(5000), m = mirrored(&s);
 	m.local = v4(203, 0, 113, 0);
 	assert_int_equal(esp_sa_install(w->end[B].e, TUNNEL, &m, w->now), 0);
+	ripen(w, B, m.in.spi);
 	send_one(w, B, 100);
 	deliver(w, A);
 	assert_int_equal(w->end[A].device, 100);
@@ -350,7 +395,7 @@ static void test_move_between_peers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rekey), cmocka_unit_test(test_retire), cmocka_unit_test(test_retire_hard),
+		cmocka_unit_test(test_rekey), cmocka_unit_test(test_ripe), cmocka_unit_test(test_retire), cmocka_unit_test(test_retire_hard),
 		cmocka_unit_test(test_fall_back), cmocka_unit_test(test_many_peers),
 		cmocka_unit_test(test_many_keys), cmocka_unit_test(test_one_nat), cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_move_between_peers),

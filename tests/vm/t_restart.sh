@@ -2,7 +2,7 @@
 # Deaths, restarts, reloads, and both ends at once: the tunnel comes back or never goes, with one SA pair, and no GRE travels in
 # the clear meanwhile. On the seed's files; gretel at cn unless a check says otherwise.
 #
-# LAB_ONLY="roles ..." runs only those parts: roles ends once reach takeover guard reload. GRETEL_LONG=1: fifty runs of both
+# LAB_ONLY="roles ..." runs only those parts: roles ends once (once-gretel-swan ...) reach takeover guard reload. GRETEL_LONG=1: fifty runs of both
 # ends at once against each kind of peer, restarts in all three cells.
 
 . "$(dirname "$0")/lab.sh"
@@ -156,7 +156,7 @@ ends() { # CN US
 
 once() { # CN US
 	local c="$1-$2" i runs=1 ups=1 good=0 bad= from
-	part once || return 0
+	part once || part "once-$c" || return 0
 	[ -z "$long" ] || runs=10 ups=40
 	cell "$1" "$2" || { not_ok "$c" "no lab"; return; }
 	for ((i = 1; i <= runs; i++)); do

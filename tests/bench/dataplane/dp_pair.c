@@ -242,11 +242,8 @@ static void counters(struct dataplane *d, const struct esp *e, const struct end 
 	printf("reads %lu writes %lu sends %lu receives %lu in %lu out %lu to_ike %lu from_ike %lu device_full %lu socket_full %lu\n",
 	       s.reads, s.writes, s.sends, s.receives, s.datagrams_in, s.datagrams_out, s.to_ike, s.from_ike, s.device_full,
 	       s.socket_full);
-	uint64_t own[ESP_DROP_N];
 	esp_drops(e, 0, drops);
-	esp_drops(e, TUNNEL, own);
 	for (uint8_t i = 0; i < ESP_DROP_N; i++) {
-		drops[i] += own[i];
 		if (drops[i])
 			printf("drop %s %lu\n", esp_drop_name(i), drops[i]);
 	}
