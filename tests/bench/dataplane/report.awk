@@ -22,13 +22,21 @@ function ratio(s, other, least,    a, b) {
 	a = median(s, 1)
 	b = median(other, 1)
 	if (a < 0 || b < 0) return
-	verdict(a > 0 && a >= least * b, sprintf("%s: %.2f Gbit/s in one stream, %.2f of %s (%.2f); at least %.2f", s, a, b > 0 ? a / b : 0, other, b, least))
+	if (!b) {
+		printf "      %s: nothing was measured of %s\n", s, other
+		return
+	}
+	verdict(a > 0 && a >= least * b, sprintf("%s: %.2f Gbit/s in one stream, %.2f of %s (%.2f); at least %.2f", s, a, a / b, other, b, least))
 }
 function small(s, other, least,    a, b) {
 	a = median(s, "pps")
 	b = median(other, "pps")
 	if (a < 0 || b < 0) return
-	verdict(a > 0 && a >= least * b, sprintf("%s: %.0f small packets a second without loss, %.2f of %s (%.0f); at least %.2f", s, a, b > 0 ? a / b : 0, other, b, least))
+	if (!b) {
+		printf "      %s: nothing was measured of %s\n", s, other
+		return
+	}
+	verdict(a > 0 && a >= least * b, sprintf("%s: %.0f small packets a second without loss, %.2f of %s (%.0f); at least %.2f", s, a, a / b, other, b, least))
 }
 function ping(s, most,    a) {
 	a = median(s, "load50")
