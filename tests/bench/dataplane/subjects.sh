@@ -32,8 +32,8 @@ up_veth_segmented() {
 # --- the bare forwarder
 have_forward() { case $1 in mb) "$forward" x 0 0 0 "$1" 2>&1 | grep -q 'built in' && return 1 ;; esac; echo "forward.c, $1"; }
 up_forward() {
-	runs a "$forward" bench0 10.99.0.1 10.99.0.2 0 "$1" &
-	runs b "$forward" bench0 10.99.0.2 10.99.0.1 1 "$1" &
+	runs a "$forward" bench0 10.99.0.1 10.99.0.2 0 "$1" >"$dir/a.log" 2>&1 &
+	runs b "$forward" bench0 10.99.0.2 10.99.0.1 1 "$1" >"$dir/b.log" 2>&1 &
 	address a bench0 10.98.0.1/30 $MTU && address b bench0 10.98.0.2/30 $MTU
 }
 have_forward_plain() { have_forward plain; }
