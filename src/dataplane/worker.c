@@ -50,7 +50,8 @@ static void on_udp(struct worker *w, struct udp *u, uint32_t events, mono_t now)
 		return;
 	if (events & EPOLLERR)
 		udp_errors(w, u, now);
-	if (events & EPOLLIN)
+	/* An error that found no room in its queue is told by the next call. */
+	if (events & (EPOLLIN | EPOLLERR))
 		u->readable = true;
 	if (events & EPOLLOUT && w->blocked == u) {
 		w->blocked = NULL;
