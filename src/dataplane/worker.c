@@ -50,7 +50,8 @@ static void on_udp(struct worker *w, struct udp *u, uint32_t events, mono_t now)
 		return;
 	if (events & EPOLLERR)
 		udp_errors(w, u, now);
-	if (events & EPOLLIN)
+	/* An error that found no room in its queue is told by the next call. */
+	if (events & (EPOLLIN | EPOLLERR))
 		u->readable = true;
 	if (events & EPOLLOUT && w->blocked == u) {
 		w->blocked = NULL;
@@ -131,11 +132,15 @@ void *worker_run(void *worker)
 	struct worker *w = worker;
 	struct epoll_event ev[EVENTS];
 	bool more = false, quit = false;
+	mono_t before = 0;
 	sem_post(&w->d->started);
 	while (!quit) {
 		int n = epoll_wait(w->epoll, ev, EVENTS, more ? 0 : w->blocked ? BLOCKED_MS : -1);
 		enter(w);
 		mono_t now = loop_now(NULL);
+		if (more)
+			fq_round(w->fq, now - before);
+		before = now;
 		for (int i = 0; i < n; i++)
 			on_event(w, &ev[i], now);
 		more = turn(w, now);

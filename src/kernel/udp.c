@@ -99,7 +99,9 @@ int kernel_udp_open(uint8_t family, uint16_t port, bool natt)
 
 /* ---- a port that ike and esp share ---- */
 
-enum { SHARED_BUFFER = 2 << 20 }; /* some milliseconds at full rate; the system doubles it, for its own books */
+/* Octets; the system doubles them, for its own books. In: some milliseconds at full rate, for a worker that has to wait for the processor. Out: what
+ * a slow interface makes us wait for stands in our queues rather than in its own, which see one stream only. */
+enum { SHARED_IN = 2 << 20, SHARED_OUT = 1 << 17 };
 
 static uint16_t port_of(int fd)
 {
@@ -129,8 +131,8 @@ static void make_esp(int fd, bool v6)
 {
 	static const struct option GRO = {IPPROTO_UDP, UDP_GRO, 1}, TOS4 = {IPPROTO_IP, IP_RECVTOS, 1},
 	                           TOS6 = {IPPROTO_IPV6, IPV6_RECVTCLASS, 1},
-	                           ROOM[] = {{SOL_SOCKET, SO_RCVBUFFORCE, SHARED_BUFFER},
-	                                     {SOL_SOCKET, SO_SNDBUFFORCE, SHARED_BUFFER}};
+	                           ROOM[] = {{SOL_SOCKET, SO_RCVBUFFORCE, SHARED_IN},
+	                                     {SOL_SOCKET, SO_SNDBUFFORCE, SHARED_OUT}};
 	(void)set_options(fd, &GRO, 1);
 	(void)set_options(fd, v6 ? &TOS6 : &TOS4, 1);
 	for (size_t i = 0; i < ARRAY_LEN(ROOM); i++)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The data plane in user space without IKE (tests/bench/dataplane/dp_pair), as root, in name spaces of its own: two ends over a veth pair;
-# both families inside and outside, sizes around the MTU, a narrow path, streams both ways, keys and checksums of GRE, several
+# both families inside and outside, sizes around the MTU, a narrow path and a slow one, streams both ways, keys and checksums of GRE, several
 # workers, suites, messages of IKE in a batch of ESP, devices that go away.
 #
 #     tests/netns/t_esp_pair.sh BUILD_DIRECTORY
@@ -115,6 +115,10 @@ check "a batch of IKE with ESP behind it" ip netns exec a "$dp" -l 10.9.0.1 -r 1
 check "its message comes to ike's port" soon says b '^port 10.9.0.1\[[0-9]*\] a message of IKE'
 check "still" echoes 10.8.1.2
 path() { ip -n a link set va mtu "$1" && ip -n b link set vb mtu "$1"; }
+check "the device goes down" ip -n a link set gre1 down
+check "nothing passes" not echoes 10.8.1.2
+check "and up again" ip -n a link set gre1 up
+check "echoes" soon echoes 10.8.1.2
 check "the path becomes narrow" path 1300
 refused() { ip netns exec a "${TOOLS[@]}" ping -c 1 -W 1 -M do -s 1372 10.8.1.2 | grep -q "Frag needed\|message too long"; }
 check "what is too long is answered" soon refused
@@ -127,6 +131,27 @@ down
 check "ESP of no SA was counted, of both batches" says b '^drop spi 4$'
 check "ESP that came with IKE was handed over" says b ' from_ike 2 '
 check "nobody turned in circles" sh -c "awk '/^cpu/ && \$2 > 15 { exit 1 }' $tmp/a.log"
+
+# --- an interface that is slower than the ciphers ---
+check "two ends" up 4 -d gre1
+if tc -n a qdisc add dev va root tbf rate 100mbit burst 128k limit 20M 2>/dev/null; then
+	check "a slow interface is filled" stream 50 10.8.1.2
+	beside() { # the echoes of a ping beside a stream
+		stream 20 10.8.1.2 >/dev/null 2>&1 &
+		sleep 0.5
+		ip netns exec a "${TOOLS[@]}" ping -q -c 20 -i 0.02 -W 2 10.8.1.2
+		local rc=$?
+		wait $!
+		return $rc
+	}
+	check "a ping beside a stream" beside
+	tc -n a qdisc del dev va root
+	down
+	check "the socket made it wait" not says a ' socket_full 0$'
+else
+	echo "        no tbf in this kernel"
+	down
+fi
 
 # --- without DF outside: what is too long is cut outside ---
 check "two ends without DF" up 4 -f -d gre1

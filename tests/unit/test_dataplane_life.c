@@ -38,9 +38,11 @@ static void fill(struct rng *r, void *p, size_t n)
 static struct mem heap = {.get = heap_get, .put = heap_put};
 static struct rng rng = {.fill = fill};
 
+static struct crypto *crypto;
+
 static struct dataplane *plane(unsigned workers)
 {
-	struct esp_env env = {.mem = &heap, .rng = &rng, .workers = workers};
+	struct esp_env env = {.mem = &heap, .crypto = crypto, .rng = &rng, .workers = workers};
 	struct dataplane *d;
 	left = UINT32_MAX;
 	assert_int_equal(dataplane_new(&env, &d), 0);
@@ -99,10 +101,11 @@ static void until_drops(struct dataplane *d, uint32_t tunnel, uint8_t why, uint6
 	assert_int_equal(drops(d, tunnel, why), n);
 }
 
+/* a vnet header, and IPv4 with UDP */
+static const uint8_t frame[10 + 28] = {[10] = 0x45, [13] = 28, [18] = 64, 17, [22] = 10, 0, 0, 1, 10, 0, 0, 2, [35] = 8};
+
 static void frames_are_read(void **state)
 {
-	/* a vnet header, and IPv4 with UDP */
-	static const uint8_t frame[10 + 28] = {[10] = 0x45, [13] = 28, [18] = 64, 17, [22] = 10, 0, 0, 1, 10, 0, 0, 2, [35] = 8};
 	struct dataplane *d = plane(2);
 	int ours[2];
 	(void)state;
@@ -219,6 +222,55 @@ static void the_pair(void **state)
 	end(d);
 }
 
+static struct child_sa child(uint32_t spi)
+{
+	struct child_sa sa = {
+		.reqid = 1, .local = addr_from("\x0a\0\0\x02", 4), .remote = addr_from("\x0a\0\0\x01", 4), .sel.proto = 47,
+		.suite = {.encr = ENCR_AES_GCM_16, .encr_bits = 128, .integ = AUTH_NONE}, .encap = true, .encap_sport = 4500,
+		.encap_dport = 4500, .replay_window = 64, .in = {.spi = spi, .encr.len = 20}, .out = {.spi = spi, .encr.len = 20},
+	};
+	return sa;
+}
+
+/* SAs and devices change while frames come: each frame ends in one way, and nobody is inside when something goes. */
+static void changes_beside_packets(void **state)
+{
+	enum { FRAMES = 3000 };
+	struct dataplane *d = plane(2);
+	struct sa_counters c;
+	uint64_t ended = 0;
+	uint32_t spi = 256, written = 0;
+	int ours[2];
+	(void)state;
+	device(d, ours, 2);
+	for (unsigned i = 0; i < FRAMES; i++) {
+		written += write(ours[i % 2], frame, sizeof frame) == sizeof frame;
+		if (i % 10)
+			continue;
+		struct child_sa sa = child(++spi);
+		struct esp *e = dataplane_stop(d);
+		assert_int_equal(esp_sa_install(e, conf.tunnel, &sa, 1), 0);
+		if (spi > 258)
+			assert_int_equal(esp_sa_remove(e, spi - 2), 0);
+		dataplane_go(d);
+		assert_int_equal(esp_sa_query(e, spi, 1, 0, &c), 0);
+		struct esp_device other = conf;
+		other.ttl = (uint8_t)i;
+		assert_int_equal(dataplane_device(d, &other, NULL, 0), 0);
+	}
+	assert_int_equal(written, FRAMES);
+	for (unsigned i = 0; i < TRIES && ended < FRAMES; i++) {
+		/* there is no socket to send to */
+		ended = drops(d, 1, ESP_DROP_NO_SA) + drops(d, 1, ESP_DROP_SEND);
+		sched_yield();
+	}
+	assert_int_equal(ended, FRAMES);
+	assert_in_range(drops(d, 1, ESP_DROP_SEND), FRAMES - 10, FRAMES);
+	close(ours[0]);
+	close(ours[1]);
+	end(d);
+}
+
 static void memory_runs_out(void **state)
 {
 	struct esp_env env = {.mem = &heap, .rng = &rng, .workers = 2};
@@ -262,7 +314,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_are_read),     cmocka_unit_test(devices_come_and_go), cmocka_unit_test(a_device_that_ends),
-		cmocka_unit_test(sockets_are_checked), cmocka_unit_test(the_pair),            cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(sockets_are_checked), cmocka_unit_test(the_pair),            cmocka_unit_test(changes_beside_packets),
+		cmocka_unit_test(memory_runs_out),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	crypto = crypto_new();
+	int rc = crypto ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+	crypto_free(crypto);
+	return rc;
 }
