@@ -16,7 +16,6 @@
 #include "loop/loop.h"
 #include "privsep/privsep.h"
 
-enum { SETTLE_S = 2 };
 
 struct esp_role {
 	struct loop *loop;
@@ -28,7 +27,7 @@ struct esp_role {
 	int8_t log_level;
 	uint8_t backend;
 	unsigned workers;
-	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
+	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
 };
 
 static void role_log(struct esp_role *r, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -251,7 +250,7 @@ static int open_role(struct esp_role *r, struct role_start *start)
 	r->priv = privsep_new(start->chan, PRIV_ROLE_ESP, &ESP_VERBS);
 	if (!r->crypto || !r->loop || !r->priv)
 		return -ENOMEM;
-	r->settle = mono_add(loop_now(r->loop), DUR_S(SETTLE_S));
+	r->settle = mono_add(loop_now(r->loop), DUR_S(ROLE_SETTLE_S));
 	r->priv_events = EPOLLIN;
 	return loop_add(r->loop, privsep_fd(r->priv), EPOLLIN, on_priv, r);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-enum { SETTLE_S = 2 };
 
 /* --- deadlines --- */
 
@@ -157,7 +156,7 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	r->ike = ike_new(&env);
 	r->tunnels = tunnels_new(r->mem);
 	r->started = loop_now(r->loop);
-	r->settle = mono_add(r->started, DUR_S(SETTLE_S));
+	r->settle = mono_add(r->started, DUR_S(ROLE_SETTLE_S));
 	if (!r->ike || !r->tunnels)
 		return -ENOMEM;
 	r->priv_events = EPOLLIN;

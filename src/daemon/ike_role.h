@@ -80,7 +80,7 @@ struct ike_role {
 	bool stopping, stopped_told;
 	uint64_t send_errors;
 	mono_t started;
-	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
+	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
 	struct role_ctl *ctl;
 	struct ike_acts acts;
 	struct tun_acts tun_acts;

@@ -19,7 +19,7 @@
 
 #include "daemon/notify.h"
 
-enum { SETTLE_S = 2, STOP_S = 5, START_S = 60, STUCK_S = 30, IKE_LATER_MS = 10 };
+enum { STOP_S = 5, START_S = 60, STUCK_S = 30, IKE_LATER_MS = 10 };
 
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 {
@@ -59,7 +59,7 @@ void priv_ready_now(struct priv *p)
 	if (p->told_ready)
 		return;
 	p->told_ready = true;
-	p->settle = mono_add(loop_now(p->loop), DUR_S(SETTLE_S));
+	p->settle = mono_add(loop_now(p->loop), DUR_S(ROLE_SETTLE_S));
 	notify("READY=1\nSTATUS=running");
 	priv_logf(p, 1, "gretel " GRETEL_VERSION " is running");
 	if (p->opt->ready_fd < 0)

@@ -96,7 +96,7 @@ struct priv {
 	bool stopping, ike_told_stop;
 	mono_t stop_due;
 	mono_t watchdog;         /* next WATCHDOG=1 */
-	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
+	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
 	mono_t log_window;       /* rate limit on ike's lines */
 	uint32_t log_lines;
 	int result;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* A turn that takes more processor time than this is one of a module that hangs: SIGPROF ends the process. */
-enum { TURN_S = 10, SETTLE_S = 2 };
+enum { TURN_S = 10 };
 
 void route_log(struct route_role *r, int8_t level, const char *fmt, ...)
 {
@@ -331,7 +331,7 @@ static int open_role(struct route_role *r, struct role_start *start)
 	list_init(&r->bfd_sockets);
 	list_init(&r->tunnels);
 	r->link_settles = MONO_NEVER;
-	r->settle = mono_add(loop_now(r->loop), DUR_S(SETTLE_S));
+	r->settle = mono_add(loop_now(r->loop), DUR_S(ROLE_SETTLE_S));
 	r->batch = wr_init(r->batch_room, sizeof r->batch_room);
 	r->self = r->module->open(&r->host);
 	r->priv_events = EPOLLIN;

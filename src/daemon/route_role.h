@@ -92,7 +92,7 @@ struct route_role {
 	/* ike */
 	uint32_t link_epoch;
 	mono_t limit_set;        /* when the processor time of a turn was limited last */
-	mono_t settle;           /* when the start is over; MONO_NEVER afterwards */
+	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
 	mono_t link_settles;     /* tunnels that the new ike did not speak of are down then */
 	struct list tunnels;
 	struct gretel_acts acts;
