@@ -163,6 +163,9 @@ struct fq;
 struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint32_t device, uint32_t packets), void *ctx);
 void fq_free(struct fq *q);
 bool fq_empty(const struct fq *q);
+/* A round of a worker that had work took so long. Who waits for a processor that others use does not stand in a queue of ours: to drop
+ * frames for that would slow a stream down to nothing on a busy host. */
+void fq_round(struct fq *q, dur_t took);
 uint8_t *fq_room(struct fq *q); /* OCTETS_MAX, for the frame that fq_put puts next */
 void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
 struct waiting *fq_next(struct fq *q, mono_t now); /* NULL: none; until fq_done */

@@ -33,6 +33,7 @@ struct flow {
 struct fq {
 	struct mem *mem;
 	uint64_t key;            /* so that nobody aims at a bucket */
+	dur_t round;             /* what the worker's rounds take, the longer ones of late */
 	struct list fresh, seen; /* flows: that have just begun to have frames; that had their turn */
 	struct { uint16_t v[FQ_SMALL]; unsigned n; } spare[2]; /* large, small */
 	void (*on_drop)(void *ctx, uint32_t device, uint32_t packets);
@@ -188,6 +189,8 @@ void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, m
 
 /* --- CoDel --- */
 
+void fq_round(struct fq *q, dur_t took) { q->round = took > q->round ? took : q->round - q->round / 16; }
+
 /* The interval over the root of the count. */
 static dur_t pause_of(uint32_t count)
 {
@@ -206,7 +209,7 @@ static uint16_t codel_pop(struct fq *q, struct flow *f, mono_t now, bool *stands
 		return NONE;
 	}
 	uint16_t i = pop(q, f);
-	if (now - q->slot[i].since < DUR_MS(TARGET_MS) || f->first == NONE)
+	if (now - q->slot[i].since < DUR_MS(TARGET_MS) + q->round || f->first == NONE)
 		f->above = 0;
 	else if (!f->above)
 		f->above = mono_add(now, DUR_MS(INTERVAL_MS));

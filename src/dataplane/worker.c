@@ -132,11 +132,15 @@ void *worker_run(void *worker)
 	struct worker *w = worker;
 	struct epoll_event ev[EVENTS];
 	bool more = false, quit = false;
+	mono_t before = 0;
 	sem_post(&w->d->started);
 	while (!quit) {
 		int n = epoll_wait(w->epoll, ev, EVENTS, more ? 0 : w->blocked ? BLOCKED_MS : -1);
 		enter(w);
 		mono_t now = loop_now(NULL);
+		if (more)
+			fq_round(w->fq, now - before);
+		before = now;
 		for (int i = 0; i < n; i++)
 			on_event(w, &ev[i], now);
 		more = turn(w, now);

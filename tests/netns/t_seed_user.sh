@@ -20,6 +20,12 @@ pinging() { on "$1" ping -n -c 1 -W 1 "$2"; }
 logged() { has "$2" cat "$(gretel_log "$1")"; }
 link() { on "$1" ip link show "$2"; }
 no_script() { ! on "$1" pgrep -f ipsec-notify.sh; }
+# With sanitizers in the build: nothing that they would say.
+sound() {
+	local found
+	found=$(grep -hE 'runtime error|Sanitizer|was killed by signal' /lab/*/greteld.log)
+	[ -z "$found" ] || { echo "$found"; return 1; }
+}
 no_link() { ! link "$@"; }
 
 # ---- the article
@@ -194,5 +200,7 @@ gretel_install || exit
 article
 falls
 scripts
+check "no process of gretel had to say more than its log" sound
 one_address
+check "nor with two behind one address" sound
 lab_summary

@@ -240,6 +240,30 @@ static void garbage(void **state)
 	end(q);
 }
 
+/* Frames that wait because the worker did not run are no standing queue; when it runs again they soon are. */
+static void a_slow_worker(void **state)
+{
+	struct fq *q = fresh();
+	uint32_t n = 0;
+	mono_t now = 0;
+	(void)state;
+	for (unsigned turn = 0; turn < 50; turn++, now += DUR_MS(30)) {
+		fq_round(q, DUR_MS(30));
+		while (take(q, now))
+			;
+		for (unsigned i = 0; i < 10; i++)
+			put(q, 7, 1400, ++n, now);
+	}
+	assert_int_equal(dropped, 0);
+	for (unsigned turn = 0; turn < 2000; turn++, now += DUR_MS(1)) {
+		fq_round(q, DUR_MS(1));
+		(void)take(q, now);
+		put(q, 7, 1400, ++n, now);
+	}
+	assert_true(dropped > 3);
+	end(q);
+}
+
 static void memory_runs_out(void **state)
 {
 	(void)state;
@@ -258,7 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_in_a_flow), cmocka_unit_test(a_ping_overtakes),        cmocka_unit_test(fair_in_octets),
 		cmocka_unit_test(a_burst_passes),  cmocka_unit_test(a_standing_queue_is_cut), cmocka_unit_test(all_slots_in_use),
-		cmocka_unit_test(slots_of_one_kind),
+		cmocka_unit_test(slots_of_one_kind), cmocka_unit_test(a_slow_worker),
 		cmocka_unit_test(garbage),         cmocka_unit_test(memory_runs_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ algorithms() { # strongSwan at us
 		local at_us=$!
 		wait $at_cn $at_us
 		gretel cn up tunnel >/lab/up.txt 2>&1
-		check "algorithms: $a" eval 'wait_for 15 pinging cn 10.0.0.1 && on cn ping -n -q -c 1 -W 2 -s 1300 10.0.0.1'
+		check "algorithms: $a" eval 'wait_for 30 pinging cn 10.0.0.1 && on cn ping -n -q -c 1 -W 2 -s 1300 10.0.0.1'
 		gretel cn down tunnel >/dev/null 2>&1
 	done
 }
@@ -81,7 +81,7 @@ swan_us() {
 	LAB_SWAN_PLUGINS="random nonce openssl aes sha1 sha2 hmac gcm ctr chapoly curve25519 kdf gmp kernel-netlink socket-default stroke updown"
 	swan_start us & gretel_start cn & wait
 	gretel cn up tunnel >/lab/up.txt 2>&1
-	check "strongSwan at us: up" wait_for 20 pinging cn 10.0.0.1
+	check "strongSwan at us: up" wait_for 40 pinging cn 10.0.0.1
 	pair "strongSwan at us" cn
 	check "strongSwan at us: its SAs are in UDP" has "encap type espinudp sport 4500 dport 4500" on us ip xfrm state
 	gretel cn down tunnel >/dev/null 2>&1
@@ -133,7 +133,7 @@ gretel_cn() { # the kernel's data plane at cn
 	gretel_start us & gretel_start cn & wait
 	check "gretel at cn: its data plane is the kernel's" lacks "in user space" gretel cn status
 	gretel cn up tunnel >/lab/up.txt 2>&1
-	check "gretel at cn: up" wait_for 20 pinging cn 10.0.0.1
+	check "gretel at cn: up" wait_for 40 pinging cn 10.0.0.1
 	pair "gretel at cn" us
 	lab_remap
 	check "a NAT changes the port: pings go on" wait_for 10 pinging cn 10.0.0.1

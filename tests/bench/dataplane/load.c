@@ -5,8 +5,8 @@
  *   load rate ADDRESS PPS MS         one try: prints rate, sent, received
  *
  * Datagrams of 64 octets of payload, a system call each, as an application sends them, spread evenly in bursts of 100 us. "Without
- * loss": at most one in a thousand, since one moment of another process on a shared machine is no property of a tunnel; a rate at which
- * the sender itself does not get its turn is not reached. A rate has failed when it fails twice. */
+ * loss": at most one in a thousand, since one moment of another process on a shared machine is no property of a tunnel; what counts is the
+ * rate that the sender came to, nine tenths of what was tried at least. A rate has failed when it fails three times. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -96,7 +96,8 @@ static uint64_t arrived(int fd, uint32_t run)
 	return 0;
 }
 
-static bool try_rate(int fd, double pps, int ms, uint64_t *sent, uint64_t *got)
+/* *rate: what the sender came to, which is less than pps when it did not get its turn. */
+static bool try_rate(int fd, double pps, int ms, double *rate, uint64_t *sent, uint64_t *got)
 {
 	static uint32_t run;
 	uint8_t b[SIZE] = {0};
@@ -118,37 +119,45 @@ static bool try_rate(int fd, double pps, int ms, uint64_t *sent, uint64_t *got)
 		struct timespec at = {next / 1000000000, next % 1000000000};
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 	}
+	*rate = (double)*sent * 1e9 / (double)(now() - t0);
 	*got = arrived(fd, run);
-	return (double)*sent >= 0.97 * pps * ms / 1000 && *got + *sent / 1000 >= *sent;
+	return *rate >= 0.9 * pps && *got + *sent / 1000 >= *sent;
 }
 
-static bool passes(int fd, double pps, int ms)
+static bool passes(int fd, double pps, int ms, double *rate)
 {
 	uint64_t sent, got;
-	return try_rate(fd, pps, ms, &sent, &got) || try_rate(fd, pps, ms, &sent, &got);
+	bool ok = false;
+	for (unsigned i = 0; i < 3 && !ok; i++)
+		ok = try_rate(fd, pps, ms, rate, &sent, &got);
+	return ok;
 }
 
 static double search(int fd, int ms)
 {
-	double good = 0, bad = 10000;
-	while (bad < 3e6 && passes(fd, bad, ms)) {
+	double good = 0, bad = 8000, rate, came = 0;
+	while (bad < 3e6 && passes(fd, bad, ms, &rate)) {
 		good = bad;
+		came = rate;
 		bad *= 1.6;
 	}
 	while (good > 0 && bad / good > 1.03) {
 		double middle = (good + bad) / 2;
-		if (passes(fd, middle, ms))
+		if (passes(fd, middle, ms, &rate)) {
 			good = middle;
-		else
+			came = rate;
+		} else {
 			bad = middle;
+		}
 	}
-	return good;
+	return came;
 }
 
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "";
 	uint64_t sent, got;
+	double rate;
 	prctl(PR_SET_TIMERSLACK, 1000);
 	if (strcmp(what, "sink") == 0) {
 		sink(open_socket(argv[2], true));
@@ -156,8 +165,8 @@ int main(int argc, char **argv)
 		printf("%.0f\n", search(open_socket(argv[2], false), argc > 3 ? atoi(argv[3]) : 500));
 		return 0;
 	} else if (strcmp(what, "rate") == 0 && argc == 5) {
-		bool ok = try_rate(open_socket(argv[2], false), atof(argv[3]), atoi(argv[4]), &sent, &got);
-		printf("%s %lu %lu %s\n", argv[3], sent, got, ok ? "ok" : "lost");
+		bool ok = try_rate(open_socket(argv[2], false), atof(argv[3]), atoi(argv[4]), &rate, &sent, &got);
+		printf("%.0f %lu %lu %s\n", rate, sent, got, ok ? "ok" : "lost");
 		return 0;
 	}
 	fprintf(stderr, "load sink|search|rate ADDRESS ...\n");

@@ -21,19 +21,37 @@ function verdict(ok, text) {
 function ratio(s, other, least,    a, b) {
 	a = median(s, 1)
 	b = median(other, 1)
-	if (a < 0 || b <= 0) return
-	verdict(a >= least * b, sprintf("%s: %.2f Gbit/s in one stream, %.2f of %s (%.2f); at least %.2f", s, a, a / b, other, b, least))
+	if (a < 0 || b < 0) return
+	if (!b) {
+		printf "      %s: nothing was measured of %s\n", s, other
+		return
+	}
+	verdict(a > 0 && a >= least * b, sprintf("%s: %.2f Gbit/s in one stream, %.2f of %s (%.2f); at least %.2f", s, a, a / b, other, b, least))
 }
 function small(s, other, least,    a, b) {
 	a = median(s, "pps")
 	b = median(other, "pps")
-	if (a < 0 || b <= 0) return
-	verdict(a >= least * b, sprintf("%s: %.0f small packets a second without loss, %.2f of %s (%.0f); at least %.2f", s, a, a / b, other, b, least))
+	if (a < 0 || b < 0) return
+	if (!b) {
+		printf "      %s: nothing was measured of %s\n", s, other
+		return
+	}
+	verdict(a > 0 && a >= least * b, sprintf("%s: %.0f small packets a second without loss, %.2f of %s (%.0f); at least %.2f", s, a, a / b, other, b, least))
 }
 function ping(s, most,    a) {
 	a = median(s, "load50")
 	if (a < 0) return
 	verdict(a <= most, sprintf("%s: ping beside a full-rate stream %.0f us in the median, at most %.0f", s, a, most))
+}
+function lives(s,    i, worst, same) {
+	if (!n[s, "same"]) return
+	same = 1
+	for (i = 0; i < n[s, "same"]; i++) {
+		if (!value[s SUBSEP "same", i]) same = 0
+		if (value[s SUBSEP "answered", i] > worst) worst = value[s SUBSEP "answered", i]
+	}
+	verdict(same && worst <= 2, sprintf("%s: liveness exchanges beside full-rate streams: the last answer came %d s ago, at most 2, and the SAs are %s",
+		s, worst, same ? "those of the beginning" : "others than at the beginning"))
 }
 function shown_cpu(s,    a) {
 	a = median(s, "cpu")
@@ -62,6 +80,7 @@ END {
 		ratio(g[i], "libipsec-gcm", 5)
 		small(g[i], "wireguard-go", 1.3)
 		ping(g[i], 2000)
+		lives(g[i])
 	}
 	exit (missed > 0)
 }

@@ -32,8 +32,8 @@ up_veth_segmented() {
 # --- the bare forwarder
 have_forward() { case $1 in mb) "$forward" x 0 0 0 "$1" 2>&1 | grep -q 'built in' && return 1 ;; esac; echo "forward.c, $1"; }
 up_forward() {
-	runs a "$forward" bench0 10.99.0.1 10.99.0.2 0 "$1" &
-	runs b "$forward" bench0 10.99.0.2 10.99.0.1 1 "$1" &
+	runs a "$forward" bench0 10.99.0.1 10.99.0.2 0 "$1" >"$dir/a.log" 2>&1 &
+	runs b "$forward" bench0 10.99.0.2 10.99.0.1 1 "$1" >"$dir/b.log" 2>&1 &
 	address a bench0 10.98.0.1/30 $MTU && address b bench0 10.98.0.2/30 $MTU
 }
 have_forward_plain() { have_forward plain; }
@@ -43,7 +43,7 @@ up_forward_plain() { up_forward plain; }
 up_forward_evp() { up_forward evp; }
 up_forward_mb() { up_forward mb; }
 
-# --- gretel: two whole daemons, or only src/dataplane with SAs from the command line (dp_pair)
+# --- gretel, with a liveness exchange each second: two whole daemons, or only src/dataplane with SAs from the command line (dp_pair)
 BUILD=$(readlink -m "${GRETEL_BUILD:-$here/../../../build/release}")
 have_gretel() { # have_gretel BACKEND
 	[ -x "$BUILD/src/daemon/greteld" ] && "$BUILD/src/daemon/greteld" -V || return
@@ -56,12 +56,14 @@ gretel() { # gretel BACKEND ESP
 		cat >"$dir/$n.conf" <<-END
 			daemon = { dataplane = "user"; esp_backend = "$1"; };
 			tunnels = { bench = { remote = "10.99.0.$((3 - i))"; psk = "as good as any other for a benchmark"; ike = "aes256-sha256-x25519!";
-				esp = "$2!"; gre = { name = "gre1"; address = ["10.98.0.$i/30"]; mtu = $MTU; }; }; };
+				auto = "$([ $n = a ] && echo start || echo add)"; dpd = { delay = "2s"; }; esp = "$2!"; gre = { name = "gre1"; address = ["10.98.0.$i/30"]; mtu = $MTU; }; }; };
 		END
 		chmod 600 "$dir/$n.conf"
 		runs $n "$BUILD/src/daemon/greteld" -n -c "$dir/$n.conf" >"$dir/$n.log" 2>&1 &
 	done
 }
+# What became of the SAs: their SPIs, and how long ago the peer last answered.
+gretel_sas() { on a "$BUILD/src/cli/gretel" status --json | jq -r '.tunnels[0] | "\([.child_sas[].spi_in] | sort | join(",")) \([.ike_sas[].last_in_s] | max)"'; }
 have_gretel_evp() { have_gretel openssl; }
 have_gretel_mb() { have_gretel ipsec-mb; }
 have_gretel_sha256() { have_gretel openssl; }
