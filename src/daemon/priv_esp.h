@@ -36,6 +36,8 @@ void plane_fini(struct priv *p);
 int plane_choose(struct priv *p) MUST_USE;
 void plane_conf(const struct priv *p, struct conf *c); /* what a configuration that is taken must say */
 int plane_start(struct priv *p, mono_t now) MUST_USE;
+bool plane_wanted(const struct priv *p);              /* a daemon that only speaks BGP has none: it would be a third of its memory */
+void plane_wake(struct priv *p, mono_t now);          /* a configuration is taken: the first tunnel needs esp */
 bool plane_reap(struct priv *p, mono_t now);
 mono_t plane_due(const struct priv *p);
 void plane_is_due(struct priv *p, mono_t now);

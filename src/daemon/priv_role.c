@@ -316,7 +316,7 @@ static int unprivileged_start(struct priv *p)
 	rc = p->actor ? actor_conf_set(p->actor, p->conf, &p->psks) : -ENOMEM;
 	if (rc == 0)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
-	if (rc == 0 && p->esp.user)
+	if (rc == 0 && plane_wanted(p))
 		rc = plane_start(p, loop_now(p->loop));
 	/* ike takes longest to start, all of it in processor time, and needs the network to be of use: beside it the start of route would
 	 * take twice as long. */

@@ -142,6 +142,7 @@ static int take(struct priv *p, struct load *l, bool tell_ike, uint32_t ticket)
 	}
 	warn_unchanged(p, was, tell_ike, ticket);
 	log_conf(p->log, p->conf, p->opt->level);
+	plane_wake(p, loop_now(p->loop));
 	conf_send(p, true);
 	(void)route_conf(p, &was_psks, loop_now(p->loop));
 	l->conf = was;

@@ -51,7 +51,9 @@ void plane_conf(const struct priv *p, struct conf *c)
 		((struct tunnel_conf *)(uintptr_t)conf_tunnel(c, i))->forceencaps = true;
 }
 
-bool plane_there(const struct priv *p) { return !p->esp.user || p->esp.peer.ready; }
+bool plane_wanted(const struct priv *p) { return p->esp.user && p->conf->n_tunnels > 0; }
+
+bool plane_there(const struct priv *p) { return !plane_wanted(p) || p->esp.peer.ready; }
 
 void plane_tell_ike(struct priv *p)
 {
@@ -346,6 +348,13 @@ int plane_start(struct priv *p, mono_t now)
 	    privsep_hello(x->chan, start.log_level) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+void plane_wake(struct priv *p, mono_t now)
+{
+	if (plane_wanted(p) && !p->esp.peer.pid)
+		p->esp.peer.restart = now;
+	plane_is_due(p, now);
 }
 
 bool plane_reap(struct priv *p, mono_t now)

@@ -21,9 +21,9 @@
 #include <sys/uio.h>
 
 #include "dataplane/dataplane.h"
+#include "dataplane/fq.h"
 
 enum {
-	OCTETS_MAX = 65536,      /* of a frame, and of a batch by UDP_GRO */
 	RUNS_MAX = 2048,         /* of a batch: a super-packet of the smallest segments, and then some */
 	OUT_MAX = 32,            /* runs that one sendmmsg takes */
 	SEGMENTS_MAX = 64,       /* of one run (UDP_MAX_SEGMENTS of Linux before 6.9) */
@@ -34,7 +34,6 @@ enum {
 	TURN_OCTETS = 1 << 18,   /* that are read of all devices a round */
 	BATCH_OCTETS = 65536,    /* that are sealed and sent a round; the last frame may go beyond */
 	BATCH_FRAMES = 128,
-	FQ_LARGE = 256, FQ_SMALL = 4096, FQ_SMALL_OCTETS = 2048, /* frames that wait */
 	ERRORS_MAX = 32,         /* of a socket's error queue a round */
 	BLOCKED_MS = 100,        /* a batch that a socket does not take for so long is dropped */
 	VNET_LEN = 10,           /* struct virtio_net_hdr, as TUNSETVNETHDRSZ is by default */
@@ -148,28 +147,6 @@ struct in_info { struct endpoint from; struct addr to; uint8_t tos; size_t seg; 
 bool in_parse(const struct msghdr *m, struct in_info *out);
 /* Of a message from the error queue: the path to *to has this MTU. False: it says something else. */
 bool error_parse(const struct msghdr *m, struct endpoint *to, uint32_t *mtu);
-
-/* --- fq.c --- */
-/* A frame that waits. */
-struct waiting {
-	uint32_t device, n;
-	struct esp_vnet vnet;
-	mono_t since;
-	uint16_t next;
-	uint8_t *p;
-};
-struct fq;
-/* on_drop: packets of a device that were too many. */
-struct fq *fq_new(struct mem *mem, uint64_t key, void (*on_drop)(void *ctx, uint32_t device, uint32_t packets), void *ctx);
-void fq_free(struct fq *q);
-bool fq_empty(const struct fq *q);
-/* A round of a worker that had work took so long. Who waits for a processor that others use does not stand in a queue of ours: to drop
- * frames for that would slow a stream down to nothing on a busy host. */
-void fq_round(struct fq *q, dur_t took);
-uint8_t *fq_room(struct fq *q); /* OCTETS_MAX, for the frame that fq_put puts next */
-void fq_put(struct fq *q, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
-struct waiting *fq_next(struct fq *q, mono_t now); /* NULL: none; until fq_done */
-void fq_done(struct fq *q, struct waiting *w);
 
 /* --- tun.c --- */
 /* Reads frames of the queue to where they wait, *octets less at most. False: there are none left now; else the turn is over. */

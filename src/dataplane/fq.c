@@ -5,9 +5,10 @@
  *
  * Frames are read to slots of 64 KiB, and small ones moved on to small slots, of which there are many. The last one that became free is
  * used first: what is not in use is not touched, and what is stays in the cache. */
-#include <string.h>
+#include "dataplane/fq.h"
 
-#include "dataplane/dp_int.h"
+#include <netinet/in.h>
+#include <string.h>
 
 enum {
 	FLOWS = 256, NONE = 0xffff,

@@ -32,7 +32,7 @@ struct x_id { uint32_t id; };
 struct x_install { uint32_t tunnel; struct child_sa sa; };
 struct x_move { uint32_t spi_in; struct addr local; struct endpoint remote; };
 struct x_spi { uint32_t spi; };
-/* drops: of that tunnel; all: of what belongs to none. backend: enum esp_backend, as in use. */
+/* drops: of that tunnel; all: of all together. backend: enum esp_backend, as in use. */
 struct x_stats { uint8_t backend; uint64_t drops[ESP_DROP_N], all[ESP_DROP_N]; };
 struct x_event { struct kernel_event event; };
 

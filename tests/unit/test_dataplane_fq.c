@@ -1,4 +1,5 @@
 /* dataplane/fq.c on virtual time: who comes first, how much stands, what is dropped. A frame has its number in its payload. */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -6,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dataplane/dp_int.h"
+#include "dataplane/fq.h"
 
 enum { DEVICE = 3, HEAD = 28 };
 
