@@ -72,6 +72,11 @@ falls() {
 	vpn_start cn
 	check "OpenVPN back: the aggregate too" wait_for 60 has_route us 10.0.9.0/30
 	check "and the LANs, and pings" wait_for 60 lan_ping
+	lab_remap
+	check "the NAT changes the port: pings go on" wait_for 10 pinging cn 10.0.0.1
+	check "the NAT changes the port: us sends there" wait_for 5 has '"dport": 14500' gretel us --json statusall tunnel
+	check "the NAT changes the port: IKE follows" wait_for 10 has '"remote_port": 14500' gretel us --json statusall tunnel
+	lab_remap_back
 	lab_cut
 	check "packets are dropped in silence: routes gone within the liveness time" within 4500 us_lacks_lans
 	lab_heal

@@ -127,7 +127,8 @@ swan_cn() {
 gretel_cn() { # the kernel's data plane at cn
 	user_space us
 	on cn rm -f /etc/gretel/gretel.conf
-	conf cn & conf us & wait
+	# Requests of cn: what IKE follows.
+	conf cn dpddelay=4s dpdaction=restart & conf us & wait
 	on us ip link del gre1 2>/dev/null
 	on cn ip link del gre1 2>/dev/null
 	gretel_start us & gretel_start cn & wait
@@ -138,7 +139,8 @@ gretel_cn() { # the kernel's data plane at cn
 	lab_remap
 	check "a NAT changes the port: pings go on" wait_for 10 pinging cn 10.0.0.1
 	check "a NAT changes the port: us sends there" has '"dport": 14500' gretel us --json statusall tunnel
-	check "a NAT changes the port: IKE follows" eval 'gretel us down tunnel >/dev/null 2>&1; wait_for 5 no_sas cn'
+	check "a NAT changes the port: IKE follows" wait_for 20 has '"remote_port": 14500' gretel us --json statusall tunnel
+	check "a NAT changes the port: cn hears of a delete" eval 'gretel us down tunnel >/dev/null 2>&1; wait_for 10 no_sas cn'
 	lab_remap_back
 	conf cn lifetime=25s margintime=10s rekeyfuzz=0%
 	gretel_reload cn >/dev/null
