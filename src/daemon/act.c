@@ -132,7 +132,7 @@ static void tunnel_event(struct ike_role *r, const struct ike_act *a, mono_t now
 	struct tun_child c = to_tun_child(info);
 	if (a->tunnel_event.event == IKE_EV_CHILD_UP) {
 		orphan_settle(r, name_by_id(r, a->tunnel), &info->ts_remote);
-		r->settle = mono_add(now, DUR_S(ROLE_SETTLE_S));
+		r->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 	}
 	if (a->tunnel_event.event <= IKE_EV_FAILED) {
 		struct tun_fact f = {.type = fact[a->tunnel_event.event], .tunnel = a->tunnel, .child = &c,

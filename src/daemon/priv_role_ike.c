@@ -189,7 +189,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 		priv_logf(p, 2, "%s is refused: %s", m->row->name, out.text);
 	ike_reply(p, m->verb, m->ticket, &out);
 	if (out.answer && p->told_ready)
-		p->settle = mono_add(now, DUR_S(ROLE_SETTLE_S));
+		p->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 	on_todo(p, m, &out, now);
 	wipe(&out, sizeof out);
 }
