@@ -151,6 +151,9 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 	switch (a->type) {
 	case IKE_ACT_SEND:
 		net_send(r, a);
+		/* Memory is given back when nothing more is said; a keep-alive is nothing. */
+		if (r->settle != MONO_NEVER && a->send.data.n > 1)
+			r->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 		return 0;
 	case IKE_ACT_PATH:
 		return priv_path(r->priv, ticket, name, a->path.attempt);

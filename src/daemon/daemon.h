@@ -76,7 +76,7 @@ int sandbox_enter_hook(const char *user, const char *caps) MUST_USE;
 void sandbox_set_channel(int fd);
 
 /* The start, or an exchange of keys, is over for so long: gives back memory that only it needed (settle.c). */
-enum { ROLE_SETTLE_S = 2, KEYS_SETTLE_S = 20 };
+enum { ROLE_SETTLE_S = 2, KEYS_SETTLE_S = 10 };
 void role_settle(void);
 
 /* malloc and getrandom(2) as handles. */

@@ -43,7 +43,7 @@ cell_routes() { # cell_routes CN US HOME
 		[ "${router[$h]}" != gretel ] || check "$c: neither FRR nor strongSwan runs at $h" no_frr $h
 	done
 	[ "$c" = gretel-frr-frr ] || return 0
-	sleep 22 # memory is given back twenty seconds after the last exchange
+	sleep 12 # memory is given back ten seconds after the last exchange
 	check "$c: with a tunnel and two sessions the daemon takes less than 6 MiB" small cn
 	echo "        $(cat /lab/took) KiB"
 }
