@@ -8,9 +8,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/priv_role.h"
+
+enum { LEAVING_MS = 50, LEAVING_TRIES = 60 };
 
 static const char PID_PATH[] = GRETEL_RUNDIR "/greteld.pid";
 
@@ -41,15 +44,30 @@ static int shared_open(struct priv *p, uint8_t family, uint16_t port)
 	return rc < 0 ? rc : fds[0];
 }
 
+/* We are alone, says the pid file: a greteld that has the port is a role of one that was killed, on its way out, and so is a holder who is
+ * gone when we look. */
+static int open_patiently(struct priv *p, uint8_t family, uint16_t port, bool natt, char *who, size_t size)
+{
+	const struct timespec pause = {.tv_nsec = LEAVING_MS * 1000000L};
+	for (unsigned tries = 0;; tries++) {
+		struct sbuf b = sb_init(who, size);
+		int fd = natt && p->esp.user ? shared_open(p, family, port) : kernel_udp_open(family, port, natt);
+		if (fd != -EADDRINUSE || tries == LEAVING_TRIES)
+			return fd;
+		if (kernel_port_holder(port, &b) && strncmp(who, "greteld", 7) != 0)
+			return fd;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 static int udp_open(struct priv *p, enum priv_socket which, uint8_t family, uint16_t port, bool natt)
 {
-	int fd = natt && p->esp.user ? shared_open(p, family, port) : kernel_udp_open(family, port, natt);
+	char who[128] = "";
+	int fd = open_patiently(p, family, port, natt, who, sizeof who);
 	p->socket[which] = fd < 0 ? -1 : fd;
 	if (fd >= 0 || (family == AF_V6 && fd != -EADDRINUSE)) /* a host may be without IPv6 */
 		return 0;
-	char who[128];
-	struct sbuf b = SB(who);
-	if (fd == -EADDRINUSE && kernel_port_holder(port, &b))
+	if (fd == -EADDRINUSE && *who)
 		priv_logf(p, -1, "UDP port %u is taken by %s: %s", port, who, remedy(who));
 	else if (fd == -EADDRINUSE)
 		priv_logf(p, -1, "UDP port %u is taken by another program: stop it first", port);
