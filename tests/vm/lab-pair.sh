@@ -16,9 +16,24 @@
 #   pings_start NAME HOST ADDRESS SECONDS    five pings a second in the background
 #   pings_lost NAME             waits for their end, and prints how many were lost
 #   now_ms                      the time in milliseconds
+#   has TEXT CMD...             succeeds when the output of CMD contains TEXT; lacks: when it does not; says: when it is TEXT
 #   json HOST FILTER ARGS...    a line of `gretel ARGS --json` that FILTER (an extended regular expression) finds
 
 declare -A more
+
+has() {
+	local want=$1 got
+	shift
+	got=$("$@" 2>&1)
+	case $got in *"$want"*) ;; *) echo "expected: $want"; echo "found: $got"; return 1 ;; esac
+}
+lacks() { ! has "$@" >/dev/null; }
+says() {
+	local want=$1 got
+	shift
+	got=$("$@" 2>&1)
+	[ "$got" = "$want" ] || { echo "expected: $want"; echo "found: $got"; return 1; }
+}
 
 conf() {
 	local host=$1

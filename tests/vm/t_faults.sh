@@ -14,19 +14,6 @@ life=40 renewals=1 ike_life=30 ike_renewals=1 nap=20 runs=3
 
 # ---- helpers
 
-has() { # has TEXT CMD...: the output of CMD contains TEXT
-	local want=$1 got
-	shift
-	got=$("$@" 2>&1)
-	case $got in *"$want"*) ;; *) echo "expected: $want"; echo "found: $got"; return 1 ;; esac
-}
-lacks() { ! has "$@" >/dev/null; }
-says() { # says TEXT CMD...: the output of CMD is TEXT
-	local want=$1 got
-	shift
-	got=$("$@" 2>&1)
-	[ "$got" = "$want" ] || { echo "expected: $want"; echo "found: $got"; return 1; }
-}
 log_mark() { mark[$1]=$(wc -l <"$(gretel_log "$1")"); }
 declare -A mark
 log_since() { tail -n "+$((mark[$1] + 1))" "$(gretel_log "$1")"; }

@@ -11,13 +11,6 @@ set -u
 
 US=80.251.215.33 CN=121.43.117.81
 
-has() { "${@:2}" 2>&1 | grep -qF -- "$1"; }
-lacks() { ! has "$@"; }
-says() { # says TEXT CMD...: the output of CMD is TEXT
-	local got
-	got=$("${@:2}" 2>&1)
-	[ "$got" = "$1" ] || { echo "expected: $1"; echo "found: $got"; return 1; }
-}
 
 user_space() { # user_space HOST: from its next start on
 	on "$1" sh -c 'umask 077; mkdir -p /etc/gretel; cat >/etc/gretel/gretel.conf' <<-END

@@ -11,19 +11,6 @@ set -u
 US=80.251.215.33
 declare -A INNER=([us]=10.0.0.1 [cn]=10.0.0.2)
 
-has() { # has TEXT CMD...: the output of CMD contains TEXT
-	local want=$1 got
-	shift
-	got=$("$@" 2>&1)
-	case $got in *"$want"*) ;; *) echo "expected: $want"; echo "found: $got"; return 1 ;; esac
-}
-lacks() { ! has "$@" >/dev/null; }
-says() { # says TEXT CMD...: the output of CMD is TEXT
-	local want=$1 got
-	shift
-	got=$("$@" 2>&1)
-	[ "$got" = "$want" ] || { echo "expected: $want"; echo "found: $got"; return 1; }
-}
 other() { if [ "$1" = cn ]; then echo us; else echo cn; fi; }
 
 # user HOST: gretel there has its own data plane; kernel HOST: that of the kernel. Both with the files of ipsec.

@@ -12,19 +12,6 @@ US6=2001:db8:3::33 CN6=2001:db8:4::8
 
 # ---- helpers
 
-has() { # has TEXT CMD...: the output of CMD contains TEXT
-	local want=$1 got
-	shift
-	got=$("$@" 2>&1)
-	case $got in *"$want"*) ;; *) echo "expected: $want"; echo "found: $got"; return 1 ;; esac
-}
-lacks() { ! has "$@" >/dev/null; }
-says() { # says TEXT CMD...: the output of CMD is TEXT
-	local want=$1 got
-	shift
-	got=$("$@" 2>&1)
-	[ "$got" = "$want" ] || { echo "expected: $want"; echo "found: $got"; return 1; }
-}
 file() { on "$1" sh -c 'cat >/etc/ipsec.conf'; } # the standard input is HOST's ipsec.conf
 gre_at() { # gre_at HOST NAME LOCAL REMOTE ADDRESS: what a user sets up by hand
 	local type="gre"
