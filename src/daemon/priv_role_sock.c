@@ -52,9 +52,10 @@ static int open_patiently(struct priv *p, uint8_t family, uint16_t port, bool na
 	for (unsigned tries = 0;; tries++) {
 		struct sbuf b = sb_init(who, size);
 		int fd = natt && p->esp.user ? shared_open(p, family, port) : kernel_udp_open(family, port, natt);
-		if (fd != -EADDRINUSE || tries == LEAVING_TRIES)
+		if (fd != -EADDRINUSE)
 			return fd;
-		if (kernel_port_holder(port, &b) && strncmp(who, "greteld", 7) != 0)
+		bool stays = kernel_port_holder(port, &b) && strncmp(who, "greteld", 7) != 0;
+		if (stays || tries == LEAVING_TRIES)
 			return fd;
 		(void)nanosleep(&pause, NULL);
 	}
