@@ -7,6 +7,7 @@
 #include "ike/state.h"
 
 /* --- sa.c --- */
+struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
 struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *local, const struct endpoint *remote,
                       mono_t now);
 void sa_free(struct ike *e, struct ike_sa *sa);
@@ -24,6 +25,9 @@ void sa_handshake_free(struct ike *e, struct ike_sa *sa);
 struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t now);
 void child_free(struct ike *e, struct child *c);
 void child_index(struct ike *e, struct child *c);
+void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
+struct child *child_by_id(struct ike_sa *sa, uint32_t id);
+struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
@@ -90,6 +94,8 @@ bool proposals_has_group(const struct proposals *p, uint16_t group);
 uint16_t proposals_first_group(const struct proposals *p);
 
 /* --- keymat.c --- */
+/* The lower one of two nonces, cut or filled up with zeroes (RFC 7296 2.8.1). */
+void nonce_lowest(const struct nonce *ni, const struct nonce *nr, uint8_t out[NONCE_KEEP]);
 int keymat_ike(struct ike *e, struct ike_sa *sa, const struct nonce *ni, const struct nonce *nr, struct span shared,
                const struct secret *old_sk_d, uint16_t old_prf) MUST_USE;
 int keymat_child(struct ike *e, const struct ike_sa *sa, struct child *c, bool we_initiate) MUST_USE;
@@ -150,8 +156,9 @@ void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_ini
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
 handler_fn x_auth_i_spi, x_auth_i_signed, x_auth_i, x_auth_i_error, x_auth_i_verified;
 handler_fn x_auth_r, x_auth_r_verified, x_auth_r_spi, x_auth_r_installed, x_auth_r_signed;
-handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_i_late;
-handler_fn x_rekey_ike_r, x_inherited;
+handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_late;
+handler_fn x_child_i, x_create_i_error;
+handler_fn x_rekey_ike_r, x_rekey_ike_i, x_rekey_ike_i_dying, x_inherited;
 handler_fn x_info_r, x_info_i, x_info_r_dying, x_info_i_dying;
 handler_fn x_give_up, x_give_up_init, x_expired, x_expired_dying, x_delete, x_drop;
 /* The first error notify among the payloads of s; false when there is none. */
@@ -164,10 +171,39 @@ void child_ask_spi(struct step *s, struct child *c);
 void child_got_spi(struct step *s, struct child *c);
 bool child_install(struct step *s, struct child *c, bool we_initiate); /* derives keys, emits the action */
 void child_install_early(struct step *s, struct child *c, const struct proposals *offer);
+/* As child_install, but the inbound SA first: alone until child_complete(), or (initiator) with the rest behind it. */
+bool child_install_half(struct step *s, struct child *c) MUST_USE;
+bool child_install_answered(struct step *s, struct child *c) MUST_USE;
+void child_complete(struct step *s, struct child *c);
 void child_up(struct step *s, struct child *c);
+void child_announce(struct step *s, struct child *c); /* both directions are in use */
+void child_arm(struct step *s, struct child *c);      /* its timer, after a change of what it waits for */
 void child_remove(struct step *s, struct child *c, const char *why); /* from the kernel and from the SA; frees it */
 void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in); /* tells the peer */
 void child_on_timer(struct step *s, struct child *c);
+
+/* --- rekey.c: when an SA is rekeyed by us, what becomes of the old one, and what when it fails --- */
+void rekey_child_due(struct step *s, struct child *c);
+void rekey_ike_due(struct step *s);
+bool rekey_pump(struct step *s);                       /* begins what is due; true: the window is taken */
+struct child *rekey_old_of(const struct child *c);     /* what c replaces, while it is there */
+struct child *rekey_heir_of(const struct child *c);    /* what we are making in its place */
+struct child *rekey_rival_of(const struct child *c, uint8_t from); /* another one, in this state or later, that replaces the same */
+void rekey_child_done(struct step *s, struct child *c);
+void rekey_child_failed(struct step *s, struct child *old, bool for_good, const char *why);
+void rekey_ike_failed(struct step *s, bool for_good, const char *why);
+void rekey_cancel_unsent(struct step *s, struct ike_sa *sa, uint32_t old); /* old 0: of any */
+void rekey_complete(struct step *s, struct ike_sa *sa); /* the peer has read our answers */
+void rekey_retire(struct step *s, struct child *old);  /* deletes it, and keeps its inbound SA for a while */
+void rekey_retired(struct step *s);                    /* the peer has answered our DELETE of children */
+unsigned rekey_alive(const struct ike_sa *sa);         /* children that carry traffic */
+void rekey_none_left(struct step *s, struct ike_sa *sa); /* a child went: a wanted tunnel without one begins anew */
+void rekey_command(struct step *s, const struct ike_cmd *cmd);
+void x_child_i_send(struct step *s, struct child *c);
+void x_rekey_ike_i_send(struct step *s);
+void x_rekey_ike_i_refused(struct step *s, const struct ike_notify *n); /* n NULL: nonsense */
+void sa_discard_ours(struct step *s, struct ike_sa *sa); /* the rekey of sa came to nothing */
+void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old);
 
 /* --- liveness.c, collide.c, engine.c --- */
 void sa_established(struct step *s);        /* timers, notes, index */
@@ -176,9 +212,15 @@ void sa_delete(struct step *s, struct ike_sa *sa, const char *why); /* politely:
 void sa_delete_soon(struct step *s, struct ike_sa *sa, const char *why);
 void sa_drop(struct step *s, struct ike_sa *sa, const char *why);   /* at once; children go; sa is dead */
 void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the window */
+void sa_check(struct step *s); /* asks the peer for a sign of life */
+void sa_send_delete(struct step *s);
 void sa_on_timer(struct step *s);
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
+/* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
+bool collide_child_lost(struct step *s, struct child *rival);
+/* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
+void collide_ike_rekeyed(struct step *s);
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */
 
 #endif

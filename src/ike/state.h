@@ -5,7 +5,7 @@
 
 #include "ike/ike.h"
 
-enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
+enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 8,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
        TICKET_S = 165 /* how long a set-up waits for facts */ };
 /* Which owner a struct timer is embedded in. */
@@ -57,8 +57,18 @@ struct tun {
 };
 
 /* --- Child SAs --- */
-enum child_state { CH_NEW, CH_SPI, CH_INSTALL, CH_UP, CH_REKEYED, CH_DELETING };
-enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_R_CREATE };
+enum child_state {
+	CH_NEW,
+	CH_SPI,      /* an SPI is asked for */
+	CH_READY,    /* our CREATE_CHILD_SA waits for the window */
+	CH_SENT,     /* and is out */
+	CH_INSTALL,  /* agreed on from our side, on its way into the kernel */
+	CH_UP,
+	CH_REKEYED,  /* another one is there in its place; who rekeyed deletes it */
+	CH_DELETING, /* deleted by either end: its inbound SA takes what is on its way */
+	CH_N
+};
+enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_I_CREATE, CHILD_R_CREATE };
 struct child {
 	struct hnode by_spi;     /* inbound SPI */
 	struct list link;        /* in sa->children */
@@ -67,16 +77,25 @@ struct child {
 	struct wait wait;
 	struct timer timer;
 	mono_t soft, hard, since, gone_at;
+	mono_t whole_at;         /* half: when it is used both ways at the latest */
 	uint32_t id;
-	uint8_t state, origin;
+	uint8_t state, origin;   /* state: child_set() writes it */
 	bool announced;          /* CHILD_UP was told */
 	bool early;              /* its inbound SA was put in place before the answer */
+	bool half;               /* its inbound SA alone is in place: the peer may not have its own yet */
+	bool due;                /* to be rekeyed by us as soon as the window is free */
+	bool redundant;          /* the loser among two rekeys of one SA, or unwanted meanwhile: never used, to be deleted */
+	bool delete_sent;        /* our DELETE of it is out */
 	struct child_sa p;
+	uint32_t old;            /* id of the child that it replaces; 0 none */
+	uint8_t tries;           /* rekeys of it that failed; of one being made: its requests that were refused */
+	uint16_t group;          /* of our KE in the request */
+	uint8_t lowest_nonce[NONCE_KEEP]; /* the lower of its two, for the tie rule */
 	/* While its exchange runs: */
 	struct nonce *ni, *nr;
+	struct dh_private *dh;
 	struct blob shared, public; /* g^ir of a PFS exchange, our public value */
 	uint8_t proposal_number;
-	uint32_t replaces;       /* outbound SPI of the peer's old SA (REKEY_SA), 0 none */
 };
 
 /* --- IKE SAs --- */
@@ -89,6 +108,8 @@ struct request {
 	mono_t first;
 	uint8_t exchange;
 	bool is_delete, is_liveness; /* what it is, where that matters */
+	bool is_child_delete, is_ike_rekey;
+	uint32_t child, spi;     /* CREATE_CHILD_SA: the child that it is for, and its inbound SPI; 0 none */
 };
 
 /* What only the set-up of an SA needs. */
@@ -141,6 +162,7 @@ struct ike_sa {
 	bool peer_told_gone;     /* the peer deleted it or lost it: no DELETE of ours */
 	bool want_delete;        /* DELETE as soon as the window is free */
 	bool restart;            /* its end is a reason to begin anew, also when not `wanted` */
+	bool want_rekey;         /* to be rekeyed by us as soon as the window is free */
 	bool replaced;           /* a successor is up: no re-initiation when it goes */
 	bool half_open;          /* counted in ike.half_open */
 	bool had_child;          /* a child SA was up in it */
@@ -158,6 +180,10 @@ struct ike_sa {
 	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
 	uint8_t n_del;
 	struct handshake *hs;
+	/* While a rekey of ours is under way: its successor to be (ST_NEW), and the one that the peer made meanwhile. */
+	struct ike_sa *ours, *theirs;
+	struct ike_sa *before;   /* in these two: what they are to succeed */
+	uint8_t rekey_tries;     /* that failed */
 };
 
 struct ike {
