@@ -500,24 +500,12 @@ static void command_up(struct step *s, struct tun *t)
 
 static void command_down_id(struct step *s, const struct ike_cmd *cmd)
 {
-	LIST_EACH(it, tmp, &s->e->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (cmd->type == IKE_CMD_DOWN_IKE && sa->id == cmd->id) {
-			sa_delete(s, sa, "an administrator closed it");
-			continue;
-		}
-		LIST_EACH(jt, tmp2, &sa->children) {
-			struct child *c = LIST_ENTRY(jt, struct child, link);
-			if (cmd->type != IKE_CMD_DOWN_CHILD || c->id != cmd->id || c->state < CH_UP)
-				continue;
-			uint32_t spi = c->p.in.spi;
-			struct child *heir = rekey_heir_of(c);
-			if (heir)
-				heir->redundant = true; /* goes when it is there */
-			child_remove(s, c, "an administrator closed it");
-			child_delete_request(s, sa, spi);
-		}
-	}
+	struct ike_sa *sa = cmd->type == IKE_CMD_DOWN_IKE ? sa_by_id(s->e, cmd->id) : NULL;
+	struct child *c = cmd->type == IKE_CMD_DOWN_CHILD ? child_by_id_any(s->e, cmd->id) : NULL;
+	if (sa && sa->state != ST_NEW)
+		sa_delete(s, sa, "an administrator closed it");
+	if (c && c->state >= CH_UP)
+		rekey_close(s, c, "an administrator closed it");
 }
 
 static void command_orphan(struct tun *t, uint32_t spi)

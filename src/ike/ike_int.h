@@ -198,6 +198,8 @@ void rekey_retire(struct step *s, struct child *old);  /* deletes it, and keeps 
 void rekey_retired(struct step *s);                    /* the peer has answered our DELETE of children */
 unsigned rekey_alive(const struct ike_sa *sa);         /* children that carry traffic */
 void rekey_none_left(struct step *s, struct ike_sa *sa); /* a child went: a wanted tunnel without one begins anew */
+/* c is closed by our wish, with what it was to replace and what is to replace it. */
+void rekey_close(struct step *s, struct child *c, const char *why);
 void rekey_command(struct step *s, const struct ike_cmd *cmd);
 void x_child_i_send(struct step *s, struct child *c);
 void x_rekey_ike_i_send(struct step *s);

@@ -241,6 +241,23 @@ void rekey_none_left(struct step *s, struct ike_sa *sa)
 
 /* --- commands --- */
 
+void rekey_close(struct step *s, struct child *c, const char *why)
+{
+	struct ike_sa *sa = c->sa;
+	struct child *heir = rekey_heir_of(c), *old = c->half ? rekey_old_of(c) : NULL;
+	uint32_t spi = c->p.in.spi;
+	if (heir)
+		heir->redundant = true; /* goes when it is there */
+	child_remove(s, c, why);
+	if (old && old->state == CH_REKEYED) {
+		uint32_t old_spi = old->p.in.spi;
+		child_remove(s, old, why);
+		child_delete_request(s, sa, old_spi);
+	}
+	child_delete_request(s, sa, spi);
+	rekey_none_left(s, sa);
+}
+
 void rekey_command(struct step *s, const struct ike_cmd *cmd)
 {
 	struct child *c = cmd->type == IKE_CMD_REKEY_CHILD ? child_by_id_any(s->e, cmd->id) : NULL;

@@ -110,6 +110,7 @@ struct request {
 	bool is_delete, is_liveness; /* what it is, where that matters */
 	bool is_child_delete, is_ike_rekey;
 	uint32_t child, spi;     /* CREATE_CHILD_SA: the child that it is for, and its inbound SPI; 0 none */
+	uint32_t gone_spi;       /* one of the peer's that it deleted meanwhile and we do not know */
 };
 
 /* What only the set-up of an SA needs. */

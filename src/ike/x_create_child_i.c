@@ -157,6 +157,8 @@ static const char *take_answer(struct step *s, struct child *c)
 		return "the peer chose an ESP proposal that we did not offer";
 	if (!ts_accept(sa, c->tun->t, &tsi, &tsr, &sel))
 		return "the peer's traffic selectors are not those of this tunnel";
+	if (spi == sa->req.gone_spi)
+		return "the peer has deleted it already";
 	const char *why = take_keys(s, c, &suite);
 	if (why)
 		return why;

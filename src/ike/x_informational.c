@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { AGAIN_S = 10 };
+
 /* The child that the peer's SPI names: in this IKE SA, or, where the peer moved children between IKE SAs of its own (a
  * reauthentication that adopted them), in another one of the same peer. */
 static struct child *named_child(struct step *s, uint32_t spi_out)
@@ -34,6 +36,8 @@ static void rekeyed_by_peer(struct step *s, struct child *c)
 static uint32_t delete_child(struct step *s, uint32_t spi_out)
 {
 	struct child *c = named_child(s, spi_out);
+	if (!c) /* perhaps what we have just asked for, and the answer was lost: that comes again */
+		s->sa->req.gone_spi = spi_out;
 	if (!c || c->state < CH_INSTALL)
 		return 0;
 	uint32_t spi_in = c->p.in.spi;
@@ -54,12 +58,13 @@ static uint32_t delete_child(struct step *s, uint32_t spi_out)
 		return spi_in;
 	}
 	struct ike_sa *sa = c->sa;
-	struct child *old = c->half ? rekey_old_of(c) : NULL;
+	struct child *old = c->half && !rekey_rival_of(c, CH_UP) ? rekey_old_of(c) : NULL;
 	child_remove(s, c, "the peer deleted it");
 	if (old && old->state == CH_REKEYED) {
-		/* The peer has undone its rekey. */
+		/* The peer has undone its rekey. Does it come again? */
 		child_set(old, CH_UP);
-		rekey_child_failed(s, old, false, "the peer deleted the new one");
+		old->soft = mono_add(s->now, DUR_S(AGAIN_S));
+		child_arm(s, old);
 	}
 	rekey_none_left(s, sa);
 	return spi_in;
