@@ -166,7 +166,7 @@ void child_complete(struct step *s, struct child *c)
 	c->half = false;
 	c->whole_at = MONO_NEVER;
 	install_whole(s, c);
-	child_arm(s, c);
+	child_rearm(s, c);
 }
 
 /* With one algorithm of each type on offer, everything about the inbound SA is known before the peer answers: it is put in
@@ -211,7 +211,7 @@ static void sb_ts(struct sbuf *b, const struct addr *a, uint8_t proto, uint16_t 
 	sb_putc(b, ']');
 }
 
-void child_arm(struct step *s, struct child *c)
+void child_rearm(struct step *s, struct child *c)
 {
 	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), mono_min(c->gone_at, c->whole_at)));
 }
@@ -232,7 +232,7 @@ void child_up(struct step *s, struct child *c)
 	c->dh = NULL;
 	blob_free(s->e, &c->shared);
 	blob_free(s->e, &c->public);
-	child_arm(s, c);
+	child_rearm(s, c);
 	c->sa->had_child = true;
 	c->tun->attempt = 0;
 	c->tun->renew = false;
@@ -316,5 +316,5 @@ void child_on_timer(struct step *s, struct child *c)
 		c->soft = MONO_NEVER;
 		rekey_child_due(s, c);
 	}
-	child_arm(s, c);
+	child_rearm(s, c);
 }

@@ -104,11 +104,11 @@ bool collide_child_lost(struct step *s, struct child *rival)
 		rival->soft = MONO_NEVER;
 		rival->whole_at = mono_add(s->now, DUR_S(PEER_REPLACES_S)); /* should the peer not delete it */
 		if (rival->state >= CH_UP)
-			child_arm(s, rival);
+			child_rearm(s, rival);
 	} else if (old && old->state == CH_UP) {
 		/* The peer's is still on its way into the kernel: should it not get there, we try again. */
 		old->soft = mono_add(s->now, DUR_S(THEIRS_S));
-		child_arm(s, old);
+		child_rearm(s, old);
 	}
 	return lost;
 }

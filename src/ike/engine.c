@@ -399,7 +399,7 @@ static void report_expire(struct step *s)
 	if (!c || c->state < CH_UP || (c->state > CH_UP && !s->fact->hard))
 		return;
 	*(s->fact->hard ? &c->hard : &c->soft) = s->now;
-	child_arm(s, c);
+	child_rearm(s, c);
 }
 
 /* RFC 7296 2.4: never more than a hint. */

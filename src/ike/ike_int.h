@@ -177,7 +177,7 @@ bool child_install_answered(struct step *s, struct child *c) MUST_USE;
 void child_complete(struct step *s, struct child *c);
 void child_up(struct step *s, struct child *c);
 void child_announce(struct step *s, struct child *c); /* both directions are in use */
-void child_arm(struct step *s, struct child *c);      /* its timer, after a change of what it waits for */
+void child_rearm(struct step *s, struct child *c);      /* its timer, after a change of what it waits for */
 void child_remove(struct step *s, struct child *c, const char *why); /* from the kernel and from the SA; frees it */
 void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in); /* tells the peer */
 void child_on_timer(struct step *s, struct child *c);

@@ -121,7 +121,7 @@ void rekey_retire(struct step *s, struct child *old)
 	child_set(old, CH_DELETING);
 	old->soft = old->whole_at = MONO_NEVER;
 	old->due = false;
-	child_arm(s, old);
+	child_rearm(s, old);
 	child_delete_request(s, old->sa, old->p.in.spi);
 }
 
@@ -143,7 +143,7 @@ void rekey_retired(struct step *s)
 		if (c->state != CH_DELETING || !c->delete_sent || c->gone_at != MONO_NEVER)
 			continue;
 		c->gone_at = mono_add(s->now, s->e->setup.delete_rekeyed_delay);
-		child_arm(s, c);
+		child_rearm(s, c);
 	}
 }
 
@@ -180,7 +180,7 @@ void rekey_child_failed(struct step *s, struct child *old, bool for_good, const 
 		return;
 	}
 	old->soft = mono_add(s->now, again_in(s, old->tries, old->hard));
-	child_arm(s, old);
+	child_rearm(s, old);
 }
 
 void rekey_ike_failed(struct step *s, bool for_good, const char *why)

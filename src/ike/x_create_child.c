@@ -202,7 +202,7 @@ static void answer_child(struct step *s, struct child *c)
 		child_set(old, CH_REKEYED);
 		old->soft = MONO_NEVER;
 		old->due = false;
-		child_arm(s, old);
+		child_rearm(s, old);
 		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is rekeyed by {%u}", ike_tun_name(c->tun), old->id, c->id);
 	}
 }

@@ -19,7 +19,7 @@ static struct child *named_child(struct step *s, uint32_t spi_out)
 static void linger(struct step *s, struct child *c)
 {
 	c->gone_at = mono_add(s->now, s->e->setup.delete_rekeyed_delay);
-	child_arm(s, c);
+	child_rearm(s, c);
 }
 
 /* The peer has rekeyed c and deletes it: it has the new one, RFC 7296 2.8 lets us send on that now. */
@@ -64,7 +64,7 @@ static uint32_t delete_child(struct step *s, uint32_t spi_out)
 		/* The peer has undone its rekey. Does it come again? */
 		child_set(old, CH_UP);
 		old->soft = mono_add(s->now, DUR_S(AGAIN_S));
-		child_arm(s, old);
+		child_rearm(s, old);
 	}
 	rekey_none_left(s, sa);
 	return spi_in;
