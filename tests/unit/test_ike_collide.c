@@ -139,11 +139,13 @@ static bool lose(struct sim *s, struct sim_packet *p)
 	return i < lost_first || i >= lost_first + lost_n;
 }
 
-static void one_case(enum wish wa, enum wish wb, unsigned step, unsigned first, unsigned n, uint64_t seed)
+/* mess: each packet comes twice, and none when it should. */
+static void one_case(enum wish wa, enum wish wb, unsigned step, unsigned first, unsigned n, uint64_t seed, bool mess)
 {
 	struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
-	p.s->delay_min = DUR_MS(9);
-	p.s->delay_max = DUR_MS(11);
+	p.s->delay_min = mess ? DUR_MS(1) : DUR_MS(9);
+	p.s->delay_max = mess ? DUR_MS(60) : DUR_MS(11);
+	p.s->dup = mess ? 1000 : 0;
 	bool rekeys = wa != W_DELETE_CHILD && wa != W_DELETE_IKE && wb != W_DELETE_CHILD && wb != W_DELETE_IKE;
 	if (rekeys)
 		p.s->watch = nothing_lost;
@@ -174,7 +176,7 @@ static void every_pair_with_each_packet_lost(void **state)
 		for (enum wish b = 0; b < W_N; b++) {
 			for (unsigned step = 0; step < STEPS; step++) {
 				for (unsigned first = 0; first <= LOST_MAX; first++)
-					one_case(a, b, step, first, 1, first + step * 100u);
+					one_case(a, b, step, first, 1, first + step * 100u, false);
 			}
 		}
 	}
@@ -187,7 +189,18 @@ static void every_pair_with_two_lost(void **state)
 	for (enum wish a = 0; a < W_N; a++) {
 		for (enum wish b = 0; b < W_N; b++) {
 			for (unsigned first = 0; first < LOST_MAX; first++)
-				one_case(a, b, first % STEPS, first, 2, first);
+				one_case(a, b, first % STEPS, first, 2, first, false);
+		}
+	}
+}
+
+static void every_pair_doubled_and_mixed_up(void **state)
+{
+	(void)state;
+	for (enum wish a = 0; a < W_N; a++) {
+		for (enum wish b = 0; b < W_N; b++) {
+			for (unsigned seed = 0; seed < LOST_MAX; seed++)
+				one_case(a, b, seed % STEPS, 0, 0, seed, true);
 		}
 	}
 }
@@ -231,6 +244,7 @@ int main(void)
 		cmocka_unit_test(rekey_and_delete_cross),
 		cmocka_unit_test(every_pair_with_each_packet_lost),
 		cmocka_unit_test(every_pair_with_two_lost),
+		cmocka_unit_test(every_pair_doubled_and_mixed_up),
 		cmocka_unit_test(for_an_hour),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
