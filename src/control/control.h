@@ -73,6 +73,9 @@ enum control_verb {
 	CONTROL_GRE_ADD, /* the name of an interface; what `ip tunnel add` says about it as options (cli/ip.h) */
 	CONTROL_GRE_DEL,
 	CONTROL_CLEAR,   /* "PEER [soft|in|out]", "*" for all */
+#ifdef GRETEL_IMPAIR
+	CONTROL_IMPAIR,
+#endif
 	CONTROL_VERB_N,
 };
 

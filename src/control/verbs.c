@@ -24,6 +24,9 @@ static const struct control_verb_row rows[] = {
 	 "tunnel local remote key ttl tos csum pmtudisc change"},
 	{"gre-del",      CONTROL_GRE_DEL,     1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
 	{"clear",        CONTROL_CLEAR,       1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
+#ifdef GRETEL_IMPAIR
+	{"impair",       CONTROL_IMPAIR,      1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
+#endif
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(rows) == CONTROL_VERB_N, "a verb without a row");
