@@ -229,4 +229,5 @@ for t in ${LAB_ONLY:-frag address trap_ ppk}; do
 done
 check "nothing of ours was in the clear all the while" says 0 clear_of_cn
 echo "-- end ($SECONDS s)"
+[ -z "${GRETEL_VM_OUT:-}" ] || cp "$(swan_log us)" "$(gretel_log cn)" "$GRETEL_VM_OUT"
 lab_summary
