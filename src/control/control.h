@@ -67,15 +67,15 @@ enum control_verb {
 	CONTROL_GUARD,
 	CONTROL_GUARD_CLEAR,
 	CONTROL_COUNTERS,
+#ifdef GRETEL_IMPAIR
+	CONTROL_IMPAIR,
+#endif
 	CONTROL_VERSION,
 	CONTROL_SHOW,    /* a question to the routing module, as one text: "summary", "bgp 10.0.0.0/8" (bgp_show) */
 	CONTROL_EXPLAIN, /* "PREFIX [to PEER]" */
 	CONTROL_GRE_ADD, /* the name of an interface; what `ip tunnel add` says about it as options (cli/ip.h) */
 	CONTROL_GRE_DEL,
 	CONTROL_CLEAR,   /* "PEER [soft|in|out]", "*" for all */
-#ifdef GRETEL_IMPAIR
-	CONTROL_IMPAIR,
-#endif
 	CONTROL_VERB_N,
 };
 
