@@ -12,6 +12,8 @@
 #
 #   clear_watch | clear_of_cn   counts GRE in the clear that comes to wan from cn | prints how many packets there were
 #
+#   wide_window                 a replay window of 1024 at both ends: a processor that the host stops between a packet's number and
+#                               its way out makes it late by more than 32
 #   load_start SECONDS          a hundred pings a second from cn to us, and a paced stream of UDP beside them
 #   load_end                    waits for their end; sets lost (pings), dropped (of the stream), own (packets that us had no SA for,
 #                               because strongSwan takes an SA away before the policy that names it), refused (all that IPsec
@@ -76,6 +78,10 @@ clear_of_cn() { on wan nft list counter ip years cn | sed -n 's/.*packets \([0-9
 _own() { on us awk '$1 ~ /XfrmAcquireError|XfrmOutNoStates/ { n += $2 } END { print n + 0 }' /proc/net/xfrm_stat; }
 _refused() { { on cn cat /proc/net/xfrm_stat; on us cat /proc/net/xfrm_stat; } | awk '{ n += $2 } END { print n + 0 }'; }
 
+wide_window() {
+	local h
+	for h in cn us; do printf 'charon {\n replay_window = 1024\n}\n' | on $h sh -c 'cat >/etc/strongswan.d/zz-window.conf'; done
+}
 load_start() {
 	load_own=$(_own) load_refused=$(_refused)
 	on us sh -c 'iperf3 -s -1 -i 0 >/lab/stream.us 2>&1 </dev/null &'
