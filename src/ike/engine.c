@@ -50,6 +50,7 @@ static struct tun *any_tun(struct ike *e)
 
 void ike_free(struct ike *e)
 {
+	impair_free(e);
 	struct list *lists[] = {&e->sas, &e->dead};
 	for (size_t i = 0; i < 2; i++) {
 		while (!list_empty(lists[i])) /* one may take another along */
@@ -136,11 +137,13 @@ static void finish(struct step *s)
 	if (s->sa && s->sa->state != ST_DEAD)
 		sa_pump(s, s->sa);
 	bury(s);
+	impair_messages(s);
 	s->e->n.half_open = s->e->half_open;
 }
 
 static struct step step_new(struct ike *e, mono_t now, struct ike_acts *acts)
 {
+	impair_begin(e, acts);
 	return (struct step){.e = e, .now = now, .acts = acts};
 }
 
@@ -342,9 +345,11 @@ void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 		}
 		finish(&s);
 	}
+	struct step s = step_new(e, now, acts);
+	impair_release(&s);
 }
 
-mono_t ike_due(const struct ike *e) { return heap_due(&e->timers); }
+mono_t ike_due(const struct ike *e) { return mono_min(heap_due(&e->timers), impair_due(e)); }
 
 /* --- facts --- */
 

@@ -134,6 +134,11 @@ bool ike_wanted(const struct ike *e, uint32_t tunnel);
 /* When the next attempt of a wanted tunnel starts; MONO_NEVER. */
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel);
 
+#ifdef GRETEL_IMPAIR
+/* Test builds: orders as impair.c reads them, in place of those before; "none" ends them. False: not understood, or no memory. */
+bool ike_impair(struct ike *e, const char *orders) MUST_USE;
+#endif
+
 struct ike_counters {
 	uint64_t packets_in, packets_out, dropped_malformed, dropped_unknown_sa, dropped_auth, retransmits_in,
 		retransmits_out, established, half_open;

@@ -3,6 +3,7 @@
 #ifndef IKE_IKE_INT_H
 #define IKE_IKE_INT_H
 
+#include "ike/impair.h"
 #include "ike/rekey.h"
 #include "ike/rules.h"
 #include "ike/state.h"

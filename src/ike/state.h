@@ -143,6 +143,9 @@ struct ike {
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;
+#ifdef GRETEL_IMPAIR
+	struct impair *impair;
+#endif
 	uint8_t buf[MSG_BUF];    /* the message under construction */
 	uint8_t open[MSG_BUF * 4 + 8]; /* the message being opened */
 };

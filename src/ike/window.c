@@ -37,6 +37,7 @@ void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, u
 
 static bool out_finish(struct step *s, struct out *o)
 {
+	impair_payloads(s, o);
 	if (!o->sealed) {
 		ike_enc_finish(&o->enc);
 		return wr_ok(&o->w);
