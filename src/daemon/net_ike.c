@@ -37,6 +37,10 @@ struct net {
 	union sock in_from[TURN_MAX];
 	_Alignas(8) uint8_t in_control[TURN_MAX][CONTROL_IN];
 	struct ike_datagram datagram[TURN_MAX];
+	/* ICMP errors that the engine is still told of in this second: it looks through its SAs for each, and a flood from addresses that
+	 * are not there brings one for every answer. */
+	mono_t icmp_second;
+	unsigned icmp_left;
 	/* out: all of one socket */
 	int out_fd;
 	unsigned n_out;
@@ -207,6 +211,16 @@ static const char *icmp_name(const struct sock_extended_err *ee)
 	return NULL;
 }
 
+static bool icmp_counts(struct net *n, mono_t now)
+{
+	enum { A_SECOND = 32 };
+	if (now - n->icmp_second >= DUR_S(1)) {
+		n->icmp_second = now;
+		n->icmp_left = A_SECOND;
+	}
+	return n->icmp_left > 0 && n->icmp_left--;
+}
+
 static void read_errors(struct ike_role *r, int fd, mono_t now)
 {
 	for (int i = 0; i < TURN_MAX; i++) {
@@ -224,7 +238,7 @@ static void read_errors(struct ike_role *r, int fd, mono_t now)
 				continue;
 			memcpy(&ee, CMSG_DATA(c), sizeof ee);
 			const char *name = icmp_name(&ee);
-			if (!name)
+			if (!name || !icmp_counts(r->net, now))
 				continue;
 			struct ike_fact f = {.type = IKE_FACT_ICMP, .remote = from_sock(&to), .text = name};
 			ike_report(r->ike, &f, now, &r->acts);

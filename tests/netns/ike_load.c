@@ -362,7 +362,7 @@ int main(int argc, char **argv)
 	l.udp[1] = open_udp(NATT);
 	load(argv[1]);
 	double rate = atof(argv[2]);
-	mono_t start = now(), end = mono_add(start, DUR_S(atoi(argv[3])));
+	mono_t start = now();
 	if (argc == 6) {
 		l.hold_until = mono_add(start, DUR_S(atoi(argv[4])));
 		l.held = fopen(argv[5], "w");
@@ -370,13 +370,12 @@ int main(int argc, char **argv)
 			die(argv[5]);
 		setlinebuf(l.held);
 	}
-	for (mono_t t = start; t < end; t = now()) {
-		double due = rate * (double)(t - start) / (double)DUR_S(1);
-		if ((double)l.begun < due)
+	while ((double)l.begun < rate * atof(argv[3])) {
+		if ((double)l.begun < rate * (double)(now() - start) / (double)DUR_S(1))
 			begin();
 		turn(mono_add(start, (dur_t)((double)(l.begun + 1) / rate * (double)DUR_S(1))));
 	}
-	mono_t drained = mono_add(argc == 6 && l.hold_until > end ? l.hold_until : end, DUR_S(DRAIN_S));
+	mono_t drained = mono_add(l.hold_until > now() ? l.hold_until : now(), DUR_S(DRAIN_S));
 	while (now() < drained && l.established < l.begun)
 		turn(drained);
 	struct ike_counters n;
