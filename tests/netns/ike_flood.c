@@ -228,15 +228,15 @@ int main(int argc, char **argv)
 	int fd = open_link(argv[1]);
 	double rate = atof(argv[4]);
 	int64_t start = now(), end = start + atoll(argv[5]) * 1000000, tick = start;
-	uint64_t sent = 0, owed = 0;
+	uint64_t sent = 0, owed = 0, most = (uint64_t)(rate / 50); /* 20 ms of it: what could not go out in time is not made up for */
 	double due = 0;
 	for (int64_t t = start; t < end; t = now()) {
 		due += rate * (double)(t - tick) / 1e9;
 		tick = t;
 		owed = (uint64_t)due;
-		if (owed > rate / 50) { /* 20 ms of it: what could not go out in time */
-			due -= (double)owed - rate / 50;
-			owed = (uint64_t)(rate / 50);
+		if (owed > most) {
+			due -= (double)(owed - most);
+			owed = most;
 		}
 		for (uint64_t n; owed > 0 && (n = send_some(fd, owed)) > 0; owed -= n < owed ? n : owed) {
 			sent += n;
