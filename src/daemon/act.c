@@ -204,6 +204,7 @@ void act_run(struct ike_role *r, mono_t now)
 		if (err < 0)
 			ike_refused(r, &r->acts.v[i], err, now);
 	}
+	net_flush(r);
 	if (r->acts.dropped)
 		role_logf(r, NOTE_ERROR, "%u actions found no room", r->acts.dropped);
 	ike_acts_reset(&r->acts);

@@ -48,6 +48,7 @@ struct orphan {
 enum { OLD_CONFS = 16 };
 
 struct role_ctl; /* ike_ctl.c */
+struct net;      /* net_ike.c */
 
 struct ike_role {
 	struct loop *loop;
@@ -70,6 +71,7 @@ struct ike_role {
 	/* sockets, by enum priv_socket; -1 = none */
 	int udp[4];
 	uint16_t port, port_nat_t;
+	struct net *net;         /* batches on their way in and out; NULL before the sockets came */
 	int esp;                 /* the pair with the role esp; -1: none */
 	struct e_dataplane dataplane;
 	char dataplane_why[160]; /* half a sentence */
@@ -98,7 +100,8 @@ void role_logf(struct ike_role *r, int8_t level, const char *fmt, ...) PRINTF_LI
 
 /* --- net_ike.c --- */
 int net_adopt(struct ike_role *r, const struct priv_msg *m) MUST_USE; /* the descriptors of SOCKETS */
-void net_send(struct ike_role *r, const struct ike_act *a);
+void net_send(struct ike_role *r, const struct ike_act *a); /* a datagram goes out with net_flush; its octets must live on till then */
+void net_flush(struct ike_role *r);
 void net_esp(struct ike_role *r, struct priv_msg *m); /* ESP_LINK: takes the descriptor over */
 
 /* --- ike_conf.c --- */

@@ -409,6 +409,11 @@ static json_t *counters_object(struct doc *d)
 	doc_put(d, o, "retransmits_out", js_count(c.retransmits_out));
 	doc_put(d, o, "established", js_count(c.established));
 	doc_put(d, o, "half_open", js_count(c.half_open));
+	doc_put(d, o, "cookies_out", js_count(c.cookies_out));
+	doc_put(d, o, "cookies_bad", js_count(c.cookies_bad));
+	doc_put(d, o, "refused", js_count(c.refused));
+	doc_put(d, o, "evicted", js_count(c.evicted));
+	doc_put(d, o, "notes_left_out", js_count(c.notes_left_out));
 	return o;
 }
 

@@ -27,11 +27,14 @@ struct ike *ike_new(const struct ike_env *env)
 	e->rng = env->rng;
 	list_init(&e->sas);
 	list_init(&e->dead);
+	list_init(&e->half_proven);
+	list_init(&e->half_unproven);
 	list_init(&e->wild_addr);
 	list_init(&e->wild_id);
 	heap_init(&e->timers, e->mem);
 	conf_setup_defaults(&e->setup);
 	cookie_init(e, 0);
+	e->clears_left = STRANGERS_A_SECOND;
 	if (init_maps(e) < 0) {
 		ike_free(e);
 		return NULL;
@@ -149,7 +152,7 @@ static struct step step_new(struct ike *e, mono_t now, struct ike_acts *acts)
 
 /* --- datagrams --- */
 
-static struct ike_sa *find_sa(struct ike *e, uint64_t our_spi)
+static struct ike_sa *find_sa(const struct ike *e, uint64_t our_spi)
 {
 	struct hnode *n = hmap_first(&e->sas_by_spi, hmap_hash(&e->sas_by_spi, &our_spi, sizeof our_spi));
 	for (; n; n = hmap_next(n)) {
@@ -173,9 +176,21 @@ static struct ike_sa *find_begun(struct ike *e, uint64_t spi_i, const struct end
 	return NULL;
 }
 
+/* Copies of a request come in any number, from anybody who has seen it. */
+static bool resend_allowed(struct ike_sa *sa, mono_t now)
+{
+	if (now - sa->resend_second >= DUR_S(1)) {
+		sa->resend_second = now;
+		sa->resends_left = RESENDS_A_SECOND;
+	}
+	return sa->resends_left > 0 && sa->resends_left--;
+}
+
 static void resend_response(struct step *s)
 {
 	s->e->n.retransmits_in++;
+	if (!resend_allowed(s->sa, s->now))
+		return;
 	note(s, s->sa->tun, NOTE_MORE, "received retransmit of request with ID %u, retransmitting response", s->hdr.msg_id);
 	window_send(s, &s->sa->response);
 }
@@ -300,6 +315,12 @@ static void input_protected(struct step *s, struct ike_payloads *outer, struct i
 		return;
 	}
 	step_run(s, event);
+}
+
+bool ike_knows(const struct ike *e, struct span data)
+{
+	struct ike_hdr h;
+	return ike_hdr_decode(data, &h) == WIRE_OK && find_sa(e, h.flags & IKE_F_INITIATOR ? h.spi_r : h.spi_i);
 }
 
 void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct ike_acts *acts)

@@ -94,6 +94,8 @@ struct ike *ike_new(const struct ike_env *env); /* NULL: no memory */
 void ike_free(struct ike *e);
 
 void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct ike_acts *acts);
+/* Whether a datagram names an IKE SA that there is: it goes before those of strangers. Says nothing about its sender. */
+bool ike_knows(const struct ike *e, struct span data);
 void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts);
 mono_t ike_due(const struct ike *e); /* when ike_timer wants to be called; MONO_NEVER */
 void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ike_acts *acts);
@@ -142,6 +144,9 @@ bool ike_impair(struct ike *e, const char *orders) MUST_USE;
 struct ike_counters {
 	uint64_t packets_in, packets_out, dropped_malformed, dropped_unknown_sa, dropped_auth, retransmits_in,
 		retransmits_out, established, half_open;
+	/* Set-ups that strangers begin: cookies asked for, cookies that did not fit, refused by a limit, given up for others; log lines
+	 * about strangers beyond those allowed. */
+	uint64_t cookies_out, cookies_bad, refused, evicted, notes_left_out;
 };
 void ike_counters(const struct ike *e, struct ike_counters *out);
 

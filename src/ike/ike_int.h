@@ -16,9 +16,13 @@ void sa_free(struct ike *e, struct ike_sa *sa);
 void sa_set_tun(struct ike_sa *sa, struct tun *t);
 void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due);
 uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint *remote);
-void sa_half_open_begin(struct ike *e, struct ike_sa *sa);
+void sa_half_open_begin(struct ike *e, struct ike_sa *sa, bool proven);
+void sa_half_open_heard(struct ike_sa *sa); /* its IKE_AUTH came: no more to be given up for others */
 void sa_half_open_end(struct ike *e, struct ike_sa *sa);
-uint32_t sa_half_open_from(const struct ike *e, const struct addr *source);
+struct half_open_of {
+	uint32_t all, proven; /* proven: a cookie was returned */
+};
+struct half_open_of sa_half_open_from(const struct ike *e, const struct addr *source);
 void sa_peer_index(struct ike *e, struct ike_sa *sa);
 /* The other SAs of the same tunnel and peer identity; prev NULL at first. NULL at the end. */
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev);
@@ -43,7 +47,8 @@ void wait_end(struct ike *e, struct wait *w);
 struct ike_act *act_add(struct step *s, uint8_t type, const struct tun *t);
 const void *act_copy(struct step *s, const void *p, size_t n);
 void note(struct step *s, const struct tun *t, int level, const char *fmt, ...) PRINTF_LIKE(4, 5);
-/* Notes that strangers cause: at most 10 a second. */
+/* Notes that strangers cause: at most 10 a second, the rest is counted. */
+bool note_allowed(struct step *s);
 void note_limited(struct step *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void tell_tunnel(struct step *s, struct tun *t, uint8_t event, const struct ike_sa *sa, const struct child *c,
                  bool retry, const char *reason);
@@ -123,8 +128,12 @@ void window_retransmit(struct step *s);
 void window_answered(struct step *s); /* our request got its response */
 void window_send(struct step *s, const struct blob *msg);
 void respond_error(struct step *s, uint16_t notify);
-/* To a request outside any SA: stateless, in the clear. */
+/* To a request outside any SA: stateless, in the clear, never longer than the request. */
 void respond_clear(struct step *s, uint16_t type, struct span data);
+/* What strangers may cost in a second: answers other than cookies, public values that are not sound. When it is spent, cookies are
+ * asked for. */
+bool strangers_spent(const struct ike *e, mono_t now);
+bool stranger_spends(struct ike *e, mono_t now); /* false: there was nothing left */
 dur_t window_interval(const struct conf_setup *c, uint32_t tries);
 
 /* --- natd.c --- */
@@ -137,10 +146,9 @@ void natd_mapping(struct step *s, struct child *c, const struct endpoint *source
 
 /* --- cookie.c --- */
 void cookie_init(struct ike *e, mono_t now);
-void cookie_make(struct ike *e, const struct ike_datagram *d, uint64_t spi_i, struct span nonce, uint8_t out[33],
-                 size_t *n);
-bool cookie_check(struct ike *e, const struct ike_datagram *d, uint64_t spi_i, struct span nonce, struct span cookie,
-                  mono_t now);
+/* Whether the IKE_SA_INIT in s may go on to cost a Diffie-Hellman. If not, it was asked for a cookie, or refused. *proven: it brought a
+ * cookie that fits. */
+bool admit_init(struct step *s, struct span nonce, bool *proven) MUST_USE;
 
 /* --- ts.c --- */
 void ts_ours(const struct tunnel_conf *t, const struct addr *local, const struct addr *remote, struct ike_ts_list *tsi,

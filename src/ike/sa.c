@@ -76,6 +76,7 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 		sa->due[i] = MONO_NEVER;
 	list_init(&sa->children);
 	list_init(&sa->of_tun);
+	list_init(&sa->half);
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
@@ -168,13 +169,25 @@ uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint
 	return hmap_hash(&e->sas_by_init, &key, sizeof key);
 }
 
-static uint64_t source_hash(const struct ike *e, const struct addr *a)
+/* What counts as one source: an address, of IPv6 a /64, which is the least that a subscriber gets. */
+static struct addr source_of(const struct addr *a)
 {
-	return hmap_hash(&e->half_by_source, a, sizeof *a);
+	struct addr s = *a;
+	if (s.family == AF_V6)
+		memset(s.b + 8, 0, 8);
+	return s;
 }
 
-void sa_half_open_begin(struct ike *e, struct ike_sa *sa)
+static uint64_t source_hash(const struct ike *e, const struct addr *a)
 {
+	struct addr s = source_of(a);
+	return hmap_hash(&e->half_by_source, &s, sizeof s);
+}
+
+void sa_half_open_begin(struct ike *e, struct ike_sa *sa, bool proven)
+{
+	sa->proven = proven;
+	list_add_tail(proven ? &e->half_proven : &e->half_unproven, &sa->half);
 	sa->init_remote = sa->remote;
 	hmap_add(&e->sas_by_init, &sa->by_init, sa_init_hash(e, sa->spi_i, &sa->remote));
 	hmap_add(&e->half_by_source, &sa->by_source, source_hash(e, &sa->remote.addr));
@@ -182,20 +195,30 @@ void sa_half_open_begin(struct ike *e, struct ike_sa *sa)
 	e->half_open++;
 }
 
+void sa_half_open_heard(struct ike_sa *sa) { list_del(&sa->half); }
+
 void sa_half_open_end(struct ike *e, struct ike_sa *sa)
 {
 	if (!sa->half_open)
 		return;
 	hmap_del(&e->half_by_source, &sa->by_source);
+	list_del(&sa->half);
 	sa->half_open = false;
 	e->half_open--;
 }
 
-uint32_t sa_half_open_from(const struct ike *e, const struct addr *source)
+struct half_open_of sa_half_open_from(const struct ike *e, const struct addr *source)
 {
-	uint32_t found = 0;
-	for (struct hnode *n = hmap_first(&e->half_by_source, source_hash(e, source)); n; n = hmap_next(n))
-		found += addr_eq(&CONTAINER_OF(n, struct ike_sa, by_source)->init_remote.addr, source);
+	struct half_open_of found = {0};
+	struct addr want = source_of(source);
+	for (struct hnode *n = hmap_first(&e->half_by_source, source_hash(e, source)); n; n = hmap_next(n)) {
+		struct ike_sa *sa = CONTAINER_OF(n, struct ike_sa, by_source);
+		struct addr has = source_of(&sa->init_remote.addr);
+		if (!addr_eq(&has, &want))
+			continue;
+		found.all++;
+		found.proven += sa->proven;
+	}
 	return found;
 }
 

@@ -7,6 +7,10 @@
 
 enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
+       HALF_OPEN_MAX = 1024,    /* of strangers, each with at most some 12 KiB; more with init_limit_half_open */
+       HALF_OPEN_GRACE_S = 2,   /* before one of them makes room for another */
+       RESENDS_A_SECOND = 8,    /* of one response */
+       STRANGERS_A_SECOND = 100,
        TICKET_S = 165 /* how long a set-up waits for facts */ };
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
@@ -80,6 +84,7 @@ struct ike_sa {
 	struct hnode by_peer;    /* tunnel and peer identity, once authenticated */
 	struct list link;        /* ike.sas */
 	struct list of_tun;
+	struct list half;        /* ike.half_proven, half_unproven: until its IKE_AUTH comes */
 	struct timer timer;
 	mono_t due[T_N];
 	struct wait wait;
@@ -105,6 +110,7 @@ struct ike_sa {
 	bool want_rekey;         /* to be rekeyed by us as soon as the window is free */
 	bool replaced;           /* a successor is up: no re-initiation when it goes */
 	bool half_open;          /* counted in ike.half_open */
+	bool proven;             /* its IKE_SA_INIT brought a cookie */
 	bool had_child;          /* a child SA was up in it */
 	char why[160];           /* the reason of its end, in a sentence */
 	/* Window, RFC 7296 2.2, 2.3: size 1 each way. */
@@ -112,6 +118,8 @@ struct ike_sa {
 	struct request req;
 	struct blob response;    /* to request rx_id - 1 */
 	uint64_t response_to;    /* hash of that request */
+	mono_t resend_second;
+	uint8_t resends_left;    /* in that second */
 	bool rx_busy;            /* request rx_id is being worked on */
 	uint64_t rx_hash;
 	uint8_t rx_exchange;
@@ -133,12 +141,13 @@ struct ike {
 	struct conf_setup setup;
 	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, wild_addr, wild_id;
+	struct list half_proven, half_unproven; /* struct ike_sa.half, oldest first */
 	struct heap timers;
 	uint32_t n_sas, n_children, n_tuns, n_removed, half_open;
 	uint32_t next_ticket, next_ike_id, next_child_id;
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;
-	mono_t cookie_since;
+	mono_t cookie_since, cookie_last; /* of the secret; when one was asked for */
 	bool stopping;
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */

@@ -167,14 +167,18 @@ void respond_error(struct step *s, uint16_t notify)
 	}
 }
 
-static bool clear_allowed(struct step *s)
+bool strangers_spent(const struct ike *e, mono_t now)
 {
-	enum { A_SECOND = 100 };
-	if (s->now - s->e->clear_second >= DUR_S(1)) {
-		s->e->clear_second = s->now;
-		s->e->clears_left = A_SECOND;
+	return e->clears_left == 0 && now - e->clear_second < DUR_S(1);
+}
+
+bool stranger_spends(struct ike *e, mono_t now)
+{
+	if (now - e->clear_second >= DUR_S(1)) {
+		e->clear_second = now;
+		e->clears_left = STRANGERS_A_SECOND;
 	}
-	return s->e->clears_left > 0 && s->e->clears_left--;
+	return e->clears_left > 0 && e->clears_left--;
 }
 
 /* Errors to strangers: at most a hundred a second; cookies are not errors, floods are what they are for. */
@@ -194,7 +198,10 @@ void respond_clear(struct step *s, uint16_t type, struct span data)
 	ike_enc_begin(&enc, &w, &h);
 	ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), type, data);
 	ike_enc_finish(&enc);
-	const void *copy = wr_ok(&w) && (type == N_COOKIE || clear_allowed(s)) ? act_copy(s, buf, w.len) : NULL;
+	/* Nobody's traffic grows here on its way to somebody else. */
+	if (!wr_ok(&w) || w.len > s->d->data.n || (type != N_COOKIE && !stranger_spends(s->e, s->now)))
+		return;
+	const void *copy = act_copy(s, buf, w.len);
 	if (!copy)
 		return;
 	struct ike_act *a = act_add(s, IKE_ACT_SEND, NULL);

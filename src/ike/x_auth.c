@@ -260,6 +260,7 @@ enum verdict x_auth_r(struct step *s)
 	const struct ike_payload *p = ike_payload_find(s->pl, P_IDR);
 	struct ike_id v;
 	char why[160];
+	sa_half_open_heard(sa);
 	natd_follow(s);
 	if (!take_identity(s, P_IDI, &sa->peer_id))
 		return fail(s, N_AUTHENTICATION_FAILED, "the peer does not authenticate by pre-shared key, or its identity is malformed");
