@@ -30,20 +30,28 @@ const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_n
 	return n && n->configured && r->conf ? conf_tunnel(r->conf, n->conf_index) : NULL;
 }
 
-static struct tun_name *name_new(struct ike_role *r, const char *name)
+static bool room_for_name(struct ike_role *r)
 {
-	struct tun_name **v = mem_get(r->mem, sizeof *v * (r->n_names + 1));
-	struct tun_name *t = mem_get(r->mem, sizeof *t);
-	if (!v || !t || strlen(name) > CONF_NAME_MAX) {
-		mem_put(r->mem, v, sizeof *v * (r->n_names + 1));
-		mem_put(r->mem, t, sizeof *t);
-		return NULL;
-	}
+	if (r->n_names < r->cap_names)
+		return true;
+	uint32_t cap = r->cap_names ? r->cap_names * 2 : 16;
+	struct tun_name **v = mem_get(r->mem, sizeof *v * cap);
+	if (!v)
+		return false;
 	if (r->n_names)
 		memcpy(v, r->names, sizeof *v * r->n_names);
-	mem_put(r->mem, r->names, sizeof *v * r->n_names);
+	mem_put(r->mem, r->names, sizeof *v * r->cap_names);
 	r->names = v;
-	v[r->n_names++] = t;
+	r->cap_names = cap;
+	return true;
+}
+
+static struct tun_name *name_new(struct ike_role *r, const char *name)
+{
+	struct tun_name *t = strlen(name) <= CONF_NAME_MAX && room_for_name(r) ? mem_get(r->mem, sizeof *t) : NULL;
+	if (!t)
+		return NULL;
+	r->names[r->n_names++] = t;
 	t->id = r->n_names;
 	memcpy(t->name, name, strlen(name) + 1);
 	hmap_add(&r->names_by_name, &t->by_name, hmap_hash(&r->names_by_name, name, strlen(name)));

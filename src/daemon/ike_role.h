@@ -66,7 +66,7 @@ struct ike_role {
 	uint32_t n_old;
 	struct hmap names_by_name;
 	struct tun_name **names;
-	uint32_t n_names;
+	uint32_t n_names, cap_names;
 	struct list orphans;
 	/* sockets, by enum priv_socket; -1 = none */
 	int udp[4];
@@ -125,6 +125,7 @@ bool route_ask_status(struct ike_role *r); /* false: there is nobody to ask */
 /* --- ike_ctl.c --- */
 int ctl_open(struct ike_role *r, int listen_fd) MUST_USE;
 void ctl_progress(struct ike_role *r, uint32_t tunnel, const char *text);  /* to those who wait for this tunnel */
+void ctl_note_level(struct ike_role *r);                                   /* tells the engine which notes somebody reads */
 void ctl_log(struct ike_role *r, int8_t level, const char *text);          /* to those who follow the log */
 void ctl_done(struct ike_role *r, uint32_t tunnel, bool ok, const char *text); /* an `up` has ended */
 void ctl_down(struct ike_role *r, mono_t now);                             /* looks whether a `down` has ended */

@@ -40,6 +40,8 @@ static void on_actor_log(void *ctx, int8_t level, const char *text) { priv_logf(
 void peer_watch(struct priv *p, struct peer *x)
 {
 	bool pending = privsep_pending(x->chan);
+	if (!pending && x->stuck_since == MONO_NEVER)
+		return; /* nothing was pending before either */
 	(void)!loop_mod(p->loop, privsep_fd(x->chan), pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	if (!pending)
 		x->stuck_since = MONO_NEVER;
@@ -195,7 +197,8 @@ static mono_t stuck_due(const struct peer *x)
 
 static mono_t when(void *ctx)
 {
-	const struct priv *p = ctx;
+	struct priv *p = ctx;
+	ike_flush(p); /* before every wait */
 	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), mono_min(route_due(p), p->settle));
 	t = mono_min(t, plane_due(p));
 	if (p->stopping)

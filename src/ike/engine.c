@@ -29,9 +29,11 @@ struct ike *ike_new(const struct ike_env *env)
 	list_init(&e->dead);
 	list_init(&e->half_proven);
 	list_init(&e->half_unproven);
+	list_init(&e->kids);
 	list_init(&e->wild_addr);
 	list_init(&e->wild_id);
 	heap_init(&e->timers, e->mem);
+	e->note_most = NOTE_RAW;
 	conf_setup_defaults(&e->setup);
 	cookie_init(e, 0);
 	e->clears_left = STRANGERS_A_SECOND;
@@ -90,10 +92,8 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 		t->renew = false;
 	if (t->removed)
 		return;
-	if (!sa->initiator && !sa->had_child && sa->why[0] && !ike_tun_has_sa(t, NULL)) {
-		struct sbuf why = SB(t->why); /* as responder: the exact cause, for status */
-		sb_put(&why, sa->why);
-	}
+	if (!sa->initiator && !sa->had_child && sa->why[0] && !ike_tun_has_sa(t, NULL))
+		why_set(s->e, &t->why, sa->why); /* as responder: the exact cause, for status */
 	if (sa->replaced) {
 		/* Its successor may have ended before it did. */
 		if (t->wanted && sa->established)
@@ -109,8 +109,7 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 	}
 	if (!sa->established || ike_tun_has_sa(t, sa))
 		return;
-	struct sbuf why = SB(t->why);
-	sb_put(&why, sa->why);
+	why_set(s->e, &t->why, sa->why);
 	/* A peer that deletes for a reauthentication comes back by itself in a moment. */
 	if (t->wanted || sa->restart) {
 		t->wanted = true;
@@ -505,7 +504,7 @@ static void command_up(struct step *s, struct tun *t)
 	t->wanted = true;
 	t->held = false;
 	t->attempt = 0;
-	t->why[0] = '\0'; /* of what was before somebody asked */
+	why_free(s->e, &t->why); /* of what was before somebody asked */
 	if (t->many) {
 		tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, false,
 		            "right is %any: this tunnel waits for its peers, it cannot begin");

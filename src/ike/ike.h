@@ -101,6 +101,8 @@ mono_t ike_due(const struct ike *e); /* when ike_timer wants to be called; MONO_
 void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ike_acts *acts);
 void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct ike_acts *acts);
 bool ike_idle(const struct ike *e); /* no IKE SA left */
+/* Notes above this level (enum note_level) are not made any more: nobody reads them, and a handshake has a dozen. At first all are. */
+void ike_note_level(struct ike *e, int8_t most);
 /* Whether SAs of a tunnel that left the configuration are still ending: its blob must live on meanwhile. */
 bool ike_holds_removed(const struct ike *e);
 
@@ -129,6 +131,11 @@ struct ike_child_view {
 /* Iterate: *cursor starts at 0; false at the end. */
 bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out);
 bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out);
+/* The same of one tunnel. */
+bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_sa_view *out);
+bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_child_view *out);
+/* How many IKE SAs are established (or on their way out), and how many are being set up. */
+void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting);
 /* Why a tunnel is not up, in one sentence; "" when it is. */
 const char *ike_why(const struct ike *e, uint32_t tunnel);
 /* Whether the tunnel is to be kept up: auto=start, or `up` was asked for. */

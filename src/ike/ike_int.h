@@ -40,6 +40,9 @@ struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
 void child_move_to(struct child *c, struct ike_sa *sa);
 bool blob_set(struct ike *e, struct blob *b, const void *p, size_t n) MUST_USE;
 void blob_free(struct ike *e, struct blob *b);
+/* A sentence that few have is on the heap while it is there; else it is "". Without memory it stays "". */
+void why_set(struct ike *e, const char **why, const char *text);
+void why_free(struct ike *e, const char **why);
 void wait_for(struct ike *e, struct wait *w, uint8_t fact);
 void wait_end(struct ike *e, struct wait *w);
 

@@ -279,7 +279,7 @@ static void report_silence(struct step *s)
 		          sa->remote.port);
 	else
 		sb_printf(&b, "no answer from %s:%u, filtered or down", a, sa->remote.port);
-	memcpy(sa->tun->why, text, sizeof text);
+	why_set(s->e, &sa->tun->why, text);
 	tell_tunnel(s, sa->tun, IKE_EV_FAILED, sa, NULL, true, text);
 }
 

@@ -22,6 +22,24 @@ void blob_free(struct ike *e, struct blob *b)
 	*b = (struct blob){0};
 }
 
+void why_free(struct ike *e, const char **why)
+{
+	if (*why && **why)
+		mem_put(e->mem, (void *)(uintptr_t)*why, strlen(*why) + 1);
+	*why = "";
+}
+
+void why_set(struct ike *e, const char **why, const char *text)
+{
+	size_t n = strlen(text);
+	char *copy = n ? mem_get(e->mem, n + 1) : NULL;
+	if (copy)
+		memcpy(copy, text, n + 1);
+	why_free(e, why); /* text may be the old one */
+	if (copy)
+		*why = copy;
+}
+
 /* --- tickets --- */
 
 void wait_for(struct ike *e, struct wait *w, uint8_t fact)
@@ -63,6 +81,7 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	*(initiator ? &sa->spi_i : &sa->spi_r) = spi;
 	sa->initiator = initiator;
 	sa->state = ST_NEW;
+	sa->why = "";
 	sa->local = *local;
 	sa->remote = *remote;
 	sa->created = sa->last_in = sa->last_out = now;
@@ -80,6 +99,7 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
+	e->n_connecting++;
 	return sa;
 }
 
@@ -147,7 +167,11 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	list_del(&sa->of_tun);
 	blob_free(e, &sa->req.msg);
 	blob_free(e, &sa->response);
+	why_free(e, &sa->why);
 	e->n_sas--;
+	e->n_connecting -= sa->state < ST_ESTABLISHED;
+	if (e->seen_sa == sa)
+		e->seen_sa = NULL;
 	struct tun *t = sa->tun;
 	mem_put(e->mem, sa, sizeof *sa);
 	if (t)
@@ -299,6 +323,7 @@ struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t
 		e->next_child_id = 1;
 	c->id = e->next_child_id;
 	list_add_tail(&sa->children, &c->link);
+	list_add_tail(&e->kids, &c->of_all);
 	sa->n_children++;
 	e->n_children++;
 	return c;
@@ -313,6 +338,9 @@ void child_free(struct ike *e, struct child *c)
 	if (c->p.in.spi)
 		hmap_del(&e->children, &c->by_spi);
 	list_del(&c->link);
+	list_del(&c->of_all);
+	if (e->seen_child == c)
+		e->seen_child = NULL;
 	c->sa->n_children--;
 	e->n_children--;
 	mem_put(e->mem, c->ni, sizeof *c->ni);
@@ -372,9 +400,9 @@ struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 /* Expiry by octets or packets may name the outbound SA; it is rare, a walk is enough. */
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi)
 {
-	LIST_EACH(it, tmp, &e->sas) {
-		struct child *c = child_by_spi_out(LIST_ENTRY(it, struct ike_sa, link), spi);
-		if (c)
+	LIST_EACH(it, tmp, &e->kids) {
+		struct child *c = LIST_ENTRY(it, struct child, of_all);
+		if (c->p.out.spi == spi)
 			return c;
 	}
 	return NULL;

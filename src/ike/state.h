@@ -36,7 +36,7 @@ struct tun {
 	bool renew;              /* what is up nears its end: a successor is to be set up, wanted or not */
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
-	char why[200];           /* why it is not up */
+	const char *why;         /* why it is not up: why_set */
 	uint32_t orphan[CHILDREN_MAX]; /* inbound SPIs of an earlier life, to be deleted */
 	uint8_t n_orphans;
 };
@@ -112,7 +112,7 @@ struct ike_sa {
 	bool half_open;          /* counted in ike.half_open */
 	bool proven;             /* its IKE_SA_INIT brought a cookie */
 	bool had_child;          /* a child SA was up in it */
-	char why[160];           /* the reason of its end, in a sentence */
+	const char *why;         /* the reason of its end, in a sentence: why_set */
 	/* Window, RFC 7296 2.2, 2.3: size 1 each way. */
 	uint32_t tx_id, rx_id;   /* next request of ours, next expected of theirs */
 	struct request req;
@@ -142,13 +142,17 @@ struct ike {
 	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, wild_addr, wild_id;
 	struct list half_proven, half_unproven; /* struct ike_sa.half, oldest first */
+	struct list kids;        /* all child SAs, oldest first */
+	const struct ike_sa *seen_sa; /* where a listing is (view.c) */
+	const struct child *seen_child;
 	struct heap timers;
-	uint32_t n_sas, n_children, n_tuns, n_removed, half_open;
+	uint32_t n_sas, n_connecting, n_children, n_tuns, n_removed, half_open;
 	uint32_t next_ticket, next_ike_id, next_child_id;
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;
 	mono_t cookie_since, cookie_last; /* of the secret; when one was asked for */
 	bool stopping;
+	int8_t note_most;        /* level of notes that somebody reads */
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;

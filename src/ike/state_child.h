@@ -41,6 +41,7 @@ enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_I_CREATE, CHILD_R_CREATE }
 struct child {
 	struct hnode by_spi;     /* inbound SPI */
 	struct list link;        /* in sa->children */
+	struct list of_all;      /* in ike.kids */
 	struct ike_sa *sa;
 	struct tun *tun;
 	struct wait wait;

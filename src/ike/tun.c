@@ -108,6 +108,7 @@ static struct tun *ike_tun_new(struct ike *e, uint32_t id)
 	if (!t)
 		return NULL;
 	t->id = id;
+	t->why = "";
 	t->wait.kind = WAIT_TUN;
 	t->timer.tag = TIMER_TUN;
 	t->timer.due = MONO_NEVER;
@@ -127,6 +128,7 @@ static void ike_tun_free(struct ike *e, struct tun *t)
 	hmap_del(&e->tuns, &t->by_id);
 	e->n_tuns--;
 	e->n_removed -= t->removed;
+	why_free(e, &t->why);
 	mem_put(e->mem, t, sizeof *t);
 }
 
@@ -291,16 +293,10 @@ static void retry_later(struct step *s, struct tun *t)
 	heap_set(&s->e->timers, &t->timer, mono_add(s->now, d));
 }
 
-static void set_why(struct tun *t, const char *why)
-{
-	struct sbuf b = SB(t->why);
-	sb_put(&b, why);
-}
-
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason)
 {
 	bool again = needs_attempt(s, t);
-	set_why(t, reason);
+	why_set(s->e, &t->why, reason);
 	if (again || unknown_peer(t))
 		retry_later(s, t);
 	tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, again, reason);
@@ -374,7 +370,7 @@ void ike_tun_down(struct step *s, struct tun *t, const char *why)
 	heap_clear(&s->e->timers, &t->timer);
 	LIST_EACH(it, tmp, &t->sas)
 		sa_delete_soon(s, LIST_ENTRY(it, struct ike_sa, of_tun), why);
-	set_why(t, why);
+	why_set(s->e, &t->why, why);
 }
 
 /* --- which tunnel a peer means --- */
@@ -447,7 +443,7 @@ void ike_tun_blame(struct ike *e, const struct addr *remote, const char *why)
 	for (; n; n = hmap_next(n)) {
 		struct tun *t = CONTAINER_OF(n, struct tun, by_addr);
 		if (addr_eq(&t->remote, remote) && !ike_tun_has_sa(t, NULL))
-			set_why(t, why);
+			why_set(e, &t->why, why);
 	}
 }
 

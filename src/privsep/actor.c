@@ -153,8 +153,11 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	const struct conf *was = a->conf;
 	a->conf = conf;
 	a->psks = psks;
-	for (uint32_t i = 0; i < conf->n_tunnels; i++)
-		actor_tstate(a, conf_str(conf, conf_tunnel(conf, i)->name))->next = conf_tunnel(conf, i);
+	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
+		const struct tunnel_conf *t = conf_tunnel(conf, i);
+		actor_tstate(a, conf_str(conf, t->name))->next = t;
+		a->reqid_seen = t->reqid > a->reqid_seen ? t->reqid : a->reqid_seen;
+	}
 	LIST_EACH(it, tmp, &a->tunnels) {
 		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
 		if (!s->t || !s->next || !same_names(was, s->t, conf, s->next))

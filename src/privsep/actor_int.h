@@ -82,7 +82,8 @@ struct actor {
 	struct hmap names, spis;
 	struct list tunnels, all_spis;
 	size_t n_spis;
-	uint32_t last_reqid;
+	uint32_t last_reqid;     /* the last that was counted up to */
+	uint32_t reqid_seen;     /* the highest that came from elsewhere: the configuration, a wish */
 	struct addr local[LOCALS_MAX];
 	size_t n_local;
 	bool locals_fresh;

@@ -65,8 +65,10 @@ static uint32_t reqid_held(const struct actor *a, const struct tstate *s, const 
 	const struct child *k = children_of_tunnel(&a->children, s->name, local, remote);
 	if (k)
 		return k->sa.reqid;
-	LIST_EACH(it, tmp, &a->all_spis) {
+	uint32_t left = s->n_spis;
+	for (struct list *it = a->all_spis.next; left && it != &a->all_spis; it = it->next) {
 		struct spi *p = LIST_ENTRY(it, struct spi, node);
+		left -= p->owner == s;
 		if (p->owner == s && addr_eq(&p->remote, remote))
 			return p->reqid;
 	}
@@ -80,11 +82,18 @@ static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const stru
 	uint32_t reqid = reqid_held(a, s, &m->local, &m->remote);
 	if (reqid)
 		return reqid;
-	if (m->reqid && !reqid_taken(a, m->reqid, s, &m->remote))
+	if (m->reqid && !reqid_taken(a, m->reqid, s, &m->remote)) {
+		a->reqid_seen = m->reqid > a->reqid_seen ? m->reqid : a->reqid_seen;
 		return m->reqid;
-	do
+	}
+	/* Above all that came from elsewhere, a number that was not counted up to before is nobody's, and nothing has to be looked through.
+	 * After four billion of them there is. */
+	uint32_t seen = a->reqid_seen > a->children.reqid_max ? a->reqid_seen : a->children.reqid_max;
+	do {
 		reqid = ++a->last_reqid;
-	while (reqid == 0 || reqid_taken(a, reqid, s, &m->remote));
+		if (reqid == 0)
+			seen = a->reqid_seen = UINT32_MAX;
+	} while (reqid == 0 || (reqid <= seen && reqid_taken(a, reqid, s, &m->remote)));
 	return reqid;
 }
 
