@@ -3,6 +3,7 @@
 #ifndef IKE_IKE_INT_H
 #define IKE_IKE_INT_H
 
+#include "ike/frag.h"
 #include "ike/rules.h"
 #include "ike/state.h"
 
@@ -103,6 +104,7 @@ void auth_id_octets(const struct ident *id, uint8_t *out, size_t *len);
 struct out {
 	struct wr w;
 	struct ike_enc enc;
+	struct ike_hdr hdr;
 	uint8_t exchange;
 	bool response, sealed;
 };

@@ -118,6 +118,8 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	list_del(&sa->of_tun);
 	blob_free(e, &sa->req.msg);
 	blob_free(e, &sa->response);
+	frag_drop(e, sa, false);
+	frag_drop(e, sa, true);
 	e->n_sas--;
 	struct tun *t = sa->tun;
 	mem_put(e->mem, sa, sizeof *sa);

@@ -7,7 +7,8 @@
 
 enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
-       TICKET_S = 165 /* how long a set-up waits for facts */ };
+       TICKET_S = 165 /* how long a set-up waits for facts */,
+       FRAGS_MAX = 64, FRAG_PATIENCE = 2 /* sent again so often, a large message goes in smaller fragments */ };
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
 
@@ -80,11 +81,11 @@ struct child {
 };
 
 /* --- IKE SAs --- */
-enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_N };
+enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_FRAGS, T_N };
 
 /* The request of ours that is under way. */
 struct request {
-	struct blob msg;
+	struct blob msg;         /* its datagrams, one behind the other */
 	uint32_t tries;
 	mono_t first;
 	uint8_t exchange;
@@ -148,11 +149,18 @@ struct ike_sa {
 	/* Window, RFC 7296 2.2, 2.3: size 1 each way. */
 	uint32_t tx_id, rx_id;   /* next request of ours, next expected of theirs */
 	struct request req;
-	struct blob response;    /* to request rx_id - 1 */
-	uint64_t response_to;    /* hash of that request */
+	struct blob response;    /* to request rx_id - 1; its datagrams, one behind the other */
+	uint64_t response_to;    /* hash of that request, of its first fragment */
+	mono_t resent_at;        /* the response, the last time */
+	uint32_t resent;         /* how often */
 	bool rx_busy;            /* request rx_id is being worked on */
 	uint64_t rx_hash;
 	uint8_t rx_exchange;
+	/* Fragments, RFC 7383 */
+	bool frag_peer;          /* the peer takes them, and we said so too */
+	uint16_t frag_size;      /* of IP packets, when larger ones got no answer; 0: as configured */
+	uint16_t rx_total;       /* fragments of the last request that came, 1: whole */
+	struct frag_queue *frags[2]; /* what is being put together: a request, a response */
 	struct list children;
 	uint32_t n_children;
 	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
@@ -177,7 +185,9 @@ struct ike {
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;
+	size_t frags_held;       /* octets of all fragment queues */
 	uint8_t buf[MSG_BUF];    /* the message under construction */
+	uint8_t cut[MSG_BUF * 2]; /* its fragments, one behind the other */
 	uint8_t open[MSG_BUF * 4 + 8]; /* the message being opened */
 };
 

@@ -62,6 +62,8 @@ static bool send_init(struct step *s)
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->ni.b, hs->ni.n));
 	natd_encode(s, &o.enc, sa->spi_i, 0);
+	if (sa->tun->t->fragmentation) /* RFC 7383 2.3 */
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_FRAGMENTATION_SUPPORTED, SPAN(NULL, 0));
 	return out_request(s, &o) && sa->req.msg.n <= INIT_MSG_MAX &&
 	       blob_set(s->e, &hs->init_req, sa->req.msg.p, sa->req.msg.n);
 }
@@ -123,6 +125,8 @@ enum verdict x_sa_init_i(struct step *s)
 	wipe(&hs->dh, sizeof hs->dh);
 	window_answered(s);
 	natd_detect(s);
+	struct ike_notify n;
+	sa->frag_peer = sa->tun->t->fragmentation && has_notify(s, N_FRAGMENTATION_SUPPORTED, &n);
 	char text[256];
 	struct sbuf b2 = SB(text);
 	sb_suite(&b2, &sa->suite, PROTO_IKE);
@@ -267,6 +271,8 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->nr.b, hs->nr.n));
 	natd_encode(s, &o.enc, sa->spi_i, sa->spi_r);
+	if (sa->frag_peer)
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_FRAGMENTATION_SUPPORTED, SPAN(NULL, 0));
 	if (!out_response(s, &o) || !blob_set(s->e, &hs->init_rsp, sa->response.p, sa->response.n))
 		return V_DROP;
 	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, s->e->setup.half_open_timeout));
@@ -315,6 +321,8 @@ enum verdict x_sa_init_r(struct step *s)
 	sa->natt_port = s->d->natt_port;
 	sa->suite = suite;
 	sa->force_encap = t->t->forceencaps;
+	struct ike_notify n;
+	sa->frag_peer = t->t->fragmentation && has_notify(s, N_FRAGMENTATION_SUPPORTED, &n); /* RFC 7383 2.3 */
 	sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
 	note(s, NULL, NOTE_CONTROL, "%s is initiating an IKE_SA", addr);
 	enum verdict v = sa_handshake(s->e, sa) ? answer_init(s, &b, number) : V_DROP;
