@@ -446,6 +446,9 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 	case IKE_FACT_VERIFIED:
 		report_ticket(&s, EV_VERIFIED);
 		break;
+	case IKE_FACT_MIXED:
+		report_ticket(&s, EV_MIXED);
+		break;
 	case IKE_FACT_SPI:
 		report_ticket(&s, EV_SPI);
 		break;
@@ -540,6 +543,7 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 		e->setup = cmd->conf->setup;
 		break;
 	case IKE_CMD_TUNNEL_SET:
+		e->has_ppk |= cmd->t->ppk_id != 0;
 		ike_tun_command_set(&s, cmd);
 		break;
 	case IKE_CMD_TUNNEL_DEL:

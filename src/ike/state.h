@@ -4,6 +4,7 @@
 #define IKE_STATE_H
 
 #include "ike/ike.h"
+#include "ike/ppk.h"
 
 enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
@@ -109,6 +110,7 @@ struct handshake {
 	struct child *child;
 	uint32_t key;                     /* handle of the PSK that verified the peer */
 	bool peer_initial_contact;
+	struct ppk_setup ppk;
 	uint16_t child_error;             /* responder: why there is no child, to be answered; initiator: what came */
 	char hint[160];                   /* unauthenticated errors, ICMP: why it may fail */
 };
@@ -136,6 +138,7 @@ struct ike_sa {
 	struct sk_keys tx, rx;
 	bool keyed;
 	struct secret sk_d, sk_pi, sk_pr;
+	bool ppk;                /* a PPK is mixed into them */
 	uint8_t lowest_nonce[NONCE_KEEP]; /* the lower of its two nonces, for the tie rule */
 	struct ident my_id, peer_id;
 	mono_t created, established, last_in, last_out;
@@ -182,6 +185,7 @@ struct ike {
 	uint8_t cookie_version;
 	mono_t cookie_since;
 	bool stopping;
+	bool has_ppk;            /* a tunnel has or had ppk_id: USE_PPK is answered */
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;

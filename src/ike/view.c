@@ -29,6 +29,7 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 			.suite = sa->suite,
 			.nat_here = sa->nat_here,
 			.nat_there = sa->nat_there,
+			.ppk = sa->ppk,
 			.since = sa->established ? sa->established : sa->created,
 			.reauth_at = sa->due[T_REAUTH],
 			.retransmits = sa->req.tries,
