@@ -163,6 +163,8 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 	case IKE_ACT_PSK_VERIFY:
 		return priv_psk_verify(r->priv, ticket, name, a->verify.prf, &a->verify.me, &a->verify.peer,
 		                       a->verify.octets, a->verify.auth);
+	case IKE_ACT_PPK_MIX:
+		return priv_ppk_mix(r->priv, ticket, name, a->mix.prf, a->mix.id, a->mix.keys);
 	case IKE_ACT_SPI_ALLOC:
 		return priv_spi_alloc(r->priv, ticket, name, &a->spi.local, &a->spi.remote, a->spi.reqid, a->spi.min,
 		                      a->spi.max);
@@ -189,7 +191,7 @@ static void ike_refused(struct ike_role *r, const struct ike_act *a, int err, mo
 {
 	static const uint8_t fact[] = {[IKE_ACT_PATH] = IKE_FACT_PATH + 1, [IKE_ACT_PSK_SIGN] = IKE_FACT_SIGNED + 1,
 	                               [IKE_ACT_PSK_VERIFY] = IKE_FACT_VERIFIED + 1, [IKE_ACT_SPI_ALLOC] = IKE_FACT_SPI + 1,
-	                               [IKE_ACT_CHILD_INSTALL] = IKE_FACT_INSTALLED + 1};
+	                               [IKE_ACT_CHILD_INSTALL] = IKE_FACT_INSTALLED + 1, [IKE_ACT_PPK_MIX] = IKE_FACT_MIXED + 1};
 	role_logf(r, NOTE_ERROR, "priv cannot be asked: %s", strerror(-err));
 	if (a->type >= ARRAY_LEN(fact) || !fact[a->type] || !a->ticket)
 		return;
@@ -245,6 +247,10 @@ static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 			f.key = p->key;
 			f.n_tried = p->n_tried;
 		}
+		break;
+	case PRIV_PPK_MIX:
+		f.type = IKE_FACT_MIXED;
+		f.octets = m->tail;
 		break;
 	case PRIV_SPI_ALLOC:
 		f.type = IKE_FACT_SPI;

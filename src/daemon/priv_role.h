@@ -129,7 +129,8 @@ int ike_start(struct priv *p, mono_t now);
 void ike_greet(struct priv *p);                     /* it is there, and so is what it needs */
 void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool ike_reap(struct priv *p, mono_t now);
-void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out);
+/* Wipes out->octets. */
+void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out);
 void ike_kill(struct priv *p, const char *why);
 void ike_flush(struct priv *p);                     /* sends what was gathered for it */
 void role_died(struct priv *p, struct peer *x, const char *who, int status, mono_t now);

@@ -74,7 +74,7 @@ void ike_flush(struct priv *p)
 		peer_watch(p, &p->ike);
 }
 
-void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out)
+void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out)
 {
 	if (!p->ike.chan || !out->answer)
 		return;
@@ -82,6 +82,7 @@ void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor
 	if (out->status < 0)
 		tail = SPAN(out->text, strlen(out->text) + 1);
 	int rc = privsep_reply(p->ike.chan, verb, ticket, out->status, out->has_body ? &out->body : NULL, tail);
+	wipe(out->octets, sizeof out->octets); /* keys, of PPK_MIX */
 	if (rc == -ENOBUFS)
 		ike_kill(p, "it does not read what it is sent");
 	else if (rc < 0 && rc != -EPIPE)

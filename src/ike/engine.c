@@ -187,11 +187,18 @@ static bool resend_allowed(struct ike_sa *sa, mono_t now)
 
 static void resend_response(struct step *s)
 {
+	struct ike_sa *sa = s->sa;
 	s->e->n.retransmits_in++;
-	if (!resend_allowed(s->sa, s->now))
+	if (!resend_allowed(sa, s->now))
 		return;
-	note(s, s->sa->tun, NOTE_MORE, "received retransmit of request with ID %u, retransmitting response", s->hdr.msg_id);
-	window_send(s, &s->sa->response);
+	/* One fragment that is played back must not bring all of the answer's again and again. */
+	if (sa->resent > 0 && s->now - sa->resent_at < DUR_MS(500) && frag_count(&sa->response) > 1)
+		return;
+	note(s, sa->tun, NOTE_MORE, "received retransmit of request with ID %u, retransmitting response", s->hdr.msg_id);
+	sa->resent_at = s->now;
+	if (++sa->resent == FRAG_PATIENCE) /* the peer has the answer not yet: RFC 7383 2.5.2 */
+		(void)frag_smaller(s, &sa->response);
+	window_send(s, &sa->response);
 }
 
 static void input_init_request(struct step *s, struct ike_payloads *pl)
@@ -232,24 +239,6 @@ static void input_init_response(struct step *s, struct ike_payloads *pl)
 	step_run(s, EV_RSP_SA_INIT);
 }
 
-/* Opens the SK payload into e->open. False: not authentic. Else *err tells about the chain inside, *inner. */
-static bool open_sk(struct step *s, const struct ike_payloads *outer, struct ike_payloads *inner, enum wire_err *err)
-{
-	const struct ike_payload *sk = ike_payload_find(outer, P_SK);
-	if (!sk || s->d->data.n > sizeof s->e->open)
-		return false;
-	size_t aad = (size_t)(sk->body.p - s->d->data.p), data_len, plain;
-	uint8_t *data;
-	memcpy(s->e->open, s->d->data.p, s->d->data.n);
-	if (sk_open(s->e->crypto, &s->sa->rx, s->e->open, aad, s->d->data.n, &data, &data_len) != 0)
-		return false;
-	*inner = (struct ike_payloads){0};
-	*err = ike_sk_unpad(data, data_len, &plain);
-	if (*err == WIRE_OK)
-		*err = ike_payloads_decode(outer->sk_next, SPAN(data, plain), inner);
-	return true;
-}
-
 static uint8_t event_of(const struct ike_hdr *h)
 {
 	static const uint8_t events[2][3] = {
@@ -269,7 +258,7 @@ static bool window_admits(struct step *s)
 		return !window_free(sa) && s->hdr.msg_id == sa->tx_id && s->hdr.exchange == sa->req.exchange;
 	uint64_t hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
 	if (sa->rx_id > 0 && s->hdr.msg_id == sa->rx_id - 1 && sa->response.p) {
-		if (hash == sa->response_to)
+		if (hash == sa->response_to || (s->hdr.next == P_SKF && frag_again(s)))
 			resend_response(s);
 		return false;
 	}
@@ -289,18 +278,22 @@ static void input_protected(struct step *s, struct ike_payloads *outer, struct i
 	uint8_t event = event_of(&s->hdr);
 	if (event == EV_NONE || !window_admits(s))
 		return;
-	enum wire_err r;
-	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), outer) !=
-	            WIRE_OK ||
-	    !open_sk(s, outer, inner, &r)) {
-		s->e->n.dropped_auth++;
+	struct opened m;
+	enum frag_got got = FRAG_BAD;
+	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), outer) == WIRE_OK)
+		got = frag_open(s, outer, &m);
+	if (got != FRAG_WHOLE) {
+		s->e->n.dropped_auth += got == FRAG_BAD;
 		return;
 	}
+	*inner = (struct ike_payloads){0};
+	enum wire_err r = m.err == WIRE_OK ? ike_payloads_decode(m.first, m.plain, inner) : m.err;
 	bool request = !(s->hdr.flags & IKE_F_RESPONSE);
 	s->sa->last_in = s->now;
 	s->pl = inner;
 	if (request) {
-		s->sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
+		s->sa->rx_hash = m.hash;
+		s->sa->rx_total = m.total;
 		s->sa->rx_exchange = s->hdr.exchange;
 		s->sa->rx_busy = true;
 	}
@@ -328,6 +321,10 @@ void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct i
 	struct ike_payloads outer, inner;
 	s.d = d;
 	e->n.packets_in++;
+	if (d->data.n > e->setup.max_packet) {
+		e->n.dropped_malformed++;
+		return;
+	}
 	enum wire_err r = ike_hdr_decode(d->data, &s.hdr);
 	if (r != WIRE_OK) {
 		e->n.dropped_malformed++;
@@ -351,7 +348,7 @@ void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct i
 void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 {
 	/* Leave room for what one timer may do; the rest comes with the next call, which is due at once. */
-	enum { ROOM = 64 };
+	enum { ROOM = FRAGS_MAX + 32 };
 	struct timer *t;
 	while (acts->n < IKE_ACTS_MAX - ROOM && acts->used < IKE_ARENA / 2 && (t = heap_pop(&e->timers, now))) {
 		struct step s = step_new(e, now, acts);
@@ -474,6 +471,9 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 	case IKE_FACT_VERIFIED:
 		report_ticket(&s, EV_VERIFIED);
 		break;
+	case IKE_FACT_MIXED:
+		report_ticket(&s, EV_MIXED);
+		break;
 	case IKE_FACT_SPI:
 		report_ticket(&s, EV_SPI);
 		break;
@@ -559,6 +559,7 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 		e->setup = cmd->conf->setup;
 		break;
 	case IKE_CMD_TUNNEL_SET:
+		e->has_ppk |= cmd->t->ppk_id != 0;
 		ike_tun_command_set(&s, cmd);
 		break;
 	case IKE_CMD_TUNNEL_DEL:

@@ -70,6 +70,7 @@ enum ike_fact_type {
 	IKE_FACT_EXPIRE,     /* kernel: spi (ours, inbound, or the peer's), hard */
 	IKE_FACT_MAPPING,    /* kernel: ESP of spi (inbound) came from a new source endpoint */
 	IKE_FACT_ICMP,       /* an ICMP error about a datagram to `remote`: text names it; a hint only */
+	IKE_FACT_MIXED,      /* ticket: status, octets (three keys); -ENOKEY: this tunnel has no PPK of that name */
 	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new */
 };
 struct ike_fact {
@@ -117,6 +118,7 @@ struct ike_sa_view {
 	struct ident my_id, peer_id;   /* ID_ANY until known */
 	struct suite suite;
 	bool nat_here, nat_there;
+	bool ppk;                      /* a post-quantum key is mixed in (RFC 8784) */
 	mono_t since;                  /* established, or created */
 	mono_t reauth_at, rekey_at;    /* when a new set-up or a rekey of it begins; MONO_NEVER = disabled */
 	uint32_t retransmits;          /* of the request under way */

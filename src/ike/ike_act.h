@@ -36,6 +36,7 @@ enum ike_act_type {
 	IKE_ACT_PATH,          /* ticket */
 	IKE_ACT_PSK_SIGN,      /* ticket */
 	IKE_ACT_PSK_VERIFY,    /* ticket */
+	IKE_ACT_PPK_MIX,       /* ticket */
 	IKE_ACT_SPI_ALLOC,     /* ticket */
 	IKE_ACT_SPI_FREE,      /* an allocated SPI that was never installed */
 	IKE_ACT_CHILD_INSTALL, /* ticket: both SAs, policies. With out.spi 0, perhaps without a ticket: the inbound SA alone,
@@ -61,6 +62,8 @@ struct ike_act {
 		 * handle of the key that verified the peer. */
 		struct { uint16_t prf; uint32_t key; struct ident me, peer; struct span octets; } sign;
 		struct { uint16_t prf; struct ident me, peer; struct span octets, auth; } verify;
+		/* keys: SK_d | SK_pi | SK_pr, each as long as the PRF's output (RFC 8784 3); id: the PPK's name. */
+		struct { uint16_t prf; const char *id; struct span keys; } mix;
 		struct { struct addr local, remote; uint32_t reqid, min, max; } spi;
 		struct { struct addr local, remote; uint32_t spi; } spi_free;
 		struct { uint32_t child_id; struct ident peer; struct child_sa sa; } install;

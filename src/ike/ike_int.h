@@ -3,6 +3,7 @@
 #ifndef IKE_IKE_INT_H
 #define IKE_IKE_INT_H
 
+#include "ike/frag.h"
 #include "ike/impair.h"
 #include "ike/rekey.h"
 #include "ike/rules.h"
@@ -113,12 +114,16 @@ int keymat_child(struct ike *e, const struct ike_sa *sa, struct child *c, bool w
 /* --- auth_psk.c --- */
 /* The octets that an AUTH value covers; returns their number in out, 0 on failure. */
 size_t auth_octets(struct ike *e, const struct ike_sa *sa, bool of_initiator, uint8_t *out, size_t cap);
+/* The same with another SK_pi or SK_pr than the SA's. */
+size_t auth_octets_by(struct ike *e, const struct ike_sa *sa, bool of_initiator, const struct secret *sk_p, uint8_t *out,
+                      size_t cap);
 void auth_id_octets(const struct ident *id, uint8_t *out, size_t *len);
 
 /* --- window.c --- */
 struct out {
 	struct wr w;
 	struct ike_enc enc;
+	struct ike_hdr hdr;
 	uint8_t exchange;
 	bool response, sealed;
 };
@@ -167,6 +172,7 @@ void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_ini
 
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
+handler_fn x_auth_i_mixed, x_auth_r_mixed;
 handler_fn x_auth_i_spi, x_auth_i_signed, x_auth_i, x_auth_i_error, x_auth_i_verified;
 handler_fn x_auth_r, x_auth_r_verified, x_auth_r_spi, x_auth_r_installed, x_auth_r_signed;
 handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_late;

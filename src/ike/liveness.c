@@ -321,6 +321,8 @@ void sa_on_timer(struct step *s)
 		end_duplicate(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_LIVENESS])
 		check_liveness(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_FRAGS])
+		frag_on_timer(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_KEEPALIVE])
 		keep_alive(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_REAUTH]) {

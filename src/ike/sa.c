@@ -168,6 +168,8 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	blob_free(e, &sa->req.msg);
 	blob_free(e, &sa->response);
 	why_free(e, &sa->why);
+	frag_drop(e, sa, false);
+	frag_drop(e, sa, true);
 	e->n_sas--;
 	e->n_connecting -= sa->state < ST_ESTABLISHED;
 	if (e->seen_sa == sa)

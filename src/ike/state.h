@@ -3,6 +3,7 @@
 #ifndef IKE_STATE_H
 #define IKE_STATE_H
 
+#include "ike/ppk.h"
 #include "ike/state_child.h"
 
 enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
@@ -11,6 +12,8 @@ enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
        HALF_OPEN_GRACE_S = 2,   /* before one of them makes room for another */
        RESENDS_A_SECOND = 8,    /* of one response */
        STRANGERS_A_SECOND = 100,
+       FRAGS_MAX = 64,
+       FRAG_PATIENCE = 2,       /* sent again so often, a large message goes in smaller fragments */
        TICKET_S = 165 /* how long a set-up waits for facts */ };
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
@@ -42,11 +45,11 @@ struct tun {
 };
 
 /* --- IKE SAs --- */
-enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_N };
+enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_FRAGS, T_N };
 
 /* The request of ours that is under way. */
 struct request {
-	struct blob msg;
+	struct blob msg;         /* its datagrams, one behind the other */
 	uint32_t tries;
 	mono_t first;
 	uint8_t exchange;
@@ -73,6 +76,7 @@ struct handshake {
 	struct child *child;
 	uint32_t key;                     /* handle of the PSK that verified the peer */
 	bool peer_initial_contact;
+	struct ppk_setup ppk;
 	uint16_t child_error;             /* responder: why there is no child, to be answered; initiator: what came */
 	char hint[160];                   /* unauthenticated errors, ICMP: why it may fail */
 };
@@ -101,6 +105,7 @@ struct ike_sa {
 	struct sk_keys tx, rx;
 	bool keyed;
 	struct secret sk_d, sk_pi, sk_pr;
+	bool ppk;                /* a PPK is mixed into them */
 	uint8_t lowest_nonce[NONCE_KEEP]; /* the lower of its two nonces, for the tie rule */
 	struct ident my_id, peer_id;
 	mono_t created, established, last_in, last_out;
@@ -116,13 +121,20 @@ struct ike_sa {
 	/* Window, RFC 7296 2.2, 2.3: size 1 each way. */
 	uint32_t tx_id, rx_id;   /* next request of ours, next expected of theirs */
 	struct request req;
-	struct blob response;    /* to request rx_id - 1 */
-	uint64_t response_to;    /* hash of that request */
+	struct blob response;    /* to request rx_id - 1; its datagrams, one behind the other */
+	uint64_t response_to;    /* hash of that request, of its first fragment */
+	mono_t resent_at;        /* the response, the last time */
+	uint32_t resent;         /* how often */
 	mono_t resend_second;
 	uint8_t resends_left;    /* in that second */
 	bool rx_busy;            /* request rx_id is being worked on */
 	uint64_t rx_hash;
 	uint8_t rx_exchange;
+	/* Fragments, RFC 7383 */
+	bool frag_peer;          /* the peer takes them, and we said so too */
+	uint16_t frag_size;      /* of IP packets, when larger ones got no answer; 0: as configured */
+	uint16_t rx_total;       /* fragments of the last request that came, 1: whole */
+	struct frag_queue *frags[2]; /* what is being put together: a request, a response */
 	struct list children;
 	uint32_t n_children;
 	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
@@ -153,13 +165,16 @@ struct ike {
 	mono_t cookie_since, cookie_last; /* of the secret; when one was asked for */
 	bool stopping;
 	int8_t note_most;        /* level of notes that somebody reads */
+	bool has_ppk;            /* a tunnel has or had ppk_id: USE_PPK is answered */
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;
 #ifdef GRETEL_IMPAIR
 	struct impair *impair;
 #endif
+	size_t frags_held;       /* octets of all fragment queues */
 	uint8_t buf[MSG_BUF];    /* the message under construction */
+	uint8_t cut[MSG_BUF * 2]; /* its fragments, one behind the other */
 	uint8_t open[MSG_BUF * 4 + 8]; /* the message being opened */
 };
 

@@ -24,6 +24,7 @@ static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
 		.suite = sa->suite,
 		.nat_here = sa->nat_here,
 		.nat_there = sa->nat_there,
+		.ppk = sa->ppk,
 		.since = sa->established ? sa->established : sa->created,
 		.reauth_at = reauth ? at : MONO_NEVER,
 		.rekey_at = reauth ? MONO_NEVER : at,

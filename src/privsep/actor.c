@@ -225,6 +225,7 @@ static void act(struct actor *a, const struct priv_msg *m, mono_t now, struct ac
 	case PRIV_HOOK_RUN: act_hook_run(a, m->body, out); break;
 	case PRIV_PSK_SIGN:
 	case PRIV_PSK_VERIFY: act_psk(a, m, out); break;
+	case PRIV_PPK_MIX: act_ppk_mix(a, m->body, m->tail, out); break;
 	case PRIV_PATH: act_path(a, m->body, out); break;
 	case PRIV_PROBE: act_probe(a, m->body, out); break;
 	case PRIV_HELD_SET: act_held_set(a, m->body, out); break;

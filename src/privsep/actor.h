@@ -74,7 +74,7 @@ struct actor_out {
 		struct r_path path;
 		struct r_dp_stats stats;
 	} body;
-	uint8_t octets[PRIV_AUTH_MAX];
+	uint8_t octets[3 * PRIV_AUTH_MAX];
 	size_t n_octets;
 	char text[PRIV_TEXT_MAX]; /* status < 0: the sentence */
 

@@ -144,6 +144,8 @@ void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out 
 
 /* --- actor_psk.c --- */
 void act_psk_sign(struct actor *a, const struct m_psk *m, struct span octets, struct actor_out *out);
+/* keys: SK_d, SK_pi, SK_pr. */
+void act_ppk_mix(struct actor *a, const struct m_ppk_mix *m, struct span keys, struct actor_out *out);
 void act_psk_verify(struct actor *a, const struct m_psk *m, struct span octets, struct span auth, struct actor_out *out);
 
 #endif

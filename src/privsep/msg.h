@@ -42,6 +42,9 @@ struct m_psk { char tunnel[PRIV_NAME]; uint16_t prf; uint32_t key; struct ident 
 /* PSK_SIGN: tail = AUTH. PSK_VERIFY: key = the handle of the key that fits. Status -ENOKEY: no key for this pair;
  * -EBADMSG: none of n_tried fits (this refusal has its body, and a sentence as its tail). */
 struct r_psk { uint32_t key, n_tried; };
+/* tail: SK_d, SK_pi, SK_pr (RFC 8784 3), each as long as the PRF's output; the reply's: the same with the PPK `id` mixed in. -ENOKEY:
+ * that tunnel has no such PPK. */
+struct m_ppk_mix { char tunnel[PRIV_NAME]; char id[PPK_ID_MAX + 1]; uint16_t prf; };
 struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; };
 struct r_path { struct endpoint local, remote; };     /* ports: ours, and the peer's first IKE port */
 struct m_probe { char tunnel[PRIV_NAME]; uint32_t ifindex; struct addr inner; };

@@ -137,6 +137,15 @@ int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint
 	return psk_verb(p, PRIV_PSK_VERIFY, ticket, tunnel, &m, me, peer, octets, auth);
 }
 
+int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const char *id, struct span keys)
+{
+	struct m_ppk_mix m = {.prf = prf};
+	struct sbuf b = SB(m.id);
+	sb_put(&b, id);
+	name_set(m.tunnel, tunnel);
+	return privsep_send(p, PRIV_PPK_MIX, ticket, &m, keys, NULL, 0);
+}
+
 int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt)
 {
 	struct m_path m = {.attempt = attempt};

@@ -62,6 +62,7 @@ static const struct priv_field f_psk_verify[] = {
 	FIELD(m_psk, tunnel, CHECK_TEXT, 0, 0), IDENT(m_psk, me), IDENT(m_psk, peer),
 	FIELD(m_psk, n_octets, CHECK_U32, 1, PRIV_OCTETS_MAX), UPTO(m_psk, n_auth, PRIV_AUTH_MAX),
 };
+static const struct priv_field f_ppk_mix[] = {NAME(m_ppk_mix), FIELD(m_ppk_mix, id, CHECK_TEXT, 1, 0)};
 static const struct priv_field f_path[] = {NAME(m_path)};
 static const struct priv_field f_r_path[] = {ENDPOINT(r_path, local), ENDPOINT(r_path, remote)};
 static const struct priv_field f_probe[] = {NAME(m_probe), U32(m_probe, ifindex, 1), ADDR(m_probe, inner)};
@@ -136,6 +137,9 @@ static const struct priv_verb rows[] = {
 	{PRIV_PSK_VERIFY, "PSK_VERIFY", IKE, RUNNING, true,
 	 {BODY(m_psk, f_psk_verify), .tail = TAIL_OCTETS, .max_tail = PRIV_OCTETS_MAX + PRIV_AUTH_MAX},
 	 {.body = sizeof(struct r_psk), REFUSAL}},
+	{PRIV_PPK_MIX, "PPK_MIX", IKE, RUNNING, true,
+	 {BODY(m_ppk_mix, f_ppk_mix), .tail = TAIL_OCTETS, .max_tail = 3 * PRIV_AUTH_MAX},
+	 {.tail = TAIL_OCTETS, .max_tail = PRIV_TEXT_MAX}},
 	{PRIV_PATH, "PATH", IKE, RUNNING, true, {BODY(m_path, f_path)}, {BODY(r_path, f_r_path), REFUSAL}},
 	{PRIV_PROBE, "PROBE", IKE, RUNNING, true, {BODY(m_probe, f_probe)}, DONE},
 	{PRIV_HELD_SET, "HELD_SET", IKE, RUNNING, true, {BODY(m_held, f_held)}, DONE},

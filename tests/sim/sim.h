@@ -116,7 +116,7 @@ struct sim_node {
 	uint32_t n_spis, next_spi;
 	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
 	uint32_t n_early;
-	int fail_path, fail_spi, fail_sign, fail_verify, fail_install; /* -errno to answer with, 0 */
+	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */

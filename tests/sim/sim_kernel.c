@@ -90,6 +90,25 @@ static void act_verify(struct sim_node *n, const struct ike_act *a)
 	answer(n, a, f, NULL, 0);
 }
 
+static void act_mix(struct sim_node *n, const struct ike_act *a)
+{
+	uint8_t out[3 * 64] = {0};
+	struct ike_fact f = {.type = IKE_FACT_MIXED, .status = n->fail_mix};
+	const char *want = conf_ppk(n->conf, conf_tunnel(n->conf, a->tunnel - 1));
+	bool ours = strcmp(want, a->mix.id) == 0 || strcmp(want, CONF_PPK_ANY) == 0;
+	const struct ppk *k = ours ? psk_ppk(&n->psks, a->mix.id) : NULL;
+	size_t len = prf_len(a->mix.prf);
+	if (a->mix.keys.n != 3 * len)
+		fault(n, "asked to mix what are no keys", 0);
+	if (!f.status && !k)
+		f.status = -ENOKEY;
+	for (size_t i = 0; i < 3 && !f.status; i++) {
+		struct span key = SPAN(a->mix.keys.p + i * len, len);
+		f.status = prf_plus(n->sim->crypto, a->mix.prf, SPAN(k->key, k->key_len), &key, 1, out + i * len, len);
+	}
+	answer(n, a, f, out, f.status ? 0 : 3 * len);
+}
+
 /* --- SPIs and SAs --- */
 
 static bool spi_take(struct sim_node *n, uint32_t spi)
@@ -243,6 +262,9 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 		break;
 	case IKE_ACT_PSK_VERIFY:
 		act_verify(n, a);
+		break;
+	case IKE_ACT_PPK_MIX:
+		act_mix(n, a);
 		break;
 	case IKE_ACT_SPI_ALLOC:
 		act_spi_alloc(n, a);

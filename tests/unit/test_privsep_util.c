@@ -216,6 +216,8 @@ struct conf *world_conf(void)
 	snprintf(t[0].gre.name, sizeof t[0].gre.name, "gre1");
 	t[2].remote.host[0] = (struct conf_host){.kind = HOST_NAME, .name = text(c, "peer.example.org")};
 	t[3].updown = text(c, "/etc/updown any");
+	t[0].ppk_id = text(c, "ppk");
+	t[3].ppk_id = text(c, CONF_PPK_ANY);
 	assert_true(conf_check(c, c->size));
 	return c;
 }
