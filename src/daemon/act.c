@@ -325,7 +325,7 @@ static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_
 	switch (e->type) {
 	case KERNEL_EXPIRE:
 		if (e->hard)
-			orphan_expired(r, e->spi);
+			orphan_expired(r, e->spi, now);
 		f = (struct ike_fact){.type = IKE_FACT_EXPIRE, .spi = e->spi, .hard = e->hard};
 		break;
 	case KERNEL_MAPPING:

@@ -166,6 +166,8 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	if (err == 0)
 		err = loop_timer(r->loop, tunnels_when, tunnels_are_due, r);
 	if (err == 0)
+		err = loop_timer(r->loop, orphans_when, orphans_are_due, r);
+	if (err == 0)
 		err = loop_timer(r->loop, flush_when, flush_due, r);
 	return err;
 }

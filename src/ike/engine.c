@@ -82,7 +82,7 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 {
 	if (sa->established)
 		tell_tunnel(s, t, IKE_EV_IKE_DOWN, sa, NULL, false, sa->why);
-	if (!t->wanted && !ike_tun_has_sa(t, NULL))
+	if (!t->wanted && t->n_orphans == 0 && !ike_tun_has_sa(t, NULL))
 		t->renew = false;
 	if (t->removed)
 		return;
@@ -524,6 +524,16 @@ static void command_orphan(struct tun *t, uint32_t spi)
 	t->renew = !t->held; /* what forwards on gets a successor, wanted or not */
 }
 
+static void command_orphan_gone(struct tun *t, uint32_t spi)
+{
+	for (uint8_t i = 0; i < t->n_orphans; i++) {
+		if (t->orphan[i] == spi)
+			t->orphan[i--] = t->orphan[--t->n_orphans];
+	}
+	if (t->n_orphans == 0 && list_empty(&t->sas))
+		t->renew = false; /* nothing is left to be succeeded */
+}
+
 static void command_stop(struct step *s)
 {
 	s->e->stopping = true;
@@ -565,6 +575,14 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 	case IKE_CMD_ORPHAN:
 		if (t)
 			command_orphan(t, cmd->id);
+		break;
+	case IKE_CMD_ORPHAN_GONE:
+		if (t)
+			command_orphan_gone(t, cmd->id);
+		break;
+	case IKE_CMD_CALL:
+		if (t)
+			ike_tun_call(&s, t, cmd);
 		break;
 	case IKE_CMD_STOP:
 		command_stop(&s);

@@ -45,7 +45,10 @@ enum ike_cmd_type {
 	IKE_CMD_DOWN_IKE,    /* one IKE SA by unique id */
 	IKE_CMD_DOWN_CHILD,  /* one child SA by its id */
 	IKE_CMD_ORPHAN,      /* a child SA of an earlier life of this process forwards on in the kernel: id = its inbound SPI. It is
-	                      * removed, and deleted at the peer, as soon as the tunnel has a new one. Before TUNNEL_SET's start. */
+	                      * removed, and deleted at the peer, as soon as the tunnel has a new one. Before TUNNEL_SET's start. At most
+	                      * IKE_ORPHANS_MAX of a tunnel. */
+	IKE_CMD_ORPHAN_GONE, /* it has left the kernel before that: id */
+	IKE_CMD_CALL,        /* a peer that only an SA of an earlier life tells us of (right=%any): local, remote, natt, peer */
 	IKE_CMD_STOP,        /* delete everything; ike_idle() turns true when said or given up */
 };
 struct ike_cmd {
@@ -55,7 +58,11 @@ struct ike_cmd {
 	bool start;                      /* TUNNEL_SET: honour auto=start now */
 	const struct conf *conf;         /* SETUP, TUNNEL_SET */
 	const struct tunnel_conf *t;     /* TUNNEL_SET */
+	struct endpoint local, remote;   /* CALL: where it was; natt: through the NAT-T port */
+	bool natt;
+	const struct ident *peer;        /* CALL: who it proved to be */
 };
+enum { IKE_ORPHANS_MAX = 4 };
 
 /* --- Facts --- */
 enum ike_fact_type {
@@ -98,6 +105,8 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 bool ike_idle(const struct ike *e); /* no IKE SA left */
 /* Whether SAs of a tunnel that left the configuration are still ending: its blob must live on meanwhile. */
 bool ike_holds_removed(const struct ike *e);
+/* How long a request is sent again before its silence counts. */
+dur_t ike_patience(const struct conf_setup *c);
 
 /* --- Views for status (valid until the next call into the engine) --- */
 enum ike_sa_state { IKE_S_CREATED, IKE_S_CONNECTING, IKE_S_ESTABLISHED, IKE_S_REKEYED, IKE_S_DELETING };

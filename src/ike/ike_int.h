@@ -55,6 +55,7 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
 void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
+void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd);
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);

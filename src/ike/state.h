@@ -52,7 +52,7 @@ struct tun {
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
 	char why[200];           /* why it is not up */
-	uint32_t orphan[CHILDREN_MAX]; /* inbound SPIs of an earlier life, to be deleted */
+	uint32_t orphan[IKE_ORPHANS_MAX]; /* inbound SPIs of an earlier life, to be deleted */
 	uint8_t n_orphans;
 };
 

@@ -238,7 +238,7 @@ static bool busy_with(const struct tun *t, const struct ident *peer)
 }
 
 static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
-                    const struct ike_sa *old);
+                    const struct ident *peer, bool natt);
 
 void ike_tun_renew(struct step *s, struct ike_sa *old)
 {
@@ -247,11 +247,18 @@ void ike_tun_renew(struct step *s, struct ike_sa *old)
 		return;
 	note(s, t, NOTE_CONTROL, "IKE_SA %s[%u] or its child is due, setting up a successor", ike_tun_name(t), old->id);
 	if (t->many) { /* nobody can say where such a peer is, but it is known where this one is */
-		attempt(s, t, &old->local, &old->remote, old);
+		attempt(s, t, &old->local, &old->remote, &old->peer_id, old->natt_port);
 		return;
 	}
 	t->renew = true;
 	ike_tun_start(s, t);
+}
+
+void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd)
+{
+	if (!t->many || t->held || t->removed || s->e->stopping || busy_with(t, cmd->peer))
+		return;
+	attempt(s, t, &cmd->local, &cmd->remote, cmd->peer, cmd->natt);
 }
 
 /* A renewal failed where there is no supervisor to try again: what is to be renewed does, until its own end. */
@@ -316,9 +323,9 @@ void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first)
 		heap_set(&s->e->timers, &t->timer, mono_add(s->now, wait_first));
 }
 
-/* old: what it is to succeed where the peer is known by that alone (%any), else NULL. */
+/* peer: who it must be where the peer is known by an earlier SA alone (%any), else NULL; natt: it is called on its NAT-T port. */
 static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
-                    const struct ike_sa *old)
+                    const struct ident *peer, bool natt)
 {
 	struct ike_sa *sa = sa_new(s->e, true, local, remote, s->now);
 	if (!sa || !sa_handshake(s->e, sa)) {
@@ -329,10 +336,9 @@ static void attempt(struct step *s, struct tun *t, const struct endpoint *local,
 	}
 	sa_set_tun(sa, t);
 	sa->force_encap = t->t->forceencaps;
-	if (old) {
-		sa->peer_id = old->peer_id;
-		sa->natt_port = old->natt_port;
-	}
+	if (peer)
+		sa->peer_id = *peer;
+	sa->natt_port = natt;
 	struct step sub = step_sub(s, sa);
 	step_run(&sub, EV_PATH);
 }
@@ -358,7 +364,7 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 	struct endpoint local = f->local, remote = f->remote;
 	local.port = s->e->setup.port;
 	remote.port = t->t->remote.ikeport ? t->t->remote.ikeport : 500;
-	attempt(s, t, &local, &remote, NULL);
+	attempt(s, t, &local, &remote, NULL, false);
 }
 
 void ike_tun_on_timer(struct step *s, struct tun *t)

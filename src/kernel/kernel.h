@@ -158,6 +158,8 @@ bool kernel_forwarding(uint8_t family);
 /* A UDP socket for IKE: bound (dual stack off), IP_PKTINFO, IP_RECVERR, IPsec bypass policies in and out, UDP_ENCAP_ESPINUDP
  * when natt, non-blocking. fd or -errno. */
 int kernel_udp_open(uint8_t family, uint16_t port, bool natt);
+/* Whether fd is what kernel_udp_open would give, made by an earlier life. */
+bool kernel_udp_is(int fd, uint8_t family, uint16_t port, bool natt);
 /* The NAT-T port for a data plane in user space: workers + 1 sockets that share it (SO_REUSEPORT), without UDP_ENCAP. What is no ESP
  * comes to fds[0], ESP to fds[1 + SPI mod workers], which have UDP_GRO and tell the DS field. None of them may ever be closed
  * while another is used: the numbers would move. 0 or -errno. */

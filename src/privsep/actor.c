@@ -32,7 +32,7 @@ struct tstate *actor_tstate_conf(const struct actor *a, const char *name, struct
 	return NULL;
 }
 
-static struct tstate *tstate_new(struct actor *a, const char *name)
+struct tstate *actor_tstate_new(struct actor *a, const char *name)
 {
 	struct tstate *s = mem_get(a->env.mem, sizeof *s);
 	if (!s)
@@ -129,6 +129,15 @@ void actor_free(struct actor *a)
 /* Whether anything would be lost with s. Children name their tunnel themselves. */
 static bool worth_keeping(const struct tstate *s) { return s->t || s->hook_up || s->gre.name[0] || s->n_spis || s->n_devices; }
 
+void actor_tstates_sweep(struct actor *a)
+{
+	LIST_EACH(it, tmp, &a->tunnels) {
+		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
+		if (!worth_keeping(s))
+			tstate_free(a, s);
+	}
+}
+
 /* Whether the peer's names are the same and in the same places. */
 static bool same_names(const struct conf *ca, const struct tunnel_conf *a, const struct conf *cb,
                        const struct tunnel_conf *b)
@@ -147,7 +156,7 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	/* First what can fail: a state for each name. */
 	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
 		const char *name = conf_str(conf, conf_tunnel(conf, i)->name);
-		if (!actor_tstate(a, name) && !tstate_new(a, name))
+		if (!actor_tstate(a, name) && !actor_tstate_new(a, name))
 			return -ENOMEM;
 	}
 	const struct conf *was = a->conf;
@@ -164,11 +173,7 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	}
 	actor_shunts_apply(a, was);
 	actor_guards_apply(a);
-	LIST_EACH(it, tmp, &a->tunnels) {
-		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
-		if (!worth_keeping(s))
-			tstate_free(a, s);
-	}
+	actor_tstates_sweep(a);
 	return 0;
 }
 
@@ -187,6 +192,7 @@ static void act_held_set(struct actor *a, const struct m_held *m, struct actor_o
 	if (!s)
 		return;
 	s->held = m->held;
+	actor_book_tunnel(a, s);
 	actor_answer(out, false);
 }
 

@@ -21,6 +21,7 @@ struct tstate {
 	uint32_t id;             /* its number for esp; not 0 */
 	uint32_t n_spis;         /* struct spi that name it */
 	uint32_t n_devices;      /* struct device likewise */
+	uint32_t n_adopted;      /* children of an earlier priv that were found in the kernel */
 	/* the script: whether its up ran, with what, and the down that belongs to it */
 	bool hook_up;
 	int hook_status;
@@ -99,6 +100,15 @@ void actor_logf(struct actor *a, int8_t level, const char *fmt, ...) PRINTF_LIKE
 int actor_refuse(struct actor_out *out, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void actor_answer(struct actor_out *out, bool has_body);
 
+struct tstate *actor_tstate_new(struct actor *a, const char *name); /* NULL: no memory */
+void actor_tstates_sweep(struct actor *a);       /* forgets those that have nothing to remember */
+
+/* --- actor_books.c: each writes one record, before the kernel is asked to make something, and after it was asked to remove it --- */
+void actor_book_child(const struct actor *a, const struct child *k);
+void actor_book_early(const struct actor *a, const struct spi *p);
+void actor_book_gone(const struct actor *a, uint32_t spi_in);
+void actor_book_tunnel(const struct actor *a, const struct tstate *s);
+
 /* --- actor_check.c: what a tunnel's configuration allows. 0 or a refusal in out. --- */
 bool actor_local_ours(struct actor *a, const struct addr *local);
 bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
@@ -139,6 +149,7 @@ void actor_devices_close(struct actor *a);
 void actor_devices_event(struct actor *a, const struct kernel_event *ev); /* LINK, OVERRUN: another MTU, or gone */
 
 /* --- actor_hook.c --- */
+void actor_hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h);
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out);
 
 /* --- actor_psk.c --- */

@@ -27,6 +27,8 @@ static void spi_forget(struct actor *a, struct spi *p)
 static void spi_release(struct actor *a, struct spi *p)
 {
 	a->plane->spi_free(a, p);
+	if (p->early)
+		actor_book_gone(a, p->spi);
 	spi_forget(a, p);
 }
 
@@ -137,7 +139,13 @@ void act_spi_free(struct actor *a, const struct m_spi *m)
 /* An initiator knows the keys before the peer has answered: what the peer sends with its first breath is let in. */
 static void install_early(struct actor *a, struct spi *p, const struct child_sa *sa, struct actor_out *out)
 {
-	int rc = p->early ? -EEXIST : a->plane->install(a, p->owner, sa, HALF_EARLY, out);
+	int rc = -EEXIST;
+	if (!p->early) {
+		actor_book_early(a, p);
+		rc = a->plane->install(a, p->owner, sa, HALF_EARLY, out);
+		if (rc < 0)
+			actor_book_gone(a, p->spi);
+	}
 	if (rc < 0) {
 		actor_refuse(out, rc, "the kernel did not take the inbound SA: %s", strerror(-rc));
 		return;
@@ -170,8 +178,11 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 		return;
 	}
 	struct child *k = children_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
+	if (k)
+		actor_book_child(a, k);
 	int rc = k ? a->plane->install(a, s, &m->sa, p->early ? HALF_LATER : HALF_BOTH, out) : -ENOMEM;
 	if (rc < 0) {
+		actor_book_gone(a, m->sa.in.spi);
 		if (k)
 			children_free(&a->children, k);
 		actor_refuse(out, rc, "the kernel did not take the SA: %s", strerror(-rc));
@@ -237,6 +248,7 @@ void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_
 		return;
 	}
 	children_move(&a->children, k, &to);
+	actor_book_child(a, k);
 	if (rc == 0)
 		actor_answer(out, false);
 }
@@ -247,6 +259,7 @@ void actor_child_remove(struct actor *a, struct child *k)
 	if (rc < 0 && rc != -ESRCH && rc != -ENOENT)
 		actor_logf(a, -1, "%s: the kernel did not remove the SA %08x: %s", k->tunnel, k->sa.in.spi,
 		           strerror(-rc));
+	actor_book_gone(a, k->sa.in.spi);
 	children_free(&a->children, k);
 }
 
