@@ -73,6 +73,7 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 			loop_stop(r->loop, 1);
 		break;
 	case PRIV_KERNEL_EVENT:
+	case PRIV_WANTED:
 	case PRIV_HOOK_LINE:
 		act_event(r, m, now);
 		break;

@@ -99,7 +99,7 @@ void act_run(struct ike_role *r, mono_t now);      /* carries out r->acts, and w
 void act_tunnel(struct ike_role *r, const struct tun_fact *f, mono_t now);
 void act_tunnel_run(struct ike_role *r, mono_t now);          /* carries out r->tun_acts */
 void act_reply(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* a reply of priv to an engine's ticket */
-void act_event(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* KERNEL_EVENT, HOOK_LINE */
+void act_event(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* KERNEL_EVENT, WANTED, HOOK_LINE */
 void role_log(struct ike_role *r, uint32_t tunnel, int8_t level, bool progress, const char *text);
 void role_logf(struct ike_role *r, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

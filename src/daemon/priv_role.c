@@ -192,6 +192,16 @@ static void on_signal(void *ctx, int signo, mono_t now)
 	}
 }
 
+void wanted_tell(struct priv *p, const char *tunnel)
+{
+	struct e_wanted e;
+	if (!tunnel)
+		return;
+	memset(&e, 0, sizeof e);
+	memcpy(e.tunnel, tunnel, strnlen(tunnel, sizeof e.tunnel - 1));
+	ike_event(p, PRIV_WANTED, 0, &e, SPAN(NULL, 0), NULL, 0);
+}
+
 static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct priv *p = ctx;
@@ -202,7 +212,9 @@ static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
 		memset(&e, 0, sizeof e);
 		if (kernel_event_next(p->kernel, &e.event) != 1)
 			return;
-		if (actor_event(p->actor, &e.event, now))
+		if (e.event.type == KERNEL_ACQUIRE)
+			wanted_tell(p, actor_acquired(p->actor, &e.event));
+		else if (actor_event(p->actor, &e.event, now))
 			ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
 	}
 }

@@ -112,6 +112,7 @@ struct priv {
 /* priv_role.c */
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void priv_ready_now(struct priv *p);
+void wanted_tell(struct priv *p, const char *tunnel); /* to ike: a packet was to go through it; NULL: nothing */
 /* Something that the end waits for is over. */
 void priv_stop_step(struct priv *p);
 void priv_fail(struct priv *p); /* ends with exit code 1 */

@@ -86,6 +86,7 @@ bool child_install(struct step *s, struct child *c, bool we_initiate)
 	if (keymat_child(s->e, c->sa, c, we_initiate) != 0)
 		return false;
 	c->state = CH_INSTALL;
+	child_index_out(s->e, c);
 	wait_for(s->e, &c->wait, IKE_FACT_INSTALLED);
 	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
 	a->ticket = c->wait.ticket;
@@ -158,8 +159,8 @@ void child_up(struct step *s, struct child *c)
 	heap_set(&s->e->timers, &c->timer, mono_min(c->soft, c->hard));
 	c->announced = true;
 	c->sa->had_child = true;
-	c->tun->attempt = 0;
-	c->tun->renew = false;
+	c->tun->attempt = c->tun->silences = 0;
+	c->tun->renew = c->tun->called = false;
 	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);

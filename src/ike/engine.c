@@ -14,7 +14,8 @@ static int init_maps(struct ike *e)
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_LEN(maps) && r == 0; i++)
 		r = hmap_init(maps[i], e->mem, rng_u64(e->rng), rng_u64(e->rng));
-	return r;
+	/* SPIs as well, of the peers' choice: the same key the other way round, which no seed of a test feels. */
+	return r < 0 ? r : hmap_init(&e->children_out, e->mem, e->children.key[1], e->children.key[0]);
 }
 
 struct ike *ike_new(const struct ike_env *env)
@@ -27,6 +28,7 @@ struct ike *ike_new(const struct ike_env *env)
 	e->rng = env->rng;
 	list_init(&e->sas);
 	list_init(&e->dead);
+	list_init(&e->attempts);
 	list_init(&e->wild_addr);
 	list_init(&e->wild_id);
 	heap_init(&e->timers, e->mem);
@@ -60,7 +62,7 @@ void ike_free(struct ike *e)
 		t->removed = true;
 		ike_tun_release(e, t);
 	}
-	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children,
+	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children, &e->children_out,
 	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		if (maps[i]->mem)
@@ -96,6 +98,7 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 			ike_tun_lost(s, t, DUR_S(2));
 		return;
 	}
+	t->silences = sa->silent ? t->silences + 1 : sa->established ? 0 : t->silences;
 	if (!sa->had_child && (sa->initiator || sa->established)) {
 		if (sa->initiator && t->many)
 			ike_tun_renew_later(s, sa);
@@ -109,8 +112,10 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 	sb_put(&why, sa->why);
 	/* A peer that deletes for a reauthentication comes back by itself in a moment. */
 	if (t->wanted || sa->restart) {
-		t->wanted = true;
+		t->called = !t->wanted;
 		ike_tun_lost(s, t, sa->peer_told_gone ? DUR_S(2) : 0);
+	} else if (sa->hold || t->t->auto_mode == AUTO_ROUTE) {
+		ike_tun_hold(s, t, sa);
 	}
 }
 
@@ -124,6 +129,7 @@ static void bury(struct step *s)
 		LIST_EACH(it, tmp, &sa->children)
 			child_remove(&sub, LIST_ENTRY(it, struct child, link), sa->why);
 		list_del(&sa->of_tun); /* it does not count any more */
+		list_del(&sa->of_mine);
 		if (t && !t->held)
 			bury_tunnel(&sub, sa, t);
 		sa_free(s->e, sa);
@@ -377,6 +383,12 @@ static void report_ticket(struct step *s, uint8_t event)
 		return;
 	}
 	wait_end(s->e, w);
+	if (s->fact->type == IKE_FACT_USED) {
+		const struct child *c = CONTAINER_OF(w, struct child, wait);
+		s->sa = c->sa;
+		liveness_used(s, c);
+		return;
+	}
 	switch (w->kind) {
 	case WAIT_TUN:
 		ike_tun_on_path(s, CONTAINER_OF(w, struct tun, wait));
@@ -405,9 +417,9 @@ static void report_expire(struct step *s)
 /* RFC 7296 2.4: never more than a hint. */
 static void report_icmp(struct step *s)
 {
-	LIST_EACH(it, tmp, &s->e->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (!sa->initiator || !sa->hs || sa->state >= ST_ESTABLISHED || !endpoint_eq(&sa->remote, &s->fact->remote))
+	LIST_EACH(it, tmp, &s->e->attempts) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_attempts);
+		if (!sa->hs || sa->state >= ST_ESTABLISHED || !endpoint_eq(&sa->remote, &s->fact->remote))
 			continue;
 		char a[ADDR_TEXT];
 		struct sbuf b = SB(sa->hs->hint);
@@ -422,6 +434,7 @@ static void report_address(struct step *s)
 {
 	if (s->fact->status == 0)
 		return;
+	ike_tun_address_gone(s, &s->fact->local.addr);
 	LIST_EACH(it, tmp, &s->e->sas) {
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
 		if (!addr_eq(&sa->local.addr, &s->fact->local.addr))
@@ -441,6 +454,7 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 	s.fact = fact;
 	switch (fact->type) {
 	case IKE_FACT_PATH:
+	case IKE_FACT_USED:
 		report_ticket(&s, EV_NONE);
 		break;
 	case IKE_FACT_SIGNED:
@@ -468,6 +482,12 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 	case IKE_FACT_ADDRESS:
 		report_address(&s);
 		break;
+	case IKE_FACT_ACQUIRE: {
+		struct tun *t = ike_tun_find(e, fact->tunnel);
+		if (t)
+			ike_tun_acquire(&s, t);
+		break;
+	}
 	}
 	finish(&s);
 }
@@ -478,7 +498,7 @@ static void command_up(struct step *s, struct tun *t)
 {
 	t->wanted = true;
 	t->held = false;
-	t->attempt = 0;
+	t->attempt = t->silences = 0;
 	t->why[0] = '\0'; /* of what was before somebody asked */
 	if (t->many) {
 		tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, false,

@@ -74,6 +74,8 @@ enum ike_fact_type {
 	IKE_FACT_EXPIRE,     /* kernel: spi (ours, inbound, or the peer's), hard */
 	IKE_FACT_MAPPING,    /* kernel: ESP of spi (inbound) came from a new source endpoint */
 	IKE_FACT_ICMP,       /* an ICMP error about a datagram to `remote`: text names it; a hint only */
+	IKE_FACT_USED,       /* ticket: status, ago */
+	IKE_FACT_ACQUIRE,    /* a packet met the trap of `tunnel` */
 	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new */
 };
 struct ike_fact {
@@ -82,8 +84,9 @@ struct ike_fact {
 	int status;          /* 0 or -errno */
 	struct endpoint local, remote;
 	struct span octets;
-	uint32_t key, n_tried, spi;
+	uint32_t key, n_tried, spi, tunnel;
 	uint32_t reqid;      /* SPI: the reqid that the child's SAs must have */
+	dur_t ago;           /* USED: since the last authenticated packet of the peer; < 0: there was none, or nobody knows */
 	bool hard;
 	const char *text;
 };
@@ -135,7 +138,7 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out);
 /* Why a tunnel is not up, in one sentence; "" when it is. */
 const char *ike_why(const struct ike *e, uint32_t tunnel);
-/* Whether the tunnel is to be kept up: auto=start, or `up` was asked for. */
+/* Whether the tunnel is to be up now: auto=start, `up` was asked for, or a packet wants it. */
 bool ike_wanted(const struct ike *e, uint32_t tunnel);
 /* When the next attempt of a wanted tunnel starts; MONO_NEVER. */
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel);
@@ -143,6 +146,7 @@ mono_t ike_next_try(const struct ike *e, uint32_t tunnel);
 struct ike_counters {
 	uint64_t packets_in, packets_out, dropped_malformed, dropped_unknown_sa, dropped_auth, retransmits_in,
 		retransmits_out, established, half_open;
+	uint64_t looked_at; /* tunnels and SAs that searches went by: flat per handshake, however many there are */
 };
 void ike_counters(const struct ike *e, struct ike_counters *out);
 

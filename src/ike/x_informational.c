@@ -32,9 +32,12 @@ static uint32_t delete_child(struct step *s, uint32_t spi_out)
 	}
 	struct ike_sa *sa = c->sa;
 	child_remove(s, c, "the peer deleted it");
-	if (sa->n_children == 0 && sa->tun->wanted) {
-		/* A wanted tunnel gets a new child by a new IKE SA; this one has no further use. */
-		sa->restart = true;
+	uint8_t action = sa->tun->t->close_action;
+	bool again = sa->tun->wanted || sa->tun->t->auto_mode == AUTO_ROUTE || action == DPD_RESTART || action == DPD_HOLD;
+	if (sa->n_children == 0 && again) {
+		/* A new child comes with a new IKE SA; this one has no further use. */
+		sa_end_action(sa, action);
+		sa->restart = sa->restart || sa->tun->wanted;
 		sa->want_delete = true;
 		if (sa != s->sa)
 			sa_pump(s, sa);
@@ -87,8 +90,7 @@ enum verdict x_info_r(struct step *s)
 	if (ike_gone) {
 		note(s, sa->tun, NOTE_CONTROL, "received DELETE for IKE_SA %s[%u]", ike_tun_name(sa->tun), sa->id);
 		sa->peer_told_gone = true;
-		uint8_t action = sa->tun->t->close_action;
-		sa->restart = action == DPD_RESTART || action == DPD_HOLD;
+		sa_end_action(sa, sa->tun->t->close_action);
 		sa_drop(s, sa, "the peer deleted the tunnel");
 	}
 	return V_WAIT;

@@ -94,12 +94,15 @@ struct actor *actor_new(const struct actor_env *env)
 	list_init(&a->devices);
 	list_init(&a->tunnels);
 	list_init(&a->all_spis);
-	uint64_t k[6];
+	uint64_t k[8];
 	rng_fill(env->rng, k, sizeof k);
 	if (children_init(&a->children, env->mem, k[0], k[1]) == 0) {
 		if (hmap_init(&a->names, env->mem, k[2], k[3]) == 0) {
-			if (hmap_init(&a->spis, env->mem, k[4], k[5]) == 0)
-				return a;
+			if (hmap_init(&a->spis, env->mem, k[4], k[5]) == 0) {
+				if (hmap_init(&a->traps, env->mem, k[6], k[7]) == 0)
+					return a;
+				hmap_fini(&a->spis);
+			}
 			hmap_fini(&a->names);
 		}
 		children_fini(&a->children);
@@ -121,6 +124,7 @@ void actor_free(struct actor *a)
 		tstate_free(a, LIST_ENTRY(it, struct tstate, node));
 	hmap_fini(&a->names);
 	hmap_fini(&a->spis);
+	hmap_fini(&a->traps);
 	for (size_t i = 0; i < ARRAY_LEN(a->command); i++)
 		mem_put(a->env.mem, a->command[i], a->command_size[i]);
 	mem_put(a->env.mem, a, sizeof *a);
@@ -171,6 +175,7 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 		s->t = s->next;
 		s->next = NULL;
 	}
+	actor_traps_check(a);
 	actor_shunts_apply(a, was);
 	actor_guards_apply(a);
 	actor_tstates_sweep(a);
@@ -222,6 +227,7 @@ static void act(struct actor *a, const struct priv_msg *m, mono_t now, struct ac
 	case PRIV_CHILD_REMOVE: act_child_remove(a, m->body, out); break;
 	case PRIV_SA_QUERY: act_sa_query(a, m->body, out); break;
 	case PRIV_GUARD_SET: act_guard_set(a, m->body, out); break;
+	case PRIV_TRAP_SET: act_trap_set(a, m->body, out); break;
 	case PRIV_GRE_UP: act_gre_up(a, m->body, out); break;
 	case PRIV_GRE_DOWN: act_gre_down(a, m->body, out); break;
 	case PRIV_GRE_FIND: act_gre_find(a, m->body, out); break;
@@ -304,6 +310,7 @@ void actor_child_event(const struct actor *a, const struct child *k, uint32_t le
 
 void actor_remove_children(struct actor *a)
 {
+	actor_traps_remove(a);
 	for (struct child *k; (k = children_next(&a->children, NULL));)
 		actor_child_remove(a, k);
 }

@@ -43,7 +43,9 @@ static void write_tunnel(const struct tstate *s, actor_book_fn *fn, void *ctx)
 	struct wr w = wr_init(room, sizeof room);
 	struct book_tunnel t = {.held = s->held, .hook_up = s->hook_up, .host_access = s->host_access,
 	                        .hook_status = s->hook_status, .child = s->hook_child, .gre_keep = s->gre.keep,
-	                        .gre_mss_clamp = s->gre.mss_clamp};
+	                        .gre_mss_clamp = s->gre.mss_clamp, .trap_local = s->trap.local, .trap_remote = s->trap.remote,
+	                        .trap_reqid = s->trap.reqid, .trap_mark = s->trap.mark, .trap_mark_mask = s->trap.mark_mask,
+	                        .trap_proto = s->trap.proto};
 	memcpy(t.name, s->name, sizeof t.name);
 	memcpy(t.interface, s->interface, sizeof t.interface);
 	memcpy(t.gre, s->gre.name, sizeof t.gre);
@@ -90,7 +92,7 @@ void actor_books_write(const struct actor *a, actor_book_fn *fn, void *ctx)
 	out(fn, ctx, &w);
 	LIST_EACH(it, tmp, &a->tunnels) {
 		const struct tstate *s = LIST_ENTRY(it, struct tstate, node);
-		if (s->held || s->hook_up || s->gre.name[0])
+		if (s->held || s->hook_up || s->gre.name[0] || s->trap.remote.family != AF_NONE)
 			write_tunnel(s, fn, ctx);
 	}
 	LIST_EACH(it, tmp, &a->all_spis) {
@@ -137,6 +139,21 @@ static bool take_command(struct actor *a, struct tstate *s, struct span command)
 	return true;
 }
 
+/* The policy is there still; it goes when the configuration has no place for it any more. */
+static void take_trap(struct actor *a, struct tstate *s, const struct book_tunnel *t)
+{
+	if (s->trap.remote.family != AF_NONE)
+		hmap_del(&a->traps, &s->by_trap);
+	s->trap.local = t->trap_local;
+	s->trap.remote = t->trap_remote;
+	s->trap.reqid = t->trap_reqid;
+	s->trap.mark = t->trap_mark;
+	s->trap.mark_mask = t->trap_mark_mask;
+	s->trap.proto = t->trap_proto;
+	if (s->trap.remote.family != AF_NONE)
+		actor_trap_link(a, s);
+}
+
 static bool take_tunnel(struct actor *a, const struct book_tunnel *t)
 {
 	struct tstate *s = actor_tstate(a, t->name);
@@ -145,6 +162,7 @@ static bool take_tunnel(struct actor *a, const struct book_tunnel *t)
 	s->held = t->held && s->t;
 	s->gre = (struct conf_gre){.keep = t->gre_keep, .mss_clamp = t->gre_mss_clamp};
 	memcpy(s->gre.name, t->gre, sizeof s->gre.name);
+	take_trap(a, s, t);
 	s->hook_up = false;
 	if (!t->hook_up)
 		return true;
@@ -212,6 +230,7 @@ void actor_adopt(struct actor *a, struct span books, mono_t now)
 			s->n_adopted++;
 		found++;
 	}
+	actor_traps_check(a);
 	actor_tstates_sweep(a);
 	if (found || lost)
 		actor_logf(a, 1, "of an earlier life %u child SA(s) forward on%s", found, lost ? ", others have gone" : "");

@@ -21,6 +21,8 @@ struct tstate {
 	uint32_t id;             /* its number for esp; not 0 */
 	uint32_t n_spis;         /* struct spi that name it */
 	uint32_t n_devices;      /* struct device likewise */
+	struct hnode by_trap;
+	struct { struct addr local, remote; uint32_t reqid, mark, mark_mask; uint8_t proto; } trap; /* remote AF_NONE: none */
 	uint32_t n_adopted;      /* children of an earlier priv that were found in the kernel */
 	/* the script: whether its up ran, with what, and the down that belongs to it */
 	bool hook_up;
@@ -80,7 +82,7 @@ struct actor {
 	const struct conf *conf;
 	const struct psk_set *psks;
 	struct children children;
-	struct hmap names, spis;
+	struct hmap names, spis, traps;
 	struct list tunnels, all_spis;
 	size_t n_spis;
 	uint32_t last_reqid;
@@ -118,6 +120,8 @@ int actor_check_child(struct actor *a, const struct tstate *s, const struct m_ch
 bool actor_identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer);
 
 /* --- actor_sa.c --- */
+/* The number of requests that (tunnel, remote) has or gets; wish: 0 none. */
+uint32_t actor_reqid(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish);
 void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out);
 void act_spi_free(struct actor *a, const struct m_spi *m);
 void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out);
@@ -140,6 +144,14 @@ void actor_guards_apply(struct actor *a);
 void actor_shunts_apply(struct actor *a, const struct conf *was);
 int actor_guard(struct actor *a, struct tstate *s, const struct addr *remote);
 void actor_link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want);
+
+/* --- actor_trap.c --- */
+void act_trap_set(struct actor *a, const struct m_ends *m, struct actor_out *out);
+void actor_trap_drop(struct actor *a, struct tstate *s);
+void actor_trap_link(struct actor *a, struct tstate *s);
+void actor_trap_again(struct actor *a, const struct child *gone); /* its policy is away: the trap's comes back */
+void actor_traps_check(struct actor *a);                          /* against a new configuration */
+void actor_traps_remove(struct actor *a);
 
 /* --- actor_user.c --- */
 void act_dp_stats(struct actor *a, const struct m_dp_stats *m, struct actor_out *out);

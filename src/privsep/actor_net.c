@@ -367,6 +367,10 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 		actor_refuse(out, -ENOENT, "no interface was made for this tunnel");
 		return;
 	}
+	if (s->trap.remote.family != AF_NONE) { /* the next packet needs it */
+		actor_answer(out, false);
+		return;
+	}
 	int rc = a->plane->gre_down(a, s);
 	if (rc < 0 && rc != -ENODEV) {
 		actor_refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));

@@ -54,7 +54,7 @@ static bool reqid_taken(const struct actor *a, uint32_t reqid, const struct tsta
 	}
 	LIST_EACH(it, tmp, &a->tunnels) {
 		struct tstate *o = LIST_ENTRY(it, struct tstate, node);
-		if (o != s && o->t && o->t->reqid == reqid)
+		if (o != s && ((o->t && o->t->reqid == reqid) || o->trap.reqid == reqid))
 			return true;
 	}
 	return false;
@@ -67,6 +67,8 @@ static uint32_t reqid_held(const struct actor *a, const struct tstate *s, const 
 	const struct child *k = children_of_tunnel(&a->children, s->name, local, remote);
 	if (k)
 		return k->sa.reqid;
+	if (s->trap.reqid && addr_eq(&s->trap.remote, remote))
+		return s->trap.reqid;
 	LIST_EACH(it, tmp, &a->all_spis) {
 		struct spi *p = LIST_ENTRY(it, struct spi, node);
 		if (p->owner == s && addr_eq(&p->remote, remote))
@@ -75,19 +77,25 @@ static uint32_t reqid_held(const struct actor *a, const struct tstate *s, const 
 	return 0;
 }
 
-static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const struct m_spi_alloc *m)
+/* wish: 0 none. */
+static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish)
 {
 	if (s->t->reqid)
 		return s->t->reqid;
-	uint32_t reqid = reqid_held(a, s, &m->local, &m->remote);
+	uint32_t reqid = reqid_held(a, s, local, remote);
 	if (reqid)
 		return reqid;
-	if (m->reqid && !reqid_taken(a, m->reqid, s, &m->remote))
-		return m->reqid;
+	if (wish && !reqid_taken(a, wish, s, remote))
+		return wish;
 	do
 		reqid = ++a->last_reqid;
-	while (reqid == 0 || reqid_taken(a, reqid, s, &m->remote));
+	while (reqid == 0 || reqid_taken(a, reqid, s, remote));
 	return reqid;
+}
+
+uint32_t actor_reqid(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish)
+{
+	return reqid_choose(a, s, local, remote, wish);
 }
 
 /* --- SPIs --- */
@@ -112,7 +120,7 @@ void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_ou
 		actor_refuse(out, -ENOBUFS, "too many SPIs are allocated and not used");
 		return;
 	}
-	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, m)};
+	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, &m->local, &m->remote, m->reqid)};
 	int rc = a->plane->spi_alloc(a, m, p->reqid, &p->spi);
 	if (rc < 0) {
 		mem_put(a->env.mem, p, sizeof *p);
@@ -260,6 +268,7 @@ void actor_child_remove(struct actor *a, struct child *k)
 		actor_logf(a, -1, "%s: the kernel did not remove the SA %08x: %s", k->tunnel, k->sa.in.spi,
 		           strerror(-rc));
 	actor_book_gone(a, k->sa.in.spi);
+	actor_trap_again(a, k);
 	children_free(&a->children, k);
 }
 

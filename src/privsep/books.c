@@ -305,6 +305,12 @@ void books_put_tunnel(struct wr *w, const struct book_tunnel *t)
 	put_text(w, t->gre);
 	wr_u8(w, t->gre_keep);
 	wr_u8(w, t->gre_mss_clamp);
+	put_addr(w, &t->trap_local);
+	put_addr(w, &t->trap_remote);
+	wr_u32(w, t->trap_reqid);
+	wr_u32(w, t->trap_mark);
+	wr_u32(w, t->trap_mark_mask);
+	wr_u8(w, t->trap_proto);
 	wr_u8(w, t->hook_up);
 	if (t->hook_up) {
 		wr_u8(w, t->host_access);
@@ -324,8 +330,14 @@ static void get_tunnel(struct rd *r, struct book_tunnel *t)
 	get_text(r, t->gre, sizeof t->gre);
 	t->gre_keep = get_bool(r);
 	t->gre_mss_clamp = get_bool(r);
+	t->trap_local = get_addr(r);
+	t->trap_remote = get_addr(r);
+	t->trap_reqid = rd_u32(r);
+	t->trap_mark = rd_u32(r);
+	t->trap_mark_mask = rd_u32(r);
+	t->trap_proto = rd_u8(r);
 	t->hook_up = get_bool(r);
-	if (!t->name[0])
+	if (!t->name[0] || t->trap_local.family != t->trap_remote.family)
 		rd_fail(r);
 	if (!t->hook_up)
 		return;

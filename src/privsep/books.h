@@ -34,6 +34,9 @@ struct book_tunnel {
 	char interface[16];
 	char gre[16];            /* the interface that we made; "" none */
 	bool gre_keep, gre_mss_clamp;
+	struct addr trap_local, trap_remote; /* AF_NONE: no trap */
+	uint32_t trap_reqid, trap_mark, trap_mark_mask;
+	uint8_t trap_proto;
 	struct span command;     /* of the script, without NUL; borrowed */
 };
 
