@@ -173,6 +173,7 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 		if (!s->t || !s->next || !same_names(was, s->t, conf, s->next))
 			s->n_known = 0; /* addresses of other names */
 		s->t = s->next;
+		(void)actor_reqid_seen(a, s->t ? s->t->reqid : 0);
 		s->next = NULL;
 	}
 	actor_traps_check(a);

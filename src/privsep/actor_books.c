@@ -123,6 +123,7 @@ static bool take_child(struct actor *a, const struct book_child *c)
 	if (!k)
 		return false;
 	k->old = true;
+	(void)actor_reqid_seen(a, k->sa.reqid);
 	children_link(&a->children, k);
 	return true;
 }
@@ -146,7 +147,7 @@ static void take_trap(struct actor *a, struct tstate *s, const struct book_tunne
 		hmap_del(&a->traps, &s->by_trap);
 	s->trap.local = t->trap_local;
 	s->trap.remote = t->trap_remote;
-	s->trap.reqid = t->trap_reqid;
+	s->trap.reqid = actor_reqid_seen(a, t->trap_reqid);
 	s->trap.mark = t->trap_mark;
 	s->trap.mark_mask = t->trap_mark_mask;
 	s->trap.proto = t->trap_proto;

@@ -85,7 +85,8 @@ struct actor {
 	struct hmap names, spis, traps;
 	struct list tunnels, all_spis;
 	size_t n_spis;
-	uint32_t last_reqid;
+	uint32_t last_reqid;     /* the last one that we chose; we count upwards */
+	uint32_t other_reqid;    /* the highest that we did not: configured, or of an earlier life */
 	struct addr local[LOCALS_MAX];
 	size_t n_local;
 	bool locals_fresh;
@@ -120,6 +121,7 @@ int actor_check_child(struct actor *a, const struct tstate *s, const struct m_ch
 bool actor_identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer);
 
 /* --- actor_sa.c --- */
+uint32_t actor_reqid_seen(struct actor *a, uint32_t reqid); /* it is somebody's; returns it */
 /* The number of requests that (tunnel, remote) has or gets; wish: 0 none. */
 uint32_t actor_reqid(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish);
 void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out);

@@ -81,15 +81,25 @@ static uint32_t reqid_held(const struct actor *a, const struct tstate *s, const 
 static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish)
 {
 	if (s->t->reqid)
-		return s->t->reqid;
+		return actor_reqid_seen(a, s->t->reqid);
 	uint32_t reqid = reqid_held(a, s, local, remote);
 	if (reqid)
 		return reqid;
 	if (wish && !reqid_taken(a, wish, s, remote))
-		return wish;
+		return actor_reqid_seen(a, wish);
+	/* Above all that was ever seen nobody has to be asked. */
 	do
 		reqid = ++a->last_reqid;
-	while (reqid == 0 || reqid_taken(a, reqid, s, remote));
+	while (reqid == 0 || (reqid <= a->other_reqid && reqid_taken(a, reqid, s, remote)));
+	if (reqid == UINT32_MAX)
+		a->other_reqid = UINT32_MAX; /* from now on any may be taken */
+	return reqid;
+}
+
+uint32_t actor_reqid_seen(struct actor *a, uint32_t reqid)
+{
+	if (reqid > a->other_reqid)
+		a->other_reqid = reqid;
 	return reqid;
 }
 
