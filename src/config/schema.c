@@ -219,7 +219,7 @@ static const struct cfg_row tunnel_rows[] = {
 	 .swan = "closeaction", .doc = "What happens when the peer deletes the SAs (strongSwan: none)."},
 	{"keyingtries", CT_INT, T(keyingtries), CFG_LIVE, .min = 0, .max = 1000000, .words = forever_words,
 	 .dflt = "\"forever\"", .swan = "keyingtries",
-	 .doc = "How many set-ups are tried; auto = \"start\" never gives up (strongSwan: 3)."},
+	 .doc = "After how many set-ups in a row that nobody answers a tunnel stays down; start and route never give up (strongSwan: 3)."},
 	{"rekey", CT_BOOL, T(rekey), CFG_IKE, .dflt = "true", .swan = "rekey",
 	 .doc = "Whether we renew keys before they expire."},
 	{"reauth", CT_BOOL, T(reauth), CFG_IKE, .dflt = "false", .swan = "reauth",

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "daemon/notify.h"
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
@@ -198,6 +197,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 	if (out.answer && p->told_ready)
 		p->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 	on_todo(p, m, &out, now);
+	books_tidy(p);
 	wipe(&out, sizeof out);
 }
 

@@ -25,7 +25,8 @@ struct half_open_of {
 };
 struct half_open_of sa_half_open_from(const struct ike *e, const struct addr *source);
 void sa_peer_index(struct ike *e, struct ike_sa *sa);
-/* The other SAs of the same tunnel and peer identity; prev NULL at first. NULL at the end. */
+/* The SAs of a tunnel and a peer identity, and the other SAs of those of sa; prev NULL at first. NULL at the end. */
+struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident *peer, struct ike_sa *prev);
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev);
 struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa); /* allocates; NULL no memory */
 void sa_handshake_free(struct ike *e, struct ike_sa *sa);
@@ -35,6 +36,7 @@ void child_index(struct ike *e, struct child *c);
 void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
 struct child *child_by_id(struct ike_sa *sa, uint32_t id);
 struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+void child_index_out(struct ike *e, struct child *c);
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
@@ -70,11 +72,15 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
 void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
+void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd);
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
 void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first); /* the last SA went: again, when wanted */
+void ike_tun_acquire(struct step *s, struct tun *t);             /* a packet met its trap */
+void ike_tun_hold(struct step *s, struct tun *t, const struct ike_sa *sa); /* the next packet starts it again */
+void ike_tun_address_gone(struct step *s, const struct addr *local); /* traps that named it */
 void ike_tun_down(struct step *s, struct tun *t, const char *why);
 bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but);
 bool ike_tun_busy(const struct tun *t);                          /* an attempt of ours is under way */
@@ -194,6 +200,8 @@ void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the win
 void sa_check(struct step *s); /* asks the peer for a sign of life */
 void sa_send_delete(struct step *s);
 void sa_on_timer(struct step *s);
+void liveness_used(struct step *s, const struct child *c); /* the answer about its traffic is there */
+void sa_end_action(struct ike_sa *sa, uint8_t action); /* what dpdaction or closeaction asks for */
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
 /* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */

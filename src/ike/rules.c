@@ -172,6 +172,8 @@ static bool is_request(uint8_t event)
 static void set_state(struct ike *e, struct ike_sa *sa, uint8_t to)
 {
 	e->n_connecting -= sa->state < ST_ESTABLISHED && to >= ST_ESTABLISHED;
+	if (sa->tun)
+		sa->tun->n_up += (uint32_t)(to == ST_ESTABLISHED) - (uint32_t)(sa->state == ST_ESTABLISHED);
 	sa->state = to;
 }
 

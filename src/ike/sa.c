@@ -96,6 +96,8 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	list_init(&sa->children);
 	list_init(&sa->of_tun);
 	list_init(&sa->half);
+	list_init(&sa->of_mine);
+	list_init(&sa->of_attempts);
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
@@ -165,6 +167,8 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
 	list_del(&sa->link);
 	list_del(&sa->of_tun);
+	list_del(&sa->of_mine);
+	list_del(&sa->of_attempts);
 	blob_free(e, &sa->req.msg);
 	blob_free(e, &sa->response);
 	why_free(e, &sa->why);
@@ -253,6 +257,11 @@ void sa_set_tun(struct ike_sa *sa, struct tun *t)
 	if (sa->tun == t)
 		return;
 	list_del(&sa->of_tun);
+	if (sa->state == ST_ESTABLISHED) {
+		t->n_up++;
+		if (sa->tun)
+			sa->tun->n_up--;
+	}
 	sa->tun = t;
 	list_add_tail(&t->sas, &sa->of_tun);
 }
@@ -266,34 +275,48 @@ void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)
 	heap_set(&e->timers, &sa->timer, first);
 }
 
-void sa_peer_index(struct ike *e, struct ike_sa *sa)
+static uint64_t peer_hash(const struct ike *e, const struct tun *t, const struct ident *id)
 {
 	struct {
 		uint32_t tun;
 		struct ident id;
 	} key;
 	memset(&key, 0, sizeof key);
-	key.tun = sa->tun->id;
-	key.id.type = sa->peer_id.type;
-	key.id.len = sa->peer_id.len;
-	memcpy(key.id.data, sa->peer_id.data, sa->peer_id.len);
+	key.tun = t->id;
+	key.id.type = id->type;
+	key.id.len = id->len;
+	memcpy(key.id.data, id->data, id->len);
+	return hmap_hash(&e->sas_by_peer, &key, sizeof key);
+}
+
+void sa_peer_index(struct ike *e, struct ike_sa *sa)
+{
 	if (sa->in_by_peer)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
-	hmap_add(&e->sas_by_peer, &sa->by_peer, hmap_hash(&e->sas_by_peer, &key, sizeof key));
+	hmap_add(&e->sas_by_peer, &sa->by_peer, peer_hash(e, sa->tun, &sa->peer_id));
 	sa->in_by_peer = true;
+}
+
+struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident *peer, struct ike_sa *prev)
+{
+	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, peer_hash(e, t, peer));
+	for (; n; n = hmap_next(n)) {
+		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
+		e->n.looked_at++;
+		if (o->tun == t && ident_eq(&o->peer_id, peer))
+			return o;
+	}
+	return NULL;
 }
 
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev)
 {
 	if (!sa->in_by_peer)
 		return NULL;
-	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, sa->by_peer.hash);
-	for (; n; n = hmap_next(n)) {
-		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
-		if (o != sa && o->tun == sa->tun && ident_eq(&o->peer_id, &sa->peer_id))
-			return o;
-	}
-	return NULL;
+	do
+		prev = sa_of_peer(e, sa->tun, &sa->peer_id, prev);
+	while (prev == sa);
+	return prev;
 }
 
 /* --- child SAs --- */
@@ -339,6 +362,8 @@ void child_free(struct ike *e, struct child *c)
 	heap_clear(&e->timers, &c->timer);
 	if (c->p.in.spi)
 		hmap_del(&e->children, &c->by_spi);
+	if (c->in_by_spi_out)
+		hmap_del(&e->children_out, &c->by_spi_out);
 	list_del(&c->link);
 	list_del(&c->of_all);
 	if (e->seen_child == c)
@@ -378,6 +403,16 @@ void child_index(struct ike *e, struct child *c)
 	hmap_add(&e->children, &c->by_spi, hmap_hash(&e->children, &c->p.in.spi, sizeof c->p.in.spi));
 }
 
+static uint64_t out_hash(const struct ike *e, uint32_t spi) { return hmap_hash(&e->children_out, &spi, sizeof spi); }
+
+void child_index_out(struct ike *e, struct child *c)
+{
+	if (c->in_by_spi_out)
+		hmap_del(&e->children_out, &c->by_spi_out);
+	hmap_add(&e->children_out, &c->by_spi_out, out_hash(e, c->p.out.spi));
+	c->in_by_spi_out = true;
+}
+
 struct child *child_by_spi_in(struct ike *e, uint32_t spi)
 {
 	struct hnode *n = hmap_first(&e->children, hmap_hash(&e->children, &spi, sizeof spi));
@@ -399,11 +434,11 @@ struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 	return NULL;
 }
 
-/* Expiry by octets or packets may name the outbound SA; it is rare, a walk is enough. */
+/* The peers choose them: several may have the same. The kernel's word that one has expired is right for one of them, and no harm to another. */
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi)
 {
-	LIST_EACH(it, tmp, &e->kids) {
-		struct child *c = LIST_ENTRY(it, struct child, of_all);
+	for (struct hnode *n = hmap_first(&e->children_out, out_hash(e, spi)); n; n = hmap_next(n)) {
+		struct child *c = CONTAINER_OF(n, struct child, by_spi_out);
 		if (c->p.out.spi == spi)
 			return c;
 	}

@@ -26,6 +26,9 @@ struct tun {
 	struct list wild_addr;   /* in ike.wild_addr when the remote address is a pattern */
 	struct list wild_id;     /* in ike.wild_id when the remote identity is a pattern */
 	struct list sas;         /* struct ike_sa.of_tun */
+	struct list mine;        /* struct ike_sa.of_mine: attempts of ours that are not up yet */
+	uint32_t n_up;           /* of sas: in ST_ESTABLISHED */
+	uint64_t *looked_at;     /* the engine's counter of what searches go by */
 	struct timer timer;      /* the next attempt */
 	struct wait wait;        /* for a path */
 	uint32_t id;
@@ -34,13 +37,17 @@ struct tun {
 	bool in_by_addr, in_by_id;
 	bool many;               /* right=%any or a range: more than one peer */
 	bool wanted;             /* auto=start or `up`: kept up for ever */
+	bool called;             /* a packet, or an action at its end, wants it: until it is up */
+	bool hold;               /* an action at its end has set a trap, which auto=route does anyhow */
+	struct addr trap;        /* our address in the trap that is set; AF_NONE: none */
+	uint32_t silences;       /* attempts in a row that nobody answered */
 	bool held;               /* `down` was asked for */
 	bool removed;            /* left the configuration; goes with its last SA */
 	bool renew;              /* what is up nears its end: a successor is to be set up, wanted or not */
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
 	const char *why;         /* why it is not up: why_set */
-	uint32_t orphan[CHILDREN_MAX]; /* inbound SPIs of an earlier life, to be deleted */
+	uint32_t orphan[IKE_ORPHANS_MAX]; /* inbound SPIs of an earlier life, to be deleted */
 	uint8_t n_orphans;
 };
 
@@ -85,10 +92,10 @@ struct ike_sa {
 	struct hnode by_spi;     /* our SPI */
 	struct hnode by_init;    /* responder: the peer's SPI and the endpoint of its IKE_SA_INIT */
 	struct hnode by_source;  /* responder: the peer's address, while half open */
-	struct hnode by_peer;    /* tunnel and peer identity, once authenticated */
+	struct hnode by_peer;    /* tunnel and peer identity, once authenticated; earlier, where only this peer may answer */
 	struct list link;        /* ike.sas */
-	struct list of_tun;
 	struct list half;        /* ike.half_proven, half_unproven: until its IKE_AUTH comes */
+	struct list of_tun, of_mine, of_attempts;
 	struct timer timer;
 	mono_t due[T_N];
 	struct wait wait;
@@ -113,6 +120,9 @@ struct ike_sa {
 	bool want_delete;        /* DELETE as soon as the window is free */
 	bool restart;            /* its end is a reason to begin anew, also when not `wanted` */
 	bool want_rekey;         /* to be rekeyed by us as soon as the window is free */
+	bool hold;               /* its end is a reason to set a trap */
+	uint8_t idle;            /* so many liveness checks do not ask about traffic first: there was none lately */
+	bool silent;             /* it ended for want of an answer */
 	bool replaced;           /* a successor is up: no re-initiation when it goes */
 	bool half_open;          /* counted in ike.half_open */
 	bool proven;             /* its IKE_SA_INIT brought a cookie */
@@ -151,12 +161,13 @@ struct ike {
 	struct crypto *crypto;
 	struct rng *rng;
 	struct conf_setup setup;
-	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, tuns, tuns_by_addr, tuns_by_id, waits;
+	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, children_out, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, wild_addr, wild_id;
 	struct list half_proven, half_unproven; /* struct ike_sa.half, oldest first */
 	struct list kids;        /* all child SAs, oldest first */
 	const struct ike_sa *seen_sa; /* where a listing is (view.c) */
 	const struct child *seen_child;
+	struct list attempts;    /* of ours, not up yet */
 	struct heap timers;
 	uint32_t n_sas, n_connecting, n_children, n_tuns, n_removed, half_open;
 	uint32_t next_ticket, next_ike_id, next_child_id;

@@ -144,7 +144,7 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 bool ike_wanted(const struct ike *e, uint32_t tunnel)
 {
 	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
-	return t && t->wanted;
+	return t && (t->wanted || t->called);
 }
 
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)

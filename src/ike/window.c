@@ -16,6 +16,14 @@ dur_t window_interval(const struct conf_setup *c, uint32_t tries)
 	return (dur_t)d;
 }
 
+dur_t ike_patience(const struct conf_setup *c)
+{
+	dur_t d = 0;
+	for (uint32_t i = 0; i <= c->retransmit.tries && d < DUR_S(86400); i++)
+		d += window_interval(c, i);
+	return d;
+}
+
 bool window_free(const struct ike_sa *sa) { return sa->req.msg.p == NULL; }
 
 void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, uint32_t msg_id)

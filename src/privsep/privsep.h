@@ -102,6 +102,9 @@ int priv_child_remove(struct privsep *p, uint32_t ticket, uint32_t spi_in) MUST_
 int priv_sa_query(struct privsep *p, uint32_t ticket, uint32_t spi_in) MUST_USE;     /* -> r_sa_query */
 int priv_guard_set(struct privsep *p, uint32_t ticket, const char *tunnel,
                    const struct addr *remote) MUST_USE; /* -> r_none */
+/* From now on a packet between these ends that finds no SA is told (WANTED). */
+int priv_trap_set(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
+                  const struct addr *remote) MUST_USE; /* -> r_none */
 int priv_gre_up(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
                 const struct addr *remote) MUST_USE; /* -> r_link */
 int priv_gre_down(struct privsep *p, uint32_t ticket, const char *tunnel) MUST_USE; /* -> r_none */

@@ -20,8 +20,8 @@
 
 enum {
 	SIM_NODES = 4,
-	SIM_SAS = 256,
-	SIM_SPIS = 256,
+	SIM_SAS = 2048,
+	SIM_SPIS = 2048,
 	SIM_TOLD = 512,
 	SIM_SENT = 4096,
 	SIM_LOG = 1 << 17,
@@ -118,6 +118,9 @@ struct sim_node {
 	uint32_t n_early;
 	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
+	mono_t heard;                                                  /* when ESP came in last; 0: never */
+	uint32_t queries, traps, paths;                                /* CHILD_QUERY, TRAP, PATH actions */
+	struct addr dns;                                               /* what the peer's name resolves to; AF_NONE: nothing */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */
 	struct sim_told told[SIM_TOLD];

@@ -32,9 +32,12 @@ static void act_path(struct sim_node *n, const struct ike_act *a)
 	struct ike_fact f = {.type = IKE_FACT_PATH, .status = n->fail_path, .local = {.addr = n->addr}};
 	if (t->remote.n_hosts && t->remote.host[0].kind == HOST_ADDR)
 		f.remote.addr = t->remote.host[0].lo;
+	else if (n->dns.family)
+		f.remote.addr = n->dns;
 	else if (!f.status)
 		f.status = -ENOENT;
 	f.text = f.status ? "no route to the peer" : NULL;
+	n->paths++;
 	answer(n, a, f, NULL, 0);
 }
 
@@ -226,6 +229,14 @@ static void act_move(struct sim_node *n, const struct ike_act *a)
 	sa->sa.encap_dport = a->move.sa.encap_dport;
 }
 
+static void act_query(struct sim_node *n, const struct ike_act *a)
+{
+	struct ike_fact f = {.type = IKE_FACT_USED, .ago = n->heard ? n->sim->now - n->heard : -1};
+	f.status = sa_find(n, a->query.spi_in) ? 0 : -ESRCH;
+	n->queries++;
+	answer(n, a, f, NULL, 0);
+}
+
 /* --- what is told --- */
 
 static void told(struct sim_node *n, const struct ike_act *a)
@@ -282,6 +293,12 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 		break;
 	case IKE_ACT_CHILD_REMOVE:
 		act_remove(n, a);
+		break;
+	case IKE_ACT_CHILD_QUERY:
+		act_query(n, a);
+		break;
+	case IKE_ACT_TRAP:
+		n->traps++;
 		break;
 	case IKE_ACT_NOTE:
 		sim_log(n, "%s", a->note.text);
