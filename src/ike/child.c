@@ -163,6 +163,8 @@ void child_up(struct step *s, struct child *c)
 	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
+	if (!addr_eq(&c->p.local, &c->sa->local.addr) || !addr_eq(&c->p.remote, &c->sa->remote.addr))
+		natd_child(s, c); /* its IKE SA has moved meanwhile */
 }
 
 void child_remove(struct step *s, struct child *c, const char *why)

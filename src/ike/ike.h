@@ -67,7 +67,9 @@ enum ike_fact_type {
 	IKE_FACT_EXPIRE,     /* kernel: spi (ours, inbound, or the peer's), hard */
 	IKE_FACT_MAPPING,    /* kernel: ESP of spi (inbound) came from a new source endpoint */
 	IKE_FACT_ICMP,       /* an ICMP error about a datagram to `remote`: text names it; a hint only */
-	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new */
+	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new. Never one on a tunnel's own interface */
+	IKE_FACT_ROUTE,      /* the ways to peers inside `prefix` (AF_NONE: to any) may have changed */
+	IKE_FACT_MOVED,      /* ticket: status */
 };
 struct ike_fact {
 	uint8_t type;
@@ -78,6 +80,7 @@ struct ike_fact {
 	uint32_t key, n_tried, spi;
 	uint32_t reqid;      /* SPI: the reqid that the child's SAs must have */
 	bool hard;
+	struct prefix prefix;
 	const char *text;
 };
 
@@ -110,6 +113,7 @@ struct ike_sa_view {
 	struct ident my_id, peer_id;   /* ID_ANY until known */
 	struct suite suite;
 	bool nat_here, nat_there;
+	bool mobike;                   /* both ends speak it: the addresses may change */
 	mono_t since;                  /* established, or created */
 	mono_t reauth_at;              /* MONO_NEVER = disabled */
 	uint32_t retransmits;          /* of the request under way */
@@ -126,6 +130,8 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out);
 /* Why a tunnel is not up, in one sentence; "" when it is. */
 const char *ike_why(const struct ike *e, uint32_t tunnel);
+/* Why the SAs of one that is up have no way to their peer now; "" when they have. */
+const char *ike_way(const struct ike *e, uint32_t tunnel);
 /* Whether the tunnel is to be kept up: auto=start, or `up` was asked for. */
 bool ike_wanted(const struct ike *e, uint32_t tunnel);
 /* When the next attempt of a wanted tunnel starts; MONO_NEVER. */

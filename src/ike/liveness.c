@@ -163,7 +163,7 @@ enum verdict x_give_up(struct step *s)
 	} else {
 		because(s, "no answer from %s:%u for %ld s", a, sa->remote.port, (long)dur_to_s(s->now - sa->last_in));
 		uint8_t action = sa->tun->t->dpd_action;
-		sa->restart = action == DPD_RESTART || action == DPD_HOLD;
+		sa->restart = sa->req.is_update || action == DPD_RESTART || action == DPD_HOLD;
 	}
 	note(s, sa->tun, NOTE_CONTROL, "%s", sa->why);
 	return V_DONE;
@@ -190,6 +190,8 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 		return;
 	if (sa->want_delete)
 		step_run(&sub, EV_DELETE);
+	else if (mobike_waits(sa))
+		mobike_send(&sub);
 	else if (sa->n_del)
 		send_child_deletes(&sub);
 }
@@ -218,6 +220,7 @@ static void check_liveness(struct step *s)
 	}
 	note(s, sa->tun, NOTE_MORE, "sending DPD request");
 	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
+	mobike_ask_mapping(s, &o.enc);
 	if (out_request(s, &o)) {
 		sa->req.is_liveness = true;
 		sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, sa->tun->t->dpd_delay / 30));
@@ -228,9 +231,11 @@ static void keep_alive(struct step *s)
 {
 	static const uint8_t octet = 0xff;
 	struct ike_sa *sa = s->sa;
-	bool on = s->e->setup.keep_alive > 0; /* a reload may have turned them off */
-	sa_due(s->e, sa, T_KEEPALIVE, on ? mono_add(s->now, s->e->setup.keep_alive) : MONO_NEVER);
-	if (!on)
+	natd_keep_alive(s); /* a reload may have turned them off */
+	/* The mapping of an SA that is going is its successor's to keep. */
+	if (sa->replaced || sa->state > ST_ESTABLISHED)
+		sa_due(s->e, sa, T_KEEPALIVE, MONO_NEVER);
+	if (sa->due[T_KEEPALIVE] == MONO_NEVER)
 		return;
 	const void *copy = act_copy(s, &octet, 1);
 	if (!copy)
@@ -303,6 +308,8 @@ void sa_on_timer(struct step *s)
 		check_liveness(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_KEEPALIVE])
 		keep_alive(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_WAY])
+		roam_on_timer(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_REAUTH]) {
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
 		if (sa->state == ST_ESTABLISHED)

@@ -11,7 +11,7 @@ enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CH
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
 
-enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD };
+enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD, WAIT_WAY };
 struct wait {
 	struct hnode node;
 	uint32_t ticket; /* 0 = not waiting */
@@ -52,6 +52,7 @@ struct tun {
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
 	char why[200];           /* why it is not up */
+	char way_why[160];       /* why there is no good way to the peer of its SAs; "" when there is */
 	uint32_t orphan[CHILDREN_MAX]; /* inbound SPIs of an earlier life, to be deleted */
 	uint8_t n_orphans;
 };
@@ -80,7 +81,7 @@ struct child {
 };
 
 /* --- IKE SAs --- */
-enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_N };
+enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_WAY, T_N };
 
 /* The request of ours that is under way. */
 struct request {
@@ -89,6 +90,27 @@ struct request {
 	mono_t first;
 	uint8_t exchange;
 	bool is_delete, is_liveness; /* what it is, where that matters */
+	bool is_update;          /* UPDATE_SA_ADDRESSES, or our list of addresses */
+	bool asks_cookie2;       /* COOKIE2 is in it: the answer must have the same */
+};
+
+enum { COOKIE2_LEN = 16, LOCALS_MAX = 32 };
+
+/* The ways between the two ends, and who may change them (mobike.c). A rekeyed IKE SA takes it over as it is. */
+struct ways {
+	bool mobike;             /* both ends speak it (RFC 4555 3.1) */
+	bool decides;            /* we initiated the first IKE SA: which addresses are used is for us to say (RFC 4555 2.1) */
+	bool send_update;        /* waits for the window: UPDATE_SA_ADDRESSES, as the one that decides */
+	bool send_list;          /* waits for the window: our addresses, as the other one */
+	bool send_cookie2;       /* waits for the window: is the peer where it says it is? */
+	bool stranded;           /* our address is gone, and no other has taken its place yet */
+	bool seen_known;
+	mono_t stranded_at;
+	dur_t again;             /* until the way is looked for again; 0: it was found */
+	uint8_t seen[20];        /* NAT_DETECTION_DESTINATION_IP of the peer's last answer: under which endpoint it sees us */
+	uint8_t cookie2[COOKIE2_LEN];
+	struct addr other[4];    /* more addresses of the peer, of the family in use */
+	uint8_t n_other;
 };
 
 /* What only the set-up of an SA needs. */
@@ -150,6 +172,8 @@ struct ike_sa {
 	struct request req;
 	struct blob response;    /* to request rx_id - 1 */
 	uint64_t response_to;    /* hash of that request */
+	struct endpoint rx_local, rx_remote; /* where the last request came in, and from: there the answer goes (RFC 7296 2.11) */
+	bool rx_natt;
 	bool rx_busy;            /* request rx_id is being worked on */
 	uint64_t rx_hash;
 	uint8_t rx_exchange;
@@ -158,6 +182,8 @@ struct ike_sa {
 	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
 	uint8_t n_del;
 	struct handshake *hs;
+	struct ways ways;
+	struct wait way;         /* for a path */
 };
 
 struct ike {
@@ -174,6 +200,9 @@ struct ike {
 	uint8_t cookie_version;
 	mono_t cookie_since;
 	bool stopping;
+	struct addr local[LOCALS_MAX]; /* addresses of this host, without those inside tunnels */
+	uint32_t n_local;
+	bool more_local;         /* there may be others */
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;

@@ -265,6 +265,18 @@ void ike_tun_renew_later(struct step *s, const struct ike_sa *failed)
 	}
 }
 
+void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local)
+{
+	if (!old->tun->many) {
+		ike_tun_renew(s, old);
+		return;
+	}
+	if (old->replaced || s->e->stopping || busy_with(old->tun, &old->peer_id))
+		return;
+	struct endpoint from = {.addr = *local, .port = old->local.port};
+	attempt(s, old->tun, &from, &old->remote, old);
+}
+
 /* Whether an attempt is called for: the peer may have come by itself meanwhile. */
 static bool needs_attempt(const struct step *s, const struct tun *t)
 {
@@ -359,6 +371,34 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 	local.port = s->e->setup.port;
 	remote.port = t->t->remote.ikeport ? t->t->remote.ikeport : 500;
 	attempt(s, t, &local, &remote, NULL);
+}
+
+void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote)
+{
+	if (t->many || addr_eq(&t->remote, remote))
+		return;
+	t->remote = *remote;
+	index_addr(e, t);
+}
+
+void ike_tun_hurry(struct step *s, struct tun *t, mono_t at)
+{
+	if (t->timer.due == MONO_NEVER || t->timer.due <= at || !needs_attempt(s, t))
+		return;
+	t->attempt = 0;
+	heap_set(&s->e->timers, &t->timer, at);
+}
+
+void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to)
+{
+	const struct hmap *m = &s->e->tuns;
+	for (size_t i = 0; i < m->n_buckets; i++) {
+		for (struct hnode *n = m->bucket[i]; n; n = n->next) {
+			struct tun *t = CONTAINER_OF(n, struct tun, by_id);
+			if (to->addr.family == AF_NONE || t->remote.family == AF_NONE || addr_in(&t->remote, to))
+				ike_tun_hurry(s, t, at);
+		}
+	}
 }
 
 void ike_tun_on_timer(struct step *s, struct tun *t)

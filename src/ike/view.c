@@ -29,6 +29,7 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 			.suite = sa->suite,
 			.nat_here = sa->nat_here,
 			.nat_there = sa->nat_there,
+			.mobike = sa->ways.mobike,
 			.since = sa->established ? sa->established : sa->created,
 			.reauth_at = sa->due[T_REAUTH],
 			.retransmits = sa->req.tries,
@@ -72,6 +73,12 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 	if (!t || ike_tun_has_sa(t, NULL))
 		return "";
 	return t->why;
+}
+
+const char *ike_way(const struct ike *e, uint32_t tunnel)
+{
+	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	return t && ike_tun_has_sa(t, NULL) ? t->way_why : "";
 }
 
 bool ike_wanted(const struct ike *e, uint32_t tunnel)

@@ -52,10 +52,11 @@ void window_send(struct step *s, const struct blob *msg)
 	const void *copy = act_copy(s, msg->p, msg->n);
 	if (!copy)
 		return;
+	struct natd_way way = natd_way(sa, msg == &sa->response);
 	struct ike_act *a = act_add(s, IKE_ACT_SEND, sa->tun);
-	a->send.local = sa->local;
-	a->send.remote = sa->remote;
-	a->send.natt_port = sa->natt_port;
+	a->send.local = way.local;
+	a->send.remote = way.remote;
+	a->send.natt_port = way.natt;
 	a->send.data = SPAN(copy, msg->n);
 	sa->last_out = s->now;
 	if (sa->due[T_KEEPALIVE] != MONO_NEVER && s->e->setup.keep_alive > 0)
@@ -78,7 +79,7 @@ bool out_request(struct step *s, struct out *o)
 	sa->req.exchange = o->exchange;
 	sa->req.tries = 0;
 	sa->req.first = s->now;
-	sa->req.is_delete = sa->req.is_liveness = false;
+	sa->req.is_delete = sa->req.is_liveness = sa->req.is_update = sa->req.asks_cookie2 = false;
 	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, jittered(s, window_interval(&s->e->setup, 0))));
 	window_send(s, &sa->req.msg);
 	return true;
@@ -122,7 +123,7 @@ static bool given_up(const struct step *s)
 	const struct ike_sa *sa = s->sa;
 	if (is_liveness(sa))
 		return s->now >= mono_add(sa->req.first, sa->tun->t->dpd_delay / 2) || sa->req.tries >= 4;
-	return sa->req.tries >= s->e->setup.retransmit.tries;
+	return sa->req.is_update ? mobike_given_up(sa) : sa->req.tries >= s->e->setup.retransmit.tries;
 }
 
 void window_retransmit(struct step *s)
@@ -140,7 +141,9 @@ void window_retransmit(struct step *s)
 	sa->req.tries++;
 	s->e->n.retransmits_out++;
 	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
-	dur_t wait = is_liveness(sa) ? liveness_interval(sa) : jittered(s, window_interval(&s->e->setup, sa->req.tries));
+	dur_t wait = is_liveness(sa)     ? liveness_interval(sa)
+	             : sa->req.is_update ? mobike_interval(sa)
+	                                 : jittered(s, window_interval(&s->e->setup, sa->req.tries));
 	mono_t next = mono_add(s->now, wait);
 	if (is_liveness(sa)) /* fifteenths are rounded down */
 		next = mono_min(next, mono_add(sa->req.first, sa->tun->t->dpd_delay / 2));

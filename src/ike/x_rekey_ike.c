@@ -42,6 +42,7 @@ static void inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	sa->my_id = old->my_id;
 	sa->peer_id = old->peer_id;
 	sa->had_child = old->had_child;
+	mobike_inherit(s, sa, old);
 	LIST_EACH(it, tmp, &old->children)
 		child_move_to(LIST_ENTRY(it, struct child, link), sa);
 	old->replaced = true;

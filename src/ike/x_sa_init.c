@@ -61,7 +61,7 @@ static bool send_init(struct step *s)
 	ike_enc_sa(&o.enc, &offer);
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->ni.b, hs->ni.n));
-	natd_encode(s, &o.enc, sa->spi_i, 0);
+	natd_encode(s, &o.enc, sa->spi_i, 0, &sa->local, &sa->remote);
 	return out_request(s, &o) && sa->req.msg.n <= INIT_MSG_MAX &&
 	       blob_set(s->e, &hs->init_req, sa->req.msg.p, sa->req.msg.n);
 }
@@ -131,7 +131,9 @@ enum verdict x_sa_init_i(struct step *s)
 		note(s, sa->tun, NOTE_CONTROL, "local host is behind NAT, sending keep alives");
 	if (sa->nat_there)
 		note(s, sa->tun, NOTE_CONTROL, "remote host is behind NAT");
-	if (natd_float_needed(sa)) {
+	/* RFC 4555 3.3: with MOBIKE also where there is no NAT yet. */
+	struct ike_notify n;
+	if (natd_float_needed(sa) || (sa->tun->t->mobike && has_notify(s, N_NAT_DETECTION_SOURCE_IP, &n))) {
 		if (!sa->natt_port) { /* else it began there: RFC 7296 2.23 */
 			sa->local.port = s->e->setup.port_nat_t;
 			sa->remote.port = sa->remote.port == 500 ? 4500 : sa->remote.port;
@@ -266,7 +268,7 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	ike_enc_sa(&o.enc, &chosen);
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->nr.b, hs->nr.n));
-	natd_encode(s, &o.enc, sa->spi_i, sa->spi_r);
+	natd_encode(s, &o.enc, sa->spi_i, sa->spi_r, &sa->local, &sa->remote);
 	if (!out_response(s, &o) || !blob_set(s->e, &hs->init_rsp, sa->response.p, sa->response.n))
 		return V_DROP;
 	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, s->e->setup.half_open_timeout));
@@ -312,7 +314,7 @@ enum verdict x_sa_init_r(struct step *s)
 		return V_DROP;
 	struct ike_sa *sa = s->sa;
 	sa->spi_i = s->hdr.spi_i;
-	sa->natt_port = s->d->natt_port;
+	sa->natt_port = sa->rx_natt = s->d->natt_port;
 	sa->suite = suite;
 	sa->force_encap = t->t->forceencaps;
 	sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);

@@ -42,7 +42,8 @@ struct m_psk { char tunnel[PRIV_NAME]; uint16_t prf; uint32_t key; struct ident 
 /* PSK_SIGN: tail = AUTH. PSK_VERIFY: key = the handle of the key that fits. Status -ENOKEY: no key for this pair;
  * -EBADMSG: none of n_tried fits (this refusal has its body, and a sentence as its tail). */
 struct r_psk { uint32_t key, n_tried; };
-struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; };
+/* remote: where the peer is, AF_NONE: as the configuration says, at this attempt. local: our address towards it until now, or AF_NONE. */
+struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; struct addr local, remote; };
 struct r_path { struct endpoint local, remote; };     /* ports: ours, and the peer's first IKE port */
 struct m_probe { char tunnel[PRIV_NAME]; uint32_t ifindex; struct addr inner; };
 struct m_held { char tunnel[PRIV_NAME]; uint8_t held; };

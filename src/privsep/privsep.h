@@ -111,8 +111,8 @@ int priv_psk_sign(struct privsep *p, uint32_t ticket, const char *tunnel, uint16
 /* tunnel may be "" while it is not known: then any tunnel with these identities will do. -> r_psk */
 int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const struct ident *me,
                     const struct ident *peer, struct span octets, struct span auth) MUST_USE;
-int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel,
-              uint32_t attempt) MUST_USE; /* -> r_path, -EDESTADDRREQ */
+int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
+              const struct addr *remote) MUST_USE; /* -> r_path, -EDESTADDRREQ */
 int priv_probe(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t ifindex,
                const struct addr *inner) MUST_USE; /* -> r_none */
 int priv_held_set(struct privsep *p, uint32_t ticket, const char *tunnel, bool held) MUST_USE; /* -> r_none */

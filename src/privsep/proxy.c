@@ -137,9 +137,10 @@ int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint
 	return psk_verb(p, PRIV_PSK_VERIFY, ticket, tunnel, &m, me, peer, octets, auth);
 }
 
-int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt)
+int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
+              const struct addr *remote)
 {
-	struct m_path m = {.attempt = attempt};
+	struct m_path m = {.attempt = attempt, .local = *local, .remote = *remote};
 	name_set(m.tunnel, tunnel);
 	return plain(p, PRIV_PATH, ticket, &m);
 }

@@ -99,7 +99,9 @@ struct sim_node {
 	struct sim *sim;
 	uint32_t index;
 	const char *name;
-	struct addr addr;
+	struct addr addr;    /* AF_NONE: it has none now */
+	struct addr lost[8]; /* that it had before: what is sent from there goes nowhere */
+	uint32_t n_lost;
 	struct sim_nat *nat;
 	bool cut; /* nothing goes out, nothing comes in */
 	struct ike *ike;
@@ -116,7 +118,7 @@ struct sim_node {
 	uint32_t n_spis, next_spi;
 	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
 	uint32_t n_early;
-	int fail_path, fail_spi, fail_sign, fail_verify, fail_install; /* -errno to answer with, 0 */
+	int fail_path, fail_spi, fail_sign, fail_verify, fail_install, fail_move; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */
@@ -188,6 +190,8 @@ void sim_log(struct sim_node *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* --- sim_net.c --- */
 struct sim_nat *sim_behind(struct sim_node *n, const char *public_addr, bool ports);
+/* n's address becomes another one, and its engine is told: gone, then new; "": gone, and none comes. */
+void sim_readdress(struct sim_node *n, const char *addr);
 void sim_nat_forget(struct sim_nat *nat); /* every mapping; new ones get other ports */
 void sim_send(struct sim_node *n, const struct ike_act *a);
 /* The host and inner endpoint that a public endpoint leads to; NULL: nowhere. */

@@ -195,7 +195,7 @@ static void fact(struct storm *m)
 	struct sim_node *n = rd_u8(&m->rd) % 2 ? m->a : m->b;
 	struct child *c = hand_child(n, CH_UP);
 	struct ike_fact f = {
-		.type = rd_u8(&m->rd) % (IKE_FACT_ADDRESS + 1), .status = (int8_t)rd_u8(&m->rd) % 2, .text = "x"};
+		.type = rd_u8(&m->rd) % (IKE_FACT_MOVED + 1), .status = (int8_t)rd_u8(&m->rd) % 2, .text = "x"};
 	/* Tickets that are not ours to answer; none of those that wait. */
 	f.ticket = 0xf0000000u + rd_u8(&m->rd);
 	f.spi = c && rd_u8(&m->rd) % 2 ? c->p.in.spi : rd_u32(&m->rd);
