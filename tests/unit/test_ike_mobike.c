@@ -109,8 +109,12 @@ static void address_comes_back(void **state)
 		sim_readdress(p.a, "192.0.2.1");
 		uint32_t sent = p.a->n_sent;
 		sim_run(p.s, DUR_S(2));
+		sim_readdress(p.a, "");
+		sim_run(p.s, DUR_MS(150));
+		sim_readdress(p.a, "192.0.2.1");
+		sim_run(p.s, DUR_S(2));
 		AGREE(p);
-		CHECK(p, p.a->n_sent == sent && p.a->moves == 0);
+		CHECK(p, p.a->n_sent == sent && p.a->moves == 0 && !sim_noted(p.a, "no route to the peer"));
 		sim_readdress(p.a, "");
 		sim_run(p.s, DUR_S(10));
 		CHECK(p, p.a->n_sas == 1 && p.a->downs == 0);
@@ -306,6 +310,20 @@ static void initiator_behind_a_nat(void **state)
 	}
 }
 
+/* ESP in UDP without a NAT: its peer has no reason to come from elsewhere. */
+static void no_nat_no_other_address(void **state)
+{
+	(void)state;
+	struct pair p = roaming(25, "auto=start\nforceencaps=yes\n" IDS_A, IDS_B);
+	CHECK(p, p.a->sa[0].sa.encap && !only_sa(p.a).nat_there);
+	struct ike_fact f = {.type = IKE_FACT_MAPPING, .spi = p.a->sa[0].sa.in.spi,
+	                     .remote = {.addr = address("198.51.100.77"), .port = 4500}};
+	sim_report(p.a, &f);
+	CHECK(p, p.a->moves == 0);
+	AGREE(p);
+	pair_free(&p);
+}
+
 /* ESP at another port, IKE asks at both until it is answered. */
 static void asks_where_esp_comes_from(void **state)
 {
@@ -359,6 +377,11 @@ static void requests_of_all_kinds(void **state)
 	from.port++;
 	CHECK(p, ask(&p, at_a, &from, put_no_nats, &answer) && hand_notify(&answer, N_UNEXPECTED_NAT_DETECTED, &n));
 	CHECK(p, at_b->remote.port == 4500 && p.b->moves == 0);
+	/* What does not ask for it moves nothing; it is answered where it came from. */
+	at_b->nat_there = true;
+	CHECK(p, ask(&p, at_a, &from, put_nothing, &answer) && at_b->remote.port == 4500 && p.b->moves == 0);
+	CHECK(p, endpoint_eq(&p.b->sent[p.b->n_sent - 1].dst, &from));
+	at_b->nat_there = false;
 	/* An update from elsewhere. The cookie comes back as it was; the responder's own question gets lost. */
 	from.addr = address("192.0.2.200");
 	CHECK(p, ask(&p, at_a, &from, put_update, &answer) && hand_notify(&answer, N_COOKIE2, &n));
@@ -418,12 +441,11 @@ static void responder_moves(void **state)
 }
 
 /* The responder has two addresses; one dies without a word, and the initiator finds the other. */
-static bool first_is_dead;
+static struct addr dead;
 static bool dead_end(struct sim *s, struct sim_packet *p)
 {
-	struct addr first = address("198.51.100.1");
 	(void)s;
-	return !first_is_dead || (!addr_eq(&p->dst.addr, &first) && !addr_eq(&p->src.addr, &first));
+	return !addr_eq(&p->dst.addr, &dead) && !addr_eq(&p->src.addr, &dead);
 }
 
 static void other_address_of_the_peer(void **state)
@@ -436,14 +458,39 @@ static void other_address_of_the_peer(void **state)
 	sim_report(p.b, &f);
 	sim_run(p.s, DUR_S(5));
 	AGREE(p);
-	first_is_dead = true;
+	struct addr first = p.b->addr;
+	dead = first;
 	p.s->tap = dead_end;
 	p.b->addr = f.local.addr; /* where it is reached in this world */
 	sim_run(p.s, DUR_S(40));
-	first_is_dead = false;
 	CHECK(p, p.a->ups == 1 && p.b->ups == 1 && addr_eq(&hand_sa(p.a, ST_ESTABLISHED)->remote.addr, &f.local.addr));
 	CHECK(p, sim_common(p.a, p.b) == 1);
+	/* And then that one, while the first is back. */
+	dead = f.local.addr;
+	p.b->addr = first;
+	sim_run(p.s, DUR_S(40));
+	AGREE(p);
+	CHECK(p, p.a->ups == 1 && p.b->ups == 1);
 	pair_free(&p);
+}
+
+/* Ways are for those to look for who have chosen the address, and routes to elsewhere for nobody. */
+static void whose_way_it_is(void **state)
+{
+	(void)state;
+	for (int mobike = 0; mobike <= 1; mobike++) {
+		struct pair p = roaming(26, mobike ? "auto=start\n" MOBIKE IDS_A : "auto=start\n" IDS_A, mobike ? MOBIKE IDS_B : IDS_B);
+		p.a->fail_path = p.b->fail_path = -ENETUNREACH;
+		route_changed(p.a, "10.0.0.0", 8);
+		route_changed(p.b, NULL, 0);
+		sim_run(p.s, DUR_S(5));
+		CHECK(p, !sim_noted(p.a, "no route to the peer") && !sim_noted(p.b, "no route to the peer"));
+		route_changed(p.a, "198.51.0.0", 16);
+		sim_run(p.s, DUR_S(5));
+		CHECK(p, sim_noted(p.a, "no route to the peer"));
+		AGREE(p);
+		pair_free(&p);
+	}
 }
 
 /* --- without MOBIKE --- */
@@ -557,11 +604,13 @@ int main(void)
 		cmocka_unit_test(nat_forgets_with_mobike),
 		cmocka_unit_test(nat_changes_its_address),
 		cmocka_unit_test(initiator_behind_a_nat),
+		cmocka_unit_test(no_nat_no_other_address),
 		cmocka_unit_test(asks_where_esp_comes_from),
 		cmocka_unit_test(requests_of_all_kinds),
 		cmocka_unit_test(cookie_is_missed),
 		cmocka_unit_test(responder_moves),
 		cmocka_unit_test(other_address_of_the_peer),
+		cmocka_unit_test(whose_way_it_is),
 		cmocka_unit_test(set_up_anew),
 		cmocka_unit_test(another_way),
 		cmocka_unit_test(move_fails),
