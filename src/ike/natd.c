@@ -62,14 +62,19 @@ static void child_to(struct step *s, struct child *c, const struct endpoint *loc
 	bool elsewhere = !addr_eq(&local->addr, &c->p.local) || !addr_eq(&remote->addr, &c->p.remote);
 	if (!elsewhere && c->p.encap == encap && c->p.encap_sport == sport && c->p.encap_dport == dport)
 		return;
+	if (c->half && elsewhere) /* it follows when it is whole */
+		return;
 	c->p.local = local->addr;
 	c->p.remote = remote->addr;
 	c->p.encap = encap;
 	c->p.encap_sport = sport;
 	c->p.encap_dport = dport;
-	wait_for(s->e, &c->wait, IKE_FACT_MOVED);
+	if (c->half) /* its outbound SA is made with it */
+		return;
+	if (!c->wait.ticket) /* else another answer is awaited, and tells as much */
+		wait_for(s->e, &c->wait, IKE_FACT_MOVED);
 	struct ike_act *a = act_add(s, IKE_ACT_CHILD_MOVE, c->tun);
-	a->ticket = c->wait.ticket;
+	a->ticket = c->wait.fact == IKE_FACT_MOVED ? c->wait.ticket : 0;
 	a->move.child_id = c->id;
 	a->move.sa = c->p;
 	child_sa_wipe(&a->move.sa);

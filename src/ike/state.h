@@ -3,32 +3,13 @@
 #ifndef IKE_STATE_H
 #define IKE_STATE_H
 
-#include "ike/ike.h"
+#include "ike/state_child.h"
 
-enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
+enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
        TICKET_S = 165 /* how long a set-up waits for facts */ };
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
-
-enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD, WAIT_WAY };
-struct wait {
-	struct hnode node;
-	uint32_t ticket; /* 0 = not waiting */
-	uint8_t kind;    /* enum wait_kind: what it is embedded in */
-	uint8_t fact;    /* enum ike_fact_type that ends it */
-};
-
-/* A run of octets on the heap, exact size. */
-struct blob {
-	uint8_t *p;
-	size_t n;
-};
-
-struct nonce {
-	uint16_t n;
-	uint8_t b[256];
-};
 
 /* --- Tunnels --- */
 struct tun {
@@ -57,29 +38,6 @@ struct tun {
 	uint8_t n_orphans;
 };
 
-/* --- Child SAs --- */
-enum child_state { CH_NEW, CH_SPI, CH_INSTALL, CH_UP, CH_REKEYED, CH_DELETING };
-enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_R_CREATE };
-struct child {
-	struct hnode by_spi;     /* inbound SPI */
-	struct list link;        /* in sa->children */
-	struct ike_sa *sa;
-	struct tun *tun;
-	struct wait wait;
-	struct timer timer;
-	mono_t soft, hard, since, gone_at;
-	uint32_t id;
-	uint8_t state, origin;
-	bool announced;          /* CHILD_UP was told */
-	bool early;              /* its inbound SA was put in place before the answer */
-	struct child_sa p;
-	/* While its exchange runs: */
-	struct nonce *ni, *nr;
-	struct blob shared, public; /* g^ir of a PFS exchange, our public value */
-	uint8_t proposal_number;
-	uint32_t replaces;       /* outbound SPI of the peer's old SA (REKEY_SA), 0 none */
-};
-
 /* --- IKE SAs --- */
 enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_WAY, T_N };
 
@@ -92,6 +50,9 @@ struct request {
 	bool is_delete, is_liveness; /* what it is, where that matters */
 	bool is_update;          /* UPDATE_SA_ADDRESSES, or our list of addresses */
 	bool asks_cookie2;       /* COOKIE2 is in it: the answer must have the same */
+	bool is_child_delete, is_ike_rekey;
+	uint32_t child, spi;     /* CREATE_CHILD_SA: the child that it is for, and its inbound SPI; 0 none */
+	uint32_t gone_spi;       /* one of the peer's that it deleted meanwhile and we do not know */
 };
 
 enum { COOKIE2_LEN = 16, LOCALS_MAX = 32 };
@@ -163,6 +124,7 @@ struct ike_sa {
 	bool peer_told_gone;     /* the peer deleted it or lost it: no DELETE of ours */
 	bool want_delete;        /* DELETE as soon as the window is free */
 	bool restart;            /* its end is a reason to begin anew, also when not `wanted` */
+	bool want_rekey;         /* to be rekeyed by us as soon as the window is free */
 	bool replaced;           /* a successor is up: no re-initiation when it goes */
 	bool half_open;          /* counted in ike.half_open */
 	bool had_child;          /* a child SA was up in it */
@@ -184,6 +146,10 @@ struct ike_sa {
 	struct handshake *hs;
 	struct ways ways;
 	struct wait way;         /* for a path */
+	/* While a rekey of ours is under way: its successor to be (ST_NEW), and the one that the peer made meanwhile. */
+	struct ike_sa *ours, *theirs;
+	struct ike_sa *before;   /* in these two: what they are to succeed */
+	uint8_t rekey_tries;     /* that failed */
 };
 
 struct ike {
