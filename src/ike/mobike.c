@@ -76,12 +76,8 @@ void mobike_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 {
 	sa->ways = old->ways;
 	sa->ways.seen_known = false; /* the hashes have the SPIs in them */
-	sa_due(s->e, sa, T_WAY, old->due[T_WAY]);
-	sa_due(s->e, old, T_WAY, MONO_NEVER);
-	if (old->way.ticket)
-		sa_due(s->e, sa, T_WAY, s->now);
-	wait_end(s->e, &old->way);
-	old->ways.send_update = old->ways.send_list = old->ways.send_cookie2 = false;
+	/* The old one goes on for itself: the peer may still have to find us in it. */
+	sa_due(s->e, sa, T_WAY, old->way.ticket ? s->now : old->due[T_WAY]);
 }
 
 /* --- requests of ours --- */

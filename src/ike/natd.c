@@ -104,6 +104,7 @@ void natd_settle(struct step *s)
 			natd_child(s, c);
 	}
 	natd_keep_alive(s);
+	sa->ways.moved_at = s->now;
 	/* priv has set the guard before it moved a child there. */
 	tell_peer_known(s, sa->tun, &sa->local.addr, &sa->remote.addr);
 	ike_tun_peer_at(s->e, sa->tun, &sa->remote.addr);

@@ -54,10 +54,18 @@ static void look_soon(struct step *s, struct ike_sa *sa)
 		sa_due(s->e, sa, T_WAY, mono_add(s->now, d));
 }
 
+/* What has been rekeyed is moved too, as long as the peer may not have read our answer: it waits for that in the old SA. */
+static bool movable(const struct ike_sa *sa)
+{
+	if (sa->state == ST_REKEYED)
+		return sa->ways.mobike && sa->ways.decides;
+	return sa->state == ST_ESTABLISHED && !sa->replaced && !sa->want_delete;
+}
+
 /* Whether another way is any business of ours: where the peer has chosen the address it is only when that has gone. */
 static bool may_change(const struct ike_sa *sa)
 {
-	if (sa->state != ST_ESTABLISHED || sa->replaced || sa->want_delete)
+	if (!movable(sa))
 		return false;
 	return sa->ways.stranded || (sa->ways.mobike ? sa->ways.decides : sa->initiator && !sa->tun->many);
 }
@@ -81,7 +89,7 @@ static void address_gone(struct step *s, const struct addr *a)
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
 		if (!addr_eq(&sa->local.addr, a))
 			continue;
-		if (sa->state == ST_ESTABLISHED && !sa->replaced && !sa->want_delete) {
+		if (movable(sa)) {
 			if (!sa->ways.stranded)
 				sa->ways.stranded_at = s->now;
 			sa->ways.stranded = true;

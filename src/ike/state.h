@@ -66,7 +66,7 @@ struct ways {
 	bool send_cookie2;       /* waits for the window: is the peer where it says it is? */
 	bool stranded;           /* our address is gone, and no other has taken its place yet */
 	bool seen_known;
-	mono_t stranded_at;
+	mono_t stranded_at, moved_at;
 	dur_t again;             /* until the way is looked for again; 0: it was found */
 	uint8_t seen[20];        /* NAT_DETECTION_DESTINATION_IP of the peer's last answer: under which endpoint it sees us */
 	uint8_t cookie2[COOKIE2_LEN];

@@ -49,13 +49,22 @@ struct ident ike_tun_my_id(const struct tun *t, const struct addr *local)
 	return t->t->local.id_set ? t->t->local.id : ident_from_addr(local);
 }
 
+/* Whether its peer is elsewhere than in the configuration. */
+static bool moved(const struct tun *t, const struct addr *remote)
+{
+	const struct conf_end *r = &t->t->remote;
+	return r->n_hosts == 1 && r->host[0].kind == HOST_ADDR && !addr_eq(&r->host[0].lo, remote);
+}
+
 static void index_addr(struct ike *e, struct tun *t)
 {
 	if (!list_empty(&t->wild_addr))
 		list_del(&t->wild_addr);
 	if (t->in_by_addr)
 		hmap_del(&e->tuns_by_addr, &t->by_addr);
-	t->in_by_addr = !t->many && t->remote.family != AF_NONE && t->t->remote.n_hosts == 1 && !t->t->remote.allow_any;
+	const struct conf_end *r = &t->t->remote;
+	/* One that has moved may come from where it is as well as from where the configuration has it. */
+	t->in_by_addr = !t->many && t->remote.family != AF_NONE && r->n_hosts == 1 && !r->allow_any && !moved(t, &t->remote);
 	if (t->in_by_addr)
 		hmap_add(&e->tuns_by_addr, &t->by_addr, hash_addr(e, &t->remote));
 	else
@@ -246,12 +255,12 @@ void ike_tun_renew(struct step *s, struct ike_sa *old)
 	if (old->replaced || s->e->stopping || (t->many ? busy_with(t, &old->peer_id) : ike_tun_busy(t)))
 		return;
 	note(s, t, NOTE_CONTROL, "IKE_SA %s[%u] or its child is due, setting up a successor", ike_tun_name(t), old->id);
-	if (t->many) { /* nobody can say where such a peer is, but it is known where this one is */
+	t->renew = !t->many;
+	/* Nobody can say where such a peer is, or it has moved, but it is known where this one is. */
+	if (t->many || moved(t, &old->remote.addr))
 		attempt(s, t, &old->local, &old->remote, old);
-		return;
-	}
-	t->renew = true;
-	ike_tun_start(s, t);
+	else
+		ike_tun_start(s, t);
 }
 
 /* A renewal failed where there is no supervisor to try again: what is to be renewed does, until its own end. */
@@ -375,8 +384,8 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 
 void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote)
 {
-	if (t->many || addr_eq(&t->remote, remote))
-		return;
+	if (t->many || addr_eq(&t->remote, remote) || t->t->remote.host[0].kind != HOST_ADDR)
+		return; /* a name is asked again */
 	t->remote = *remote;
 	index_addr(e, t);
 }

@@ -97,7 +97,42 @@ static void initiator_moves(void **state)
 	sim_run(p.s, DUR_S(10));
 	AGREE(p);
 	CHECK(p, p.a->ups == 2);
+	/* Or from where the configuration has it, after a crash. */
+	p.a->addr = address("192.0.2.1");
+	p.a->ups = p.a->downs = 0;
+	assert_true(sim_start(p.a));
+	sim_run(p.s, DUR_S(20));
+	AGREE(p);
 	pair_free(&p);
+}
+
+/* Rekeyed SAs know as much as those that they succeed. */
+static void moves_after_rekeys(void **state)
+{
+	(void)state;
+	for (int who = 0; who < 4; who++) {
+		struct pair p = roaming(27, "auto=start\n" MOBIKE IDS_A, MOBIKE IDS_B);
+		struct sim_node *n = who & 1 ? p.a : p.b;
+		if (who & 2)
+			sim_cmd(n, IKE_CMD_REKEY_IKE, only_sa(n).ike_id);
+		else
+			sim_cmd(n, IKE_CMD_REKEY_CHILD, 1);
+		sim_run(p.s, DUR_S(20));
+		AGREE(p);
+		sim_readdress(p.a, "192.0.2.77");
+		sim_run(p.s, DUR_S(1));
+		AGREE(p);
+		CHECK(p, p.a->moves == 1 && p.b->moves == 1);
+		/* And while a rekey is under way. */
+		if (who & 2)
+			sim_cmd(n, IKE_CMD_REKEY_IKE, only_sa(n).ike_id);
+		else
+			sim_cmd(n, IKE_CMD_REKEY_CHILD, hand_child(n, CH_UP)->id);
+		sim_readdress(p.a, "192.0.2.78");
+		sim_run(p.s, DUR_S(60));
+		AGREE(p);
+		pair_free(&p);
+	}
 }
 
 /* An address that goes and is back at once is no change; one that stays away is waited for, and used again. */
@@ -595,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_must_speak_it),
 		cmocka_unit_test(initiator_moves),
+		cmocka_unit_test(moves_after_rekeys),
 		cmocka_unit_test(address_comes_back),
 		cmocka_unit_test(address_stays_away),
 		cmocka_unit_test(updates_get_lost),
