@@ -8,6 +8,7 @@
 #include "ike/rekey.h"
 #include "ike/rules.h"
 #include "ike/state.h"
+#include "ike/ways.h"
 
 /* --- sa.c --- */
 struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
@@ -74,6 +75,11 @@ void ike_tun_start(struct step *s, struct tun *t);              /* asks for a pa
 void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
 void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd);
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
+void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local); /* likewise, our address has changed */
+/* Tunnels that wait for their next attempt make it at this time, if it comes earlier, and if their peer may be inside `to`. */
+void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to);
+void ike_tun_hurry(struct step *s, struct tun *t, mono_t at);
+void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote); /* it is known to be there now */
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
@@ -149,14 +155,6 @@ void respond_clear(struct step *s, uint16_t type, struct span data);
 bool strangers_spent(const struct ike *e, mono_t now);
 bool stranger_spends(struct ike *e, mono_t now); /* false: there was nothing left */
 dur_t window_interval(const struct conf_setup *c, uint32_t tries);
-
-/* --- natd.c --- */
-void natd_hash(struct ike *e, uint64_t spi_i, uint64_t spi_r, const struct endpoint *ep, uint8_t out[20]);
-void natd_encode(struct step *s, struct ike_enc *enc, uint64_t spi_i, uint64_t spi_r);
-void natd_detect(struct step *s); /* sets nat_here, nat_there from the payloads of s */
-bool natd_float_needed(const struct ike_sa *sa);
-void natd_follow(struct step *s); /* an authenticated message came from elsewhere */
-void natd_mapping(struct step *s, struct child *c, const struct endpoint *source);
 
 /* --- cookie.c --- */
 void cookie_init(struct ike *e, mono_t now);
