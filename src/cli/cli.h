@@ -61,6 +61,9 @@ int cli_ipsec(struct cli *c, int n, char **args);
 int cli_show_routing(struct cli *c, int n, char **args);
 int cli_explain(struct cli *c, int n, char **args);
 int cli_clear(struct cli *c, int n, char **args);
+#ifdef GRETEL_IMPAIR
+int cli_impair(struct cli *c, int n, char **args);
+#endif
 
 /* --- asking the daemon (ask.c) --- */
 /* One request. Lines are written as they come (with --json: kept, and shown with the result). 0 and *out, or a negative

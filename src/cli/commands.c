@@ -25,6 +25,9 @@ static const struct cli_command rows[] = {
 	{"explain",   "route PREFIX", 1, 4, cli_explain,  "why a route is as it is; to PEER: announced to it"},
 	{"clear",     "bgp X",      1, 4,  cli_clear,     "end a session; soft [in|out]: only look at its routes again"},
 	{"version",   "",           0, 0,  cli_version,   "versions of gretel and greteld"},
+#ifdef GRETEL_IMPAIR
+	{"impair",    "WORD ...",   1, 16, cli_impair,    "mistakes on purpose (src/ike/impair.c); none: no more"},
+#endif
 	{"ipsec",     "COMMAND ...", 0, 16, cli_ipsec,    "strongSwan's ipsec: its words and exit codes"},
 };
 /* clang-format on */

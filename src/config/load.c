@@ -70,11 +70,8 @@ conf_ref cfg_origin(struct cfg_load *l, const struct cfg_node *v)
 
 struct tunnel_conf *cfg_find_tunnel(const struct conf_builder *b, size_t n, const char *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(conf_builder_text(b, b->tunnel[i].name), name) == 0)
-			return &b->tunnel[i];
-	}
-	return NULL;
+	struct tunnel_conf *t = conf_builder_find(b, name);
+	return t && t < b->tunnel + n ? t : NULL;
 }
 
 bool cfg_is_refused(const struct conf_builder *b, const char *name)

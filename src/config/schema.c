@@ -98,10 +98,12 @@ static const struct cfg_row daemon_rows[] = {
 	 .swan = "charon.cookie_threshold_ip", .doc = "The same, counted for one address."},
 	{"block_threshold", CT_INT, D(block_threshold), CFG_LIVE, .min = 0, .max = 1000000, .dflt = "5",
 	 .swan = "charon.block_threshold",
-	 .doc = "With so many half-open IKE SAs from one address further ones are ignored; 0 is never."},
+	 .doc = "With so many half-open IKE SAs from one address (of IPv6: one /64) that has returned a cookie for each of them further "
+	        "ones are ignored; who has not is asked for one. 0 is never."},
 	{"init_limit_half_open", CT_INT, D(init_limit_half_open), CFG_LIVE, .min = 0, .max = 1000000, .dflt = "0",
 	 .swan = "charon.init_limit_half_open",
-	 .doc = "With so many half-open IKE SAs new ones are ignored; 0 is no limit."},
+	 .doc = "With so many half-open IKE SAs new ones are ignored. 0 is no limit but one of memory: of more than 1024 the oldest go, "
+	        "those first that have returned no cookie; a higher number puts that limit up."},
 	{"ikesa_limit", CT_INT, D(ikesa_limit), CFG_LIVE, .min = 0, .max = 1000000, .dflt = "0",
 	 .swan = "charon.ikesa_limit", .doc = "With so many IKE SAs what a peer begins is ignored; 0 is no limit."},
 	{"initiator_only", CT_BOOL, D(initiator_only), CFG_LIVE, .dflt = "false", .swan = "charon.initiator_only",
@@ -217,7 +219,7 @@ static const struct cfg_row tunnel_rows[] = {
 	 .swan = "closeaction", .doc = "What happens when the peer deletes the SAs (strongSwan: none)."},
 	{"keyingtries", CT_INT, T(keyingtries), CFG_LIVE, .min = 0, .max = 1000000, .words = forever_words,
 	 .dflt = "\"forever\"", .swan = "keyingtries",
-	 .doc = "How many set-ups are tried; auto = \"start\" never gives up (strongSwan: 3)."},
+	 .doc = "After how many set-ups in a row that nobody answers a tunnel stays down; start and route never give up (strongSwan: 3)."},
 	{"rekey", CT_BOOL, T(rekey), CFG_IKE, .dflt = "true", .swan = "rekey",
 	 .doc = "Whether we renew keys before they expire."},
 	{"reauth", CT_BOOL, T(reauth), CFG_IKE, .dflt = "false", .swan = "reauth",

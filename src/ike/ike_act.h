@@ -43,6 +43,8 @@ enum ike_act_type {
 	                        * early; a second one follows, or SPI_FREE takes it away */
 	IKE_ACT_CHILD_MOVE,    /* new addresses or ports of an installed child */
 	IKE_ACT_CHILD_REMOVE,
+	IKE_ACT_CHILD_QUERY,   /* ticket: when did ESP of the peer come last */
+	IKE_ACT_TRAP,          /* from now on a packet of this tunnel that finds no SA is a fact (ACQUIRE); stays until the configuration forbids it */
 	IKE_ACT_NOTE,          /* a log line, also progress for those who wait */
 	IKE_ACT_TUNNEL,        /* a fact for tunnel/ */
 };
@@ -69,6 +71,8 @@ struct ike_act {
 		struct { uint32_t child_id; struct ident peer; struct child_sa sa; } install;
 		struct { uint32_t child_id; struct child_sa sa; } move; /* sa without keys: new local, remote, encap ports */
 		struct { uint32_t child_id; uint32_t spi_in, spi_out; struct addr local, remote; } remove;
+		struct { uint32_t spi_in; } query;
+		struct { struct addr local, remote; } trap;
 		struct { int8_t level; const char *text; bool progress; } note;
 		struct { uint8_t event; const char *reason; bool retry; struct ike_child_info info; } tunnel_event;
 	};

@@ -169,6 +169,14 @@ static bool is_request(uint8_t event)
 	return event == EV_REQ_AUTH || event == EV_REQ_CREATE_CHILD || event == EV_REQ_INFO;
 }
 
+static void set_state(struct ike *e, struct ike_sa *sa, uint8_t to)
+{
+	e->n_connecting -= sa->state < ST_ESTABLISHED && to >= ST_ESTABLISHED;
+	if (sa->tun)
+		sa->tun->n_up += (uint32_t)(to == ST_ESTABLISHED) - (uint32_t)(sa->state == ST_ESTABLISHED);
+	sa->state = to;
+}
+
 void step_run(struct step *s, uint8_t event)
 {
 	uint8_t state = s->sa ? s->sa->state : ST_NONE;
@@ -191,7 +199,7 @@ void step_run(struct step *s, uint8_t event)
 	switch (v) {
 	case V_DONE:
 		if (s->sa && !dead)
-			s->sa->state = r->to;
+			set_state(s->e, s->sa, r->to);
 		break;
 	case V_WAIT:
 		break;
@@ -205,7 +213,7 @@ void step_run(struct step *s, uint8_t event)
 			respond_error(s, s->fail);
 		/* RFC 7296 2.21.2: an IKE SA that could not be authenticated does not live on. */
 		if (s->sa && state < ST_ESTABLISHED)
-			s->sa->state = ST_DEAD;
+			set_state(s->e, s->sa, ST_DEAD);
 		break;
 	}
 	if (s->sa && s->sa->state == ST_DEAD && !dead) {

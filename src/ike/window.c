@@ -16,6 +16,14 @@ dur_t window_interval(const struct conf_setup *c, uint32_t tries)
 	return (dur_t)d;
 }
 
+dur_t ike_patience(const struct conf_setup *c)
+{
+	dur_t d = 0;
+	for (uint32_t i = 0; i <= c->retransmit.tries && d < DUR_S(86400); i++)
+		d += window_interval(c, i);
+	return d;
+}
+
 bool window_free(const struct ike_sa *sa) { return sa->req.msg.p == NULL; }
 
 void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, uint32_t msg_id)
@@ -38,6 +46,7 @@ void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, u
 
 static bool out_finish(struct step *s, struct out *o, struct blob *to)
 {
+	impair_payloads(s, o);
 	if (o->sealed)
 		return frag_seal(s, o, to);
 	ike_enc_finish(&o->enc);
@@ -174,14 +183,18 @@ void respond_error(struct step *s, uint16_t notify)
 	}
 }
 
-static bool clear_allowed(struct step *s)
+bool strangers_spent(const struct ike *e, mono_t now)
 {
-	enum { A_SECOND = 100 };
-	if (s->now - s->e->clear_second >= DUR_S(1)) {
-		s->e->clear_second = s->now;
-		s->e->clears_left = A_SECOND;
+	return e->clears_left == 0 && now - e->clear_second < DUR_S(1);
+}
+
+bool stranger_spends(struct ike *e, mono_t now)
+{
+	if (now - e->clear_second >= DUR_S(1)) {
+		e->clear_second = now;
+		e->clears_left = STRANGERS_A_SECOND;
 	}
-	return s->e->clears_left > 0 && s->e->clears_left--;
+	return e->clears_left > 0 && e->clears_left--;
 }
 
 /* Errors to strangers: at most a hundred a second; cookies are not errors, floods are what they are for. */
@@ -201,7 +214,10 @@ void respond_clear(struct step *s, uint16_t type, struct span data)
 	ike_enc_begin(&enc, &w, &h);
 	ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), type, data);
 	ike_enc_finish(&enc);
-	const void *copy = wr_ok(&w) && (type == N_COOKIE || clear_allowed(s)) ? act_copy(s, buf, w.len) : NULL;
+	/* Nobody's traffic grows here on its way to somebody else. */
+	if (!wr_ok(&w) || w.len > s->d->data.n || (type != N_COOKIE && !stranger_spends(s->e, s->now)))
+		return;
+	const void *copy = act_copy(s, buf, w.len);
 	if (!copy)
 		return;
 	struct ike_act *a = act_add(s, IKE_ACT_SEND, NULL);

@@ -133,8 +133,9 @@ enum verdict x_auth_i_signed(struct step *s)
 	ts_ours(sa->tun->t, &sa->local.addr, &sa->remote.addr, &tsi, &tsr);
 	out_begin(s, &o, IKE_AUTH, false, sa->tx_id);
 	ike_enc_id(&o.enc, P_IDI, &sa->my_id);
-	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on. */
-	if (!ike_tun_has_sa(sa->tun, sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
+	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on, for which alone a peer of
+	 * %any is called. */
+	if (!ike_tun_has_sa(sa->tun, sa) && sa->tun->n_orphans == 0 && !sa->tun->many && s->e->setup.uniqueids != UNIQUE_NEVER)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
 	if (sa->peer_id.type != ID_ANY && !sa->tun->t->remote.id_loose)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);
@@ -295,6 +296,7 @@ enum verdict x_auth_r(struct step *s)
 	const struct ike_payload *p = ike_payload_find(s->pl, P_IDR);
 	struct ike_id v;
 	char why[160];
+	sa_half_open_heard(sa);
 	natd_follow(s);
 	if (!take_identity(s, P_IDI, &sa->peer_id))
 		return fail(s, N_AUTHENTICATION_FAILED, "the peer does not authenticate by pre-shared key, or its identity is malformed");

@@ -224,45 +224,6 @@ enum verdict x_sa_init_i_notify(struct step *s)
 
 /* --- responder --- */
 
-static bool reached(uint32_t n, uint32_t limit) { return limit > 0 && n >= limit; }
-
-/* With so many half-open SAs, in all or from this address, a request must prove that its source is real. */
-static bool cookie_demanded(struct step *s, struct span nonce, uint32_t from_here)
-{
-	struct ike *e = s->e;
-	const struct conf_setup *c = &e->setup;
-	if (!c->dos_protection || !(reached(e->half_open, c->cookie_threshold) || reached(from_here, c->cookie_threshold_ip)))
-		return false;
-	struct ike_notify n;
-	bool first = s->pl->n && s->pl->v[0].type == P_N && has_notify(s, N_COOKIE, &n);
-	if (first && cookie_check(e, s->d, s->hdr.spi_i, nonce, n.data, s->now))
-		return false;
-	uint8_t cookie[33];
-	size_t len;
-	cookie_make(e, s->d, s->hdr.spi_i, nonce, cookie, &len);
-	if (len)
-		respond_clear(s, N_COOKIE, SPAN(cookie, len));
-	return true;
-}
-
-/* Limits that the configuration sets; none of them by itself but block_threshold. After the cookie, so that forged sources
- * cannot use up a peer's share. */
-static bool too_many(struct step *s, uint32_t from_here)
-{
-	const struct conf_setup *c = &s->e->setup;
-	const char *why = NULL;
-	char addr[ADDR_TEXT];
-	if (c->dos_protection && reached(from_here, c->block_threshold))
-		why = "has begun too many handshakes (block_threshold)";
-	else if (reached(s->e->half_open, c->init_limit_half_open))
-		why = "is not answered: too many handshakes are half open (init_limit_half_open)";
-	else if (reached(s->e->n_sas, c->ikesa_limit))
-		why = "is not answered: there are as many IKE SAs as allowed (ikesa_limit)";
-	if (why)
-		note_limited(s, "%s %s", addr_str(&s->d->remote.addr, addr), why);
-	return why;
-}
-
 static enum verdict answer_init(struct step *s, const struct init_body *b, uint8_t number)
 {
 	struct ike_sa *sa = s->sa;
@@ -273,8 +234,10 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	struct out o;
 	hs->group = sa->suite.dh;
 	if (dh_generate(s->e->crypto, s->e->rng, hs->group, &hs->dh, hs->dh_public) != 0 ||
-	    dh_shared(s->e->crypto, &hs->dh, b->ke.data, shared, &shared_len) != 0)
+	    dh_shared(s->e->crypto, &hs->dh, b->ke.data, shared, &shared_len) != 0) {
+		stranger_spends(s->e, s->now); /* nothing is left of it that could be counted */
 		return V_DROP;
+	}
 	wipe(&hs->dh, sizeof hs->dh);
 	set_nonce(&hs->ni, b->nonce);
 	hs->nr.n = NONCE_LEN;
@@ -308,6 +271,7 @@ enum verdict x_sa_init_r(struct step *s)
 	struct init_body b;
 	struct suite suite;
 	uint8_t number;
+	bool proven;
 	char addr[ADDR_TEXT];
 	if (s->hdr.spi_r != 0 || s->hdr.msg_id != 0 || s->d->data.n > INIT_MSG_MAX || decode_init(s, &b) != WIRE_OK)
 		return V_DROP;
@@ -315,8 +279,7 @@ enum verdict x_sa_init_r(struct step *s)
 		note_limited(s, "%s is not answered: initiator_only", addr_str(&s->d->remote.addr, addr));
 		return V_WAIT;
 	}
-	uint32_t from_here = sa_half_open_from(s->e, &s->d->remote.addr);
-	if (cookie_demanded(s, b.nonce, from_here) || too_many(s, from_here))
+	if (!admit_init(s, b.nonce, &proven))
 		return V_WAIT;
 	addr_str(&s->d->remote.addr, addr);
 	struct tun *t = ike_tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
@@ -336,6 +299,8 @@ enum verdict x_sa_init_r(struct step *s)
 		respond_clear(s, N_INVALID_KE_PAYLOAD, SPAN(group, 2));
 		return V_WAIT;
 	}
+	if (b.ke.data.n != dh_public_len(suite.dh))
+		return V_DROP;
 	s->sa = sa_new(s->e, false, &s->d->local, &s->d->remote, s->now);
 	if (!s->sa)
 		return V_DROP;
@@ -347,13 +312,13 @@ enum verdict x_sa_init_r(struct step *s)
 	struct ike_notify n;
 	sa->frag_peer = t->t->fragmentation && has_notify(s, N_FRAGMENTATION_SUPPORTED, &n); /* RFC 7383 2.3 */
 	sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
-	note(s, NULL, NOTE_CONTROL, "%s is initiating an IKE_SA", addr);
+	note_limited(s, "%s is initiating an IKE_SA", addr);
 	enum verdict v = sa_handshake(s->e, sa) ? answer_init(s, &b, number) : V_DROP;
 	if (v != V_DONE) {
 		sa_free(s->e, sa);
 		s->sa = NULL;
 		return v;
 	}
-	sa_half_open_begin(s->e, sa);
+	sa_half_open_begin(s->e, sa, proven);
 	return V_DONE;
 }

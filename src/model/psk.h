@@ -32,11 +32,20 @@ struct ppk {
 	size_t key_len;          /* octets, 1 and up */
 };
 
-/* Entries in file order. */
+/* Entries in file order; and, so that ten thousand of them are not gone through for each handshake, where each selector stands. */
+enum { PSK_TRY_MAX = 64 };
+struct psk_ref {
+	uint32_t psk, next; /* next: index + 1 of an earlier one, 0 = none */
+};
 struct psk_set {
 	struct mem *mem;
 	struct psk *v;
 	size_t n, cap;
+	struct psk_ref *ref;
+	uint32_t n_refs, cap_refs;
+	uint32_t *bucket;   /* of exact selectors: index + 1 of the latest */
+	uint32_t n_buckets; /* a power of two, or 0 */
+	uint32_t patterns;  /* keys without selectors, or with one that fits more than one identity */
 	struct tcp_key *tcp;
 	size_t n_tcp, cap_tcp;
 	struct ppk *ppk;
@@ -56,7 +65,7 @@ const struct ppk *psk_ppk(const struct psk_set *s, const char *id); /* NULL: the
 /* The key for sessions with a peer, that of the longest prefix; NULL: there is none. */
 const struct tcp_key *psk_tcp(const struct psk_set *s, const struct addr *peer);
 /* Candidates for (me, peer), best first: by the peer's grade, then ours, then later
- * in the file. Writes indices into out, returns how many (at most max). */
+ * in the file. Writes indices into out, returns how many (at most max, and PSK_TRY_MAX). */
 size_t psk_candidates(const struct psk_set *s, const struct ident *me, const struct ident *peer, size_t *out,
                       size_t max);
 

@@ -13,7 +13,7 @@
 
 #include "privsep/actor_int.h"
 
-enum { TRY_MAX = 64, INDEX_BITS = 20 };
+enum { TRY_MAX = PSK_TRY_MAX, INDEX_BITS = 20 };
 
 static const char KEY_PAD[] = "Key Pad for IKEv2"; /* 17 octets, without the NUL */
 

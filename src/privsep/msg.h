@@ -33,7 +33,7 @@ struct m_spi { uint32_t spi; };                       /* SPI_FREE, CHILD_REMOVE,
 struct m_child_install { char tunnel[PRIV_NAME]; uint32_t child_id; struct ident peer; struct child_sa sa; };
 struct m_child_move { uint32_t spi_in; struct addr local, remote; uint8_t encap; uint16_t encap_sport, encap_dport; };
 struct r_sa_query { struct sa_counters counters; };
-struct m_ends { char tunnel[PRIV_NAME]; struct addr local, remote; }; /* GUARD_SET (local unset), GRE_UP, GRE_FIND */
+struct m_ends { char tunnel[PRIV_NAME]; struct addr local, remote; }; /* GUARD_SET (local unset), GRE_UP, GRE_FIND, TRAP_SET */
 struct m_tunnel { char tunnel[PRIV_NAME]; };          /* GRE_DOWN */
 struct r_link { struct tun_link link; };
 struct m_hook_run { char tunnel[PRIV_NAME]; uint8_t up; struct tun_child child; };
@@ -83,6 +83,7 @@ struct e_route_peer { uint8_t have; }; /* ROUTE_LINK: one descriptor, the end of
 /* Which data plane there is. tail: why, as one sentence. backend: enum esp_backend; AUTO while it is not known. */
 struct e_dataplane { uint8_t user, workers, backend; };
 struct e_kernel { struct kernel_event event; };
+struct e_wanted { char tunnel[PRIV_NAME]; };         /* a packet was to go through this tunnel, for which there is a trap */
 /* The run's ticket; tail: one line of the script, escaped. */
 struct e_hook_line { char tunnel[PRIV_NAME]; uint8_t up; };
 enum priv_diag { PRIV_DIAG_RELOAD, PRIV_DIAG_LOG };   /* the RELOAD with this ticket; a line of priv's own log */

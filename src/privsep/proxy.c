@@ -80,6 +80,12 @@ int priv_guard_set(struct privsep *p, uint32_t ticket, const char *tunnel, const
 	return ends_verb(p, PRIV_GUARD_SET, ticket, tunnel, NULL, remote);
 }
 
+int priv_trap_set(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
+                  const struct addr *remote)
+{
+	return ends_verb(p, PRIV_TRAP_SET, ticket, tunnel, local, remote);
+}
+
 int priv_gre_up(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
                 const struct addr *remote)
 {

@@ -263,6 +263,18 @@ static int setup(void **state, bool user)
 	return 0;
 }
 
+void world_rebirth(struct world *w, actor_book_fn *book, void *ctx)
+{
+	struct actor_env env = {.mem = &w->mem, .kernel = &w->kernel, .crypto = w->crypto, .rng = &w->rng, .log = say,
+	                        .log_ctx = w, .book = book, .book_ctx = ctx};
+	actor_free(w->actor);
+	w->actor = actor_new(&env);
+	assert_non_null(w->actor);
+	assert_int_equal(actor_conf_set(w->actor, w->conf, &w->psks), 0);
+	actor_phase_set(w->actor, PHASE_RUN);
+	(void)fake_kernel_calls(&w->kernel);
+}
+
 int world_setup(void **state) { return setup(state, false); }
 int world_setup_user(void **state) { return setup(state, true); }
 
