@@ -300,10 +300,10 @@ void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *l
 		ike_tun_renew(s, old);
 		return;
 	}
-	if (old->replaced || s->e->stopping || busy_with(old->tun, &old->peer_id))
+	if (old->replaced || s->e->stopping || busy_with(s->e, old->tun, &old->peer_id))
 		return;
 	struct endpoint from = {.addr = *local, .port = old->local.port};
-	attempt(s, old->tun, &from, &old->remote, old);
+	attempt(s, old->tun, &from, &old->remote, &old->peer_id, old->natt_port);
 }
 
 /* Whether an attempt is called for: the peer may have come by itself meanwhile. */

@@ -155,7 +155,6 @@ enum verdict x_sa_init_i(struct step *s)
 	if (sa->nat_there)
 		note(s, sa->tun, NOTE_CONTROL, "remote host is behind NAT");
 	/* RFC 4555 3.3: with MOBIKE also where there is no NAT yet. */
-	struct ike_notify n;
 	if (natd_float_needed(sa) || (sa->tun->t->mobike && has_notify(s, N_NAT_DETECTION_SOURCE_IP, &n))) {
 		if (!sa->natt_port) { /* else it began there: RFC 7296 2.23 */
 			sa->local.port = s->e->setup.port_nat_t;
