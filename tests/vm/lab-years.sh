@@ -5,6 +5,8 @@
 #   said HOST TEXT              succeeds when the log has TEXT since then; times HOST REGEX: prints in how many lines it has that
 #   no_complaints HOST          succeeds when no line of strongSwan's log since then is in complaints.txt; else says which are
 #   us_reads                    strongSwan at us reads strongswan.conf and its neighbours again
+#   first_up                    the tunnel comes up with the scripts of the seed, which make gre1; later there are none: strongSwan
+#                               waits for them, and under emulation for so long that SAs end meanwhile
 #   files CN_KEYS US_KEYS       both ends read them
 #   begin CN_KEYS US_KEYS       the same, with nothing up before
 #   us_idle                     succeeds when us has no SA of the conn tunnel, nothing half open
@@ -37,11 +39,15 @@ us_idle() {
 	got=$(on us ipsec status tunnel)
 	case $got in *ESTABLISHED* | *CONNECTING* | *INSTALLED*) echo "$got"; return 1 ;; esac
 }
+first_up() {
+	gretel cn up tunnel >/dev/null 2>&1
+	wait_for 15 pinging cn 10.0.0.1
+}
 files() {
 	# shellcheck disable=SC2086
-	{ conf cn $1 && gretel_reload cn >/lab/reload.txt; } &
+	{ conf cn leftupdown= $1 && gretel_reload cn >/lab/reload.txt; } &
 	# shellcheck disable=SC2086
-	{ conf us $2 && swan_reload us; } &
+	{ conf us leftupdown= $2 && swan_reload us; } &
 	wait
 }
 begin() {

@@ -99,10 +99,10 @@ gretel_install && lab_up && clear_watch || exit
 lab_seed cn
 lab_seed us
 for h in cn us; do printf 'charon {\n retransmit_timeout = 1.5\n}\n' | on $h sh -c 'cat >/etc/strongswan.d/zz-impair.conf'; done
-conf cn & conf us dpdaction=clear dpddelay=5s & wait
+conf cn & conf us & wait
 swan_start us & gretel_start cn & wait
-gretel cn up tunnel >/dev/null 2>&1
-check "up before" wait_for 10 pinging cn 10.0.0.1
+check "up before" first_up
+files "" "dpdaction=clear dpddelay=5s"
 priv=$(gretel_pid cn priv) ike=$(gretel_pid cn ike) charon=$(on us cat /run/charon.pid)
 while read -r who order <&5; do
 	suffer "$who" "$order"

@@ -232,6 +232,7 @@ more[us]=$(conn plain left=80.251.215.33 right=$PLAIN auto=add reauth=no $crowd)
 wide_window
 conf cn & conf us & wait
 swan_start us & gretel_start cn & swan_start p1 & wait
+check "up before" first_up
 for t in ${LAB_ONLY:-plain rekeys tiny reauth dpd nat restart}; do
 	echo "-- $t ($SECONDS s)"
 	$t

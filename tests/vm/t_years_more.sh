@@ -221,8 +221,7 @@ lab_seed us
 secret home password
 conf cn & conf us & wait
 swan_start us & gretel_start cn & wait
-# The script of the seed makes gre1 at both ends when the tunnel is first up.
-gretel cn up tunnel >/dev/null 2>&1
+check "up before" first_up
 for t in ${LAB_ONLY:-frag address trap_ ppk}; do
 	echo "-- $t ($SECONDS s)"
 	$t
