@@ -98,7 +98,7 @@ up_again() {
 gretel_install && lab_up && clear_watch || exit
 lab_seed cn
 lab_seed us
-for h in cn us; do printf 'charon {\n retransmit_timeout = 1.5\n}\n' | on $h sh -c 'cat >/etc/strongswan.d/zz-impair.conf'; done
+for h in cn us; do printf "charon {\n retransmit_timeout = 1.5\n retransmit_tries = 3\n}\n" | on $h sh -c 'cat >/etc/strongswan.d/zz-impair.conf'; done
 conf cn & conf us & wait
 swan_start us & gretel_start cn & wait
 check "up before" first_up
