@@ -16,8 +16,8 @@
 #
 #   wide_window                 a replay window of 1024 at both ends: a processor that the host stops between a packet's number and
 #                               its way out makes it late by more than 32
-#   load_start SECONDS          a hundred pings a second from cn to us, and a paced stream of UDP beside them
-#   load_end                    waits for their end; sets lost (pings), missing (packets that one gre1 has sent and the other has
+#   load_start                  a hundred pings a second from cn to us, and a paced stream of UDP beside them
+#   load_end                    ends both; sets pings and lost (of them), missing (packets that one gre1 has sent and the other has
 #                               not got, or could not send; what a busy program does not take from its socket is not among them),
 #                               own (packets that us had no SA for, because strongSwan takes an SA away before the policy that
 #                               names it), refused (all that IPsec refused, at both ends, but those)
@@ -98,22 +98,25 @@ load_start() {
 	load_own=$(_own) load_refused=$(_refused) load_balance=$(($(_balance cn) + $(_balance us)))
 	on us sh -c 'iperf3 -s -1 -i 0 >/lab/stream.us 2>&1 </dev/null &'
 	wait_for 10 on us sh -c 'ss -ltn | grep -q :5201'
-	on cn sh -c 'ping -n -q -i 0.01 -c $(($1 * 100)) -W 3 10.0.0.1 >/lab/load.ping 2>&1 </dev/null &
-		iperf3 -c 10.0.0.1 -u -b 600K -l 1000 -t $1 -i 0 -J >/lab/load.json 2>&1 </dev/null &' sh "$1"
+	on cn sh -c 'ping -n -i 0.01 10.0.0.1 >/lab/load.ping 2>&1 </dev/null & echo $! >/lab/load.pid
+		iperf3 -c 10.0.0.1 -u -b 600K -l 1000 -t 3600 -i 0 >/lab/load.stream 2>&1 </dev/null & echo $! >>/lab/load.pid'
 }
-_load_over() { grep -q 'packets transmitted' /lab/load.ping && ! on cn pgrep -x iperf3; }
+# A ping counts as lost when a later one has come back: those under way at the end do not.
 load_end() {
-	wait_for 600 _load_over
-	lost=$(sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' /lab/load.ping | awk '{ print $1 - $2 }')
-	sleep 1
+	on cn sh -c 'kill -INT $(cat /lab/load.pid)'
+	wait_for 10 grep -q 'packets transmitted' /lab/load.ping
+	sleep 1.5
+	read -r pings lost < <(sed -n 's/.*icmp_seq=\([0-9]*\) .*time=.*/\1/p' /lab/load.ping |
+		awk '!seen[$1]++ { n++ } $1 + 0 > last { last = $1 + 0 } END { print last + 0, last - n }')
 	missing=$(($(_balance cn) + $(_balance us) - load_balance))
-	stream=$(jq '.end.sum.packets // 0' /lab/load.json 2>/dev/null)
 	own=$(($(_own) - load_own))
 	refused=$(($(_refused) - load_refused - own))
+	on us pkill -x iperf3
+	loss="$lost of $pings pings, $missing of all packets, $own by us"
 }
 lossless() {
-	[ "$lost" -le "$own" ] && [ "$missing" -le "$own" ] && [ "$refused" = 0 ] && [ "${stream:-0}" -gt 100 ] && return
-	echo "$lost pings lost, $missing packets missing, $own without an SA at us, $refused refused; the stream had ${stream:-0} packets"
+	[ "$lost" -le "$own" ] && [ "$missing" -le "$own" ] && [ "$refused" = 0 ] && [ "$pings" -gt 500 ] && return
+	echo "$lost of $pings pings lost, $missing packets missing, $own without an SA at us, $refused refused"
 	for h in cn us; do on $h ip -s link show gre1; done
 	on cn awk '$2 { print "cn", $0 }' /proc/net/xfrm_stat
 	on us awk '$2 { print "us", $0 }' /proc/net/xfrm_stat

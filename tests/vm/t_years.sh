@@ -59,9 +59,10 @@ rekeys() {
 	begin "reauth=no dpdaction=restart dpddelay=5s" "reauth=no"
 	: >/lab/rekey.txt
 	check "rekeys: up" gretel cn up tunnel
-	load_start $load
-	until=$((SECONDS + load - 3))
-	while [ $SECONDS -lt $until ]; do
+	load_start
+	until=$((SECONDS + load))
+	# The clock of an emulated machine may run fast: each order comes at least once.
+	while [ $SECONDS -lt $until ] || [ $i -lt 7 ]; do
 		case $((i % 6)) in
 		0) gretel_rekeys child ;;
 		1) us_rekeys '{*}' ;;
@@ -75,8 +76,8 @@ rekeys() {
 	done
 	load_end
 	children=$(times us 'CHILD_SA tunnel.*established') ikes=$(times us 'IKE_SA tunnel.*(rekeyed between|established between)')
-	check "rekeys: of $i orders in $load s came $children child SAs and $ikes IKE SAs" test "$children" -ge $((i / 3)) -a "$ikes" -ge $((i / 3))
-	check "rekeys: nothing is lost ($lost of $((load * 100)) pings, $missing of all packets, $own by us)" lossless
+	check "rekeys: of $i orders came $children child SAs and $ikes IKE SAs" test "$children" -ge $((i / 3)) -a "$ikes" -ge $((i / 3))
+	check "rekeys: nothing is lost ($loss)" lossless
 	check "rekeys: each order was taken" lacks gretel: cat /lab/rekey.txt
 	check "rekeys: one pair of SAs is left" wait_for 15 one_pair
 	check "rekeys: and one IKE SA at each end" one_ike
@@ -94,11 +95,12 @@ tiny() {
 	local children ikes
 	begin "$lives" "$lives"
 	check "tiny lifetimes: up" gretel cn up tunnel
-	load_start $tiny
+	load_start
+	sleep $tiny
 	load_end
 	children=$(times us 'CHILD_SA tunnel.*established') ikes=$(times us 'IKE_SA tunnel.*(rekeyed between|established between)')
 	check "tiny lifetimes: $children child SAs and $ikes IKE SAs in $tiny s" test "$children" -ge $((tiny / 10)) -a "$ikes" -ge $((tiny / 20))
-	check "tiny lifetimes: nothing is lost ($lost of $((tiny * 100)) pings, $missing of all packets, $own by us)" lossless
+	check "tiny lifetimes: nothing is lost ($loss)" lossless
 	check "tiny lifetimes: no complaint of strongSwan" no_complaints us
 	gretel cn down tunnel >/dev/null 2>&1
 	check "tiny lifetimes: nothing is left at cn" wait_for 10 no_sas cn
@@ -111,22 +113,24 @@ reauth() {
 	local keys="reauth=yes ikelifetime=18s margintime=9s rekeyfuzz=0%" n
 	begin "$keys" "reauth=no"
 	check "reauthentication by gretel: up" gretel cn up tunnel
-	load_start $reauth
+	load_start
+	sleep $reauth
 	load_end
 	n=$(times us 'IKE_SA tunnel.*established between')
 	check "reauthentication by gretel: $n IKE SAs in $reauth s" test "$n" -ge 3
-	check "reauthentication by gretel: nothing is lost ($lost of $((reauth * 100)) pings, $missing of all packets, $own by us)" lossless
+	check "reauthentication by gretel: nothing is lost ($loss)" lossless
 	check "reauthentication by gretel: no complaint of strongSwan" no_complaints us
 	# Make before break at strongSwan too.
 	printf 'charon {\n make_before_break = yes\n}\n' | on us sh -c 'cat >/etc/strongswan.d/zz-years.conf'
 	us_reads
 	begin "reauth=no" "$keys"
 	check "reauthentication by strongSwan: up" gretel cn up tunnel
-	load_start $reauth
+	load_start
+	sleep $reauth
 	load_end
 	n=$(times us 'IKE_SA tunnel.*established between')
 	check "reauthentication by strongSwan: $n IKE SAs in $reauth s" test "$n" -ge 3
-	check "reauthentication by strongSwan: nothing is lost ($lost of $((reauth * 100)) pings, $missing of all packets, $own by us)" lossless
+	check "reauthentication by strongSwan: nothing is lost ($loss)" lossless
 	check "reauthentication by strongSwan: no complaint" no_complaints us
 	on us rm /etc/strongswan.d/zz-years.conf
 	us_reads
