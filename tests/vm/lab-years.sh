@@ -11,6 +11,7 @@
 #   begin CN_KEYS US_KEYS       the same, with nothing up before
 #   us_idle                     succeeds when us has no SA of the conn tunnel, nothing half open
 #   one_pair                    succeeds when each end has two ESP SAs, and they are the same two
+#   pair_within SECONDS         waits for that; and at the end says what is there
 #
 #   clear_watch | clear_of_cn   counts GRE in the clear that comes to wan from cn | prints how many packets there were
 #
@@ -67,6 +68,13 @@ one_pair() {
 	local cn us
 	cn=$(_spis cn) us=$(_spis us)
 	[ "$cn" = "$us" ] && [ "$(wc -l <<<"$cn")" = 2 ] || { echo "cn:" $cn "us:" $us; return 1; }
+}
+pair_within() { # SECONDS
+	wait_for "$1" one_pair && return
+	one_pair
+	on us ipsec statusall tunnel | grep -A5 '^ *tunnel[[{]'
+	gretel cn statusall tunnel | grep -A5 '^ *tunnel[[{]'
+	return 1
 }
 
 clear_watch() {

@@ -87,7 +87,7 @@ suffer() { # suffer WHO ORDER
 }
 suffered() { _since cn | grep -q 'impair: '; }
 up_again() {
-	wait_for 30 pinging cn 10.0.0.1 && wait_for 15 one_pair && swan_up us && gretel_up cn && return
+	wait_for 30 pinging cn 10.0.0.1 && pair_within 15 && swan_up us && gretel_up cn && return
 	cat /lab/up.txt
 	one_pair
 	_since cn | tail -n 8

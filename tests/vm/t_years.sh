@@ -79,7 +79,7 @@ rekeys() {
 	check "rekeys: of $i orders came $children child SAs and $ikes IKE SAs" test "$children" -ge $((i / 3)) -a "$ikes" -ge $((i / 3))
 	check "rekeys: nothing is lost ($loss)" lossless
 	check "rekeys: each order was taken" lacks gretel: cat /lab/rekey.txt
-	check "rekeys: one pair of SAs is left" wait_for 15 one_pair
+	check "rekeys: one pair of SAs is left" pair_within 15
 	check "rekeys: and one IKE SA at each end" one_ike
 	check "rekeys: it carries" ping_gre cn 10.0.0.1 3
 	check "rekeys: no complaint of strongSwan" no_complaints us
@@ -161,7 +161,7 @@ dpd() {
 			gretel cn up tunnel >/dev/null 2>&1
 		fi
 		check "dpd, $cn and $us: it is back" wait_for 30 pinging cn 10.0.0.1
-		check "dpd, $cn and $us: with one pair" wait_for 15 one_pair
+		check "dpd, $cn and $us: with one pair" pair_within 15
 		check "dpd, $cn and $us: no other complaint of strongSwan" quiet < <(_since us | grep -v 'giving up after 2 retransmits')
 	done <<-'END'
 		restart clear
@@ -184,7 +184,7 @@ restart() {
 	swan_start us
 	mark us
 	check "strongSwan has died: the tunnel is back" wait_for 40 pinging cn 10.0.0.1
-	check "strongSwan has died: one pair" wait_for 15 one_pair
+	check "strongSwan has died: one pair" pair_within 15
 	check "strongSwan has died: no complaint" no_complaints us
 	mark us
 	gretel_kill9 cn

@@ -203,13 +203,13 @@ trap_() {
 	sleep 2
 	check "trap: the peer has ended it, and it waits" no_sas cn
 	check "trap: the next packet sets it up" wait_for 10 pinging cn 10.0.0.1
-	check "trap: one pair" wait_for 10 one_pair
+	check "trap: one pair" pair_within 10
 	check "trap: no complaint of strongSwan" no_complaints us
 	begin "" "auto=route"
 	gretel_stop cn
 	gretel_start cn
 	check "trap of strongSwan: its first packet sets it up" wait_for 10 pinging us 10.0.0.2
-	check "trap of strongSwan: one pair" wait_for 10 one_pair
+	check "trap of strongSwan: one pair" pair_within 10
 	check "trap of strongSwan: no complaint" no_complaints us
 }
 
