@@ -18,7 +18,7 @@ us_rekeys() { on us ipsec stroke rekey "tunnel$1" >/dev/null 2>&1; }
 # ---- IKE fragments (RFC 7383)
 
 frag() {
-	local h size=300
+	local h size=200
 	for h in cn us; do printf 'charon {\n fragment_size = %d\n}\n' $size | on $h sh -c 'cat >/etc/strongswan.d/zz-frag.conf'; done
 	us_reads
 	begin "reauth=no fragmentation=yes" "reauth=no fragmentation=yes"
@@ -102,7 +102,7 @@ ppk_us() {
 }
 # ppk_cn REQUIRED SECRET; none: without
 ppk_cn() {
-	printf ": PSK 'password'\n@post.example.org : PPK '%s'\n" "$2" | on cn sh -c 'umask 077; cat >/etc/ipsec.secrets'
+	printf ": PSK 'password'\n@post.example.org : PPK %s\n" "$2" | on cn sh -c 'umask 077; cat >/etc/ipsec.secrets'
 	if [ "$1" = none ]; then conf cn reauth=no; else conf cn reauth=no "x-ppk-id=@post.example.org" "x-ppk-required=$1"; fi
 	gretel_reload cn >/lab/reload.txt
 }
