@@ -58,11 +58,15 @@ void note(struct step *s, const struct tun *t, int level, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
+	if (level > s->e->note_most)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	add_note(s, t, level, text);
 }
+
+void ike_note_level(struct ike *e, int8_t most) { e->note_most = most; }
 
 bool note_allowed(struct step *s)
 {
@@ -135,8 +139,10 @@ void tell_peer_known(struct step *s, struct tun *t, const struct addr *local, co
 
 static void set_why(struct step *s, const char *fmt, va_list ap)
 {
+	char text[160];
+	vsnprintf(text, sizeof text, fmt, ap);
 	if (s->sa)
-		vsnprintf(s->sa->why, sizeof s->sa->why, fmt, ap);
+		why_set(s->e, &s->sa->why, text);
 }
 
 void because(struct step *s, const char *fmt, ...)

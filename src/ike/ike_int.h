@@ -3,6 +3,8 @@
 #ifndef IKE_IKE_INT_H
 #define IKE_IKE_INT_H
 
+#include "ike/frag.h"
+#include "ike/impair.h"
 #include "ike/rekey.h"
 #include "ike/rules.h"
 #include "ike/state.h"
@@ -23,7 +25,8 @@ struct half_open_of {
 };
 struct half_open_of sa_half_open_from(const struct ike *e, const struct addr *source);
 void sa_peer_index(struct ike *e, struct ike_sa *sa);
-/* The other SAs of the same tunnel and peer identity; prev NULL at first. NULL at the end. */
+/* The SAs of a tunnel and a peer identity, and the other SAs of those of sa; prev NULL at first. NULL at the end. */
+struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident *peer, struct ike_sa *prev);
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev);
 struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa); /* allocates; NULL no memory */
 void sa_handshake_free(struct ike *e, struct ike_sa *sa);
@@ -33,12 +36,16 @@ void child_index(struct ike *e, struct child *c);
 void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
 struct child *child_by_id(struct ike_sa *sa, uint32_t id);
 struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+void child_index_out(struct ike *e, struct child *c);
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
 void child_move_to(struct child *c, struct ike_sa *sa);
 bool blob_set(struct ike *e, struct blob *b, const void *p, size_t n) MUST_USE;
 void blob_free(struct ike *e, struct blob *b);
+/* A sentence that few have is on the heap while it is there; else it is "". Without memory it stays "". */
+void why_set(struct ike *e, const char **why, const char *text);
+void why_free(struct ike *e, const char **why);
 void wait_for(struct ike *e, struct wait *w, uint8_t fact);
 void wait_end(struct ike *e, struct wait *w);
 
@@ -65,11 +72,15 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
 void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
+void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd);
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
 void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first); /* the last SA went: again, when wanted */
+void ike_tun_acquire(struct step *s, struct tun *t);             /* a packet met its trap */
+void ike_tun_hold(struct step *s, struct tun *t, const struct ike_sa *sa); /* the next packet starts it again */
+void ike_tun_address_gone(struct step *s, const struct addr *local); /* traps that named it */
 void ike_tun_down(struct step *s, struct tun *t, const char *why);
 bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but);
 bool ike_tun_busy(const struct tun *t);                          /* an attempt of ours is under way */
@@ -109,12 +120,16 @@ int keymat_child(struct ike *e, const struct ike_sa *sa, struct child *c, bool w
 /* --- auth_psk.c --- */
 /* The octets that an AUTH value covers; returns their number in out, 0 on failure. */
 size_t auth_octets(struct ike *e, const struct ike_sa *sa, bool of_initiator, uint8_t *out, size_t cap);
+/* The same with another SK_pi or SK_pr than the SA's. */
+size_t auth_octets_by(struct ike *e, const struct ike_sa *sa, bool of_initiator, const struct secret *sk_p, uint8_t *out,
+                      size_t cap);
 void auth_id_octets(const struct ident *id, uint8_t *out, size_t *len);
 
 /* --- window.c --- */
 struct out {
 	struct wr w;
 	struct ike_enc enc;
+	struct ike_hdr hdr;
 	uint8_t exchange;
 	bool response, sealed;
 };
@@ -163,6 +178,7 @@ void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_ini
 
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
+handler_fn x_auth_i_mixed, x_auth_r_mixed;
 handler_fn x_auth_i_spi, x_auth_i_signed, x_auth_i, x_auth_i_error, x_auth_i_verified;
 handler_fn x_auth_r, x_auth_r_verified, x_auth_r_spi, x_auth_r_installed, x_auth_r_signed;
 handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_late;
@@ -184,6 +200,8 @@ void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the win
 void sa_check(struct step *s); /* asks the peer for a sign of life */
 void sa_send_delete(struct step *s);
 void sa_on_timer(struct step *s);
+void liveness_used(struct step *s, const struct child *c); /* the answer about its traffic is there */
+void sa_end_action(struct ike_sa *sa, uint8_t action); /* what dpdaction or closeaction asks for */
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
 /* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */

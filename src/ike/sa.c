@@ -22,6 +22,24 @@ void blob_free(struct ike *e, struct blob *b)
 	*b = (struct blob){0};
 }
 
+void why_free(struct ike *e, const char **why)
+{
+	if (*why && **why)
+		mem_put(e->mem, (void *)(uintptr_t)*why, strlen(*why) + 1);
+	*why = "";
+}
+
+void why_set(struct ike *e, const char **why, const char *text)
+{
+	size_t n = strlen(text);
+	char *copy = n ? mem_get(e->mem, n + 1) : NULL;
+	if (copy)
+		memcpy(copy, text, n + 1);
+	why_free(e, why); /* text may be the old one */
+	if (copy)
+		*why = copy;
+}
+
 /* --- tickets --- */
 
 void wait_for(struct ike *e, struct wait *w, uint8_t fact)
@@ -63,6 +81,7 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	*(initiator ? &sa->spi_i : &sa->spi_r) = spi;
 	sa->initiator = initiator;
 	sa->state = ST_NEW;
+	sa->why = "";
 	sa->local = *local;
 	sa->remote = *remote;
 	sa->created = sa->last_in = sa->last_out = now;
@@ -77,9 +96,12 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	list_init(&sa->children);
 	list_init(&sa->of_tun);
 	list_init(&sa->half);
+	list_init(&sa->of_mine);
+	list_init(&sa->of_attempts);
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
+	e->n_connecting++;
 	return sa;
 }
 
@@ -145,9 +167,17 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
 	list_del(&sa->link);
 	list_del(&sa->of_tun);
+	list_del(&sa->of_mine);
+	list_del(&sa->of_attempts);
 	blob_free(e, &sa->req.msg);
 	blob_free(e, &sa->response);
+	why_free(e, &sa->why);
+	frag_drop(e, sa, false);
+	frag_drop(e, sa, true);
 	e->n_sas--;
+	e->n_connecting -= sa->state < ST_ESTABLISHED;
+	if (e->seen_sa == sa)
+		e->seen_sa = NULL;
 	struct tun *t = sa->tun;
 	mem_put(e->mem, sa, sizeof *sa);
 	if (t)
@@ -227,6 +257,11 @@ void sa_set_tun(struct ike_sa *sa, struct tun *t)
 	if (sa->tun == t)
 		return;
 	list_del(&sa->of_tun);
+	if (sa->state == ST_ESTABLISHED) {
+		t->n_up++;
+		if (sa->tun)
+			sa->tun->n_up--;
+	}
 	sa->tun = t;
 	list_add_tail(&t->sas, &sa->of_tun);
 }
@@ -240,34 +275,48 @@ void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)
 	heap_set(&e->timers, &sa->timer, first);
 }
 
-void sa_peer_index(struct ike *e, struct ike_sa *sa)
+static uint64_t peer_hash(const struct ike *e, const struct tun *t, const struct ident *id)
 {
 	struct {
 		uint32_t tun;
 		struct ident id;
 	} key;
 	memset(&key, 0, sizeof key);
-	key.tun = sa->tun->id;
-	key.id.type = sa->peer_id.type;
-	key.id.len = sa->peer_id.len;
-	memcpy(key.id.data, sa->peer_id.data, sa->peer_id.len);
+	key.tun = t->id;
+	key.id.type = id->type;
+	key.id.len = id->len;
+	memcpy(key.id.data, id->data, id->len);
+	return hmap_hash(&e->sas_by_peer, &key, sizeof key);
+}
+
+void sa_peer_index(struct ike *e, struct ike_sa *sa)
+{
 	if (sa->in_by_peer)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
-	hmap_add(&e->sas_by_peer, &sa->by_peer, hmap_hash(&e->sas_by_peer, &key, sizeof key));
+	hmap_add(&e->sas_by_peer, &sa->by_peer, peer_hash(e, sa->tun, &sa->peer_id));
 	sa->in_by_peer = true;
+}
+
+struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident *peer, struct ike_sa *prev)
+{
+	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, peer_hash(e, t, peer));
+	for (; n; n = hmap_next(n)) {
+		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
+		e->n.looked_at++;
+		if (o->tun == t && ident_eq(&o->peer_id, peer))
+			return o;
+	}
+	return NULL;
 }
 
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev)
 {
 	if (!sa->in_by_peer)
 		return NULL;
-	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, sa->by_peer.hash);
-	for (; n; n = hmap_next(n)) {
-		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
-		if (o != sa && o->tun == sa->tun && ident_eq(&o->peer_id, &sa->peer_id))
-			return o;
-	}
-	return NULL;
+	do
+		prev = sa_of_peer(e, sa->tun, &sa->peer_id, prev);
+	while (prev == sa);
+	return prev;
 }
 
 /* --- child SAs --- */
@@ -299,6 +348,7 @@ struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t
 		e->next_child_id = 1;
 	c->id = e->next_child_id;
 	list_add_tail(&sa->children, &c->link);
+	list_add_tail(&e->kids, &c->of_all);
 	sa->n_children++;
 	e->n_children++;
 	return c;
@@ -312,7 +362,12 @@ void child_free(struct ike *e, struct child *c)
 	heap_clear(&e->timers, &c->timer);
 	if (c->p.in.spi)
 		hmap_del(&e->children, &c->by_spi);
+	if (c->in_by_spi_out)
+		hmap_del(&e->children_out, &c->by_spi_out);
 	list_del(&c->link);
+	list_del(&c->of_all);
+	if (e->seen_child == c)
+		e->seen_child = NULL;
 	c->sa->n_children--;
 	e->n_children--;
 	mem_put(e->mem, c->ni, sizeof *c->ni);
@@ -348,6 +403,16 @@ void child_index(struct ike *e, struct child *c)
 	hmap_add(&e->children, &c->by_spi, hmap_hash(&e->children, &c->p.in.spi, sizeof c->p.in.spi));
 }
 
+static uint64_t out_hash(const struct ike *e, uint32_t spi) { return hmap_hash(&e->children_out, &spi, sizeof spi); }
+
+void child_index_out(struct ike *e, struct child *c)
+{
+	if (c->in_by_spi_out)
+		hmap_del(&e->children_out, &c->by_spi_out);
+	hmap_add(&e->children_out, &c->by_spi_out, out_hash(e, c->p.out.spi));
+	c->in_by_spi_out = true;
+}
+
 struct child *child_by_spi_in(struct ike *e, uint32_t spi)
 {
 	struct hnode *n = hmap_first(&e->children, hmap_hash(&e->children, &spi, sizeof spi));
@@ -369,12 +434,12 @@ struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 	return NULL;
 }
 
-/* Expiry by octets or packets may name the outbound SA; it is rare, a walk is enough. */
+/* The peers choose them: several may have the same. The kernel's word that one has expired is right for one of them, and no harm to another. */
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi)
 {
-	LIST_EACH(it, tmp, &e->sas) {
-		struct child *c = child_by_spi_out(LIST_ENTRY(it, struct ike_sa, link), spi);
-		if (c)
+	for (struct hnode *n = hmap_first(&e->children_out, out_hash(e, spi)); n; n = hmap_next(n)) {
+		struct child *c = CONTAINER_OF(n, struct child, by_spi_out);
+		if (c->p.out.spi == spi)
 			return c;
 	}
 	return NULL;
