@@ -374,7 +374,7 @@ static void set_trap(struct step *s, struct tun *t, const struct addr *local, co
 	a->trap.remote = *remote;
 	t->trap = *local;
 	if (!t->wanted && !t->called && !ike_tun_has_sa(t, NULL))
-		set_why(t, "it waits for a packet");
+		why_set(s->e, &t->why, "it waits for a packet");
 }
 
 void ike_tun_hold(struct step *s, struct tun *t, const struct ike_sa *sa)
