@@ -20,7 +20,7 @@ no_sas() { [ -z "$(spis cn)" ]; }
 waits() { trapped && no_sas; }
 begun() { grep -c 'initiating IKE_SA' "$(gretel_log cn)"; }
 is_begun() { [ "$(begun)" = "$1" ]; }
-up() { end_up cn && end_up us && pinging; }
+up() { end_up cn && end_up us && pinging || { settles 0; gretel us status 2>&1 | tail -n 12; tail -n 12 "$(gretel_log us)"; tail -n 12 "$(swan_log cn)"; return 1; }; } 2>/dev/null
 begin() { # KEY=VALUE...: cn with these keys, us waits for it; gre1 as the script makes it
 	cell gretel swan || { not_ok "$1" "no lab"; return 1; }
 	cell_auto us add
@@ -71,7 +71,7 @@ begun_us() { grep -c 'initiating IKE_SA' "$(gretel_log us)"; }
 begins_us() { [ "$(begun_us)" -gt "$1" ]; }
 comes() { # cn brings it up
 	on cn timeout 20 ipsec up tunnel >/dev/null 2>&1
-	check "$1: cn brings it up" wait_for 20 up
+	check "$1: cn brings it up" eval 'wait_for 20 up || up'
 	n=$(begun_us)
 }
 
