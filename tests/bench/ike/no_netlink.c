@@ -54,15 +54,6 @@ int kernel_child_counters(struct kernel *k, const struct child_sa *sa, struct sa
 	return kernel_child_install(k, sa);
 }
 
-int kernel_trap_set(struct kernel *k, const struct child_sa *sa)
-{
-	(void)k;
-	(void)sa;
-	return 0;
-}
-
-int kernel_trap_del(struct kernel *k, const struct child_sa *sa) { return kernel_trap_set(k, sa); }
-
 int kernel_guard_set(struct kernel *k, const struct addr *peer)
 {
 	(void)k;
