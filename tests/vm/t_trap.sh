@@ -96,7 +96,8 @@ actions() {
 			check "closeaction=hold: a packet begins" wait_for 10 begins_us "$n" ;;
 		restart) check "closeaction=restart: it begins" wait_for 10 begins_us "$n" ;;
 		esac
-		end_stop us && end_start us # nothing is under way any more
+		end_stop us || tail -n 5 "$(gretel_log us)"
+		end_start us # nothing is under way any more
 	done
 	for action in clear hold restart; do
 		at_us closeaction=clear dpdaction=$action
