@@ -99,6 +99,10 @@ actions() {
 		end_stop us || tail -n 5 "$(gretel_log us)"
 		end_start us # nothing is under way any more
 	done
+	# strongSwan at cn has what us began last, and us has lost it.
+	end_kill9 cn
+	on cn ip xfrm state flush
+	end_start cn
 	for action in clear hold restart; do
 		at_us closeaction=clear dpdaction=$action
 		gretel us reload >/dev/null
