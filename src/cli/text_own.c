@@ -128,6 +128,8 @@ static void print_tunnel(FILE *f, const json_t *t)
 	fprintf(f, "  | %s %s\n", js_str(t, "name"), state_words(t));
 	if (*js_str(t, "why") && !is(t, "state", "up"))
 		fprintf(f, "  |   why: %s\n", js_str(t, "why"));
+	if (*js_str(t, "way"))
+		fprintf(f, "  |   IKE has no way to the peer: %s\n", js_str(t, "way"));
 	if (js_has(t, "next_try_s") && is(t, "state", "down") && !js_true(t, "held")) {
 		fputs("  |   next try in ", f);
 		text_duration(f, js_int(t, "next_try_s"));

@@ -156,7 +156,7 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 			r->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 		return 0;
 	case IKE_ACT_PATH:
-		return priv_path(r->priv, ticket, name, a->path.attempt);
+		return priv_path(r->priv, ticket, name, a->path.attempt, &a->path.local, &a->path.remote);
 	case IKE_ACT_PSK_SIGN:
 		return priv_psk_sign(r->priv, ticket, name, a->sign.prf, a->sign.key, &a->sign.me, &a->sign.peer,
 		                     a->sign.octets);
@@ -177,7 +177,7 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 	case IKE_ACT_TRAP:
 		return priv_trap_set(r->priv, 0, name, &a->trap.local, &a->trap.remote);
 	case IKE_ACT_CHILD_MOVE:
-		return priv_child_move(r->priv, 0, &a->move.sa);
+		return priv_child_move(r->priv, ticket, &a->move.sa);
 	case IKE_ACT_CHILD_REMOVE:
 		return priv_child_remove(r->priv, 0, a->remove.spi_in);
 	case IKE_ACT_NOTE:
@@ -196,7 +196,7 @@ static void ike_refused(struct ike_role *r, const struct ike_act *a, int err, mo
 	static const uint8_t fact[] = {[IKE_ACT_PATH] = IKE_FACT_PATH + 1, [IKE_ACT_PSK_SIGN] = IKE_FACT_SIGNED + 1,
 	                               [IKE_ACT_PSK_VERIFY] = IKE_FACT_VERIFIED + 1, [IKE_ACT_SPI_ALLOC] = IKE_FACT_SPI + 1,
 	                               [IKE_ACT_CHILD_INSTALL] = IKE_FACT_INSTALLED + 1, [IKE_ACT_PPK_MIX] = IKE_FACT_MIXED + 1,
-	                               [IKE_ACT_CHILD_QUERY] = IKE_FACT_USED + 1};
+	                               [IKE_ACT_CHILD_QUERY] = IKE_FACT_USED + 1, [IKE_ACT_CHILD_MOVE] = IKE_FACT_MOVED + 1};
 	role_logf(r, NOTE_ERROR, "priv cannot be asked: %s", strerror(-err));
 	if (a->type >= ARRAY_LEN(fact) || !fact[a->type] || !a->ticket)
 		return;
@@ -279,6 +279,11 @@ static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 		f.type = IKE_FACT_USED;
 		f.ago = m->body ? ago(((const struct r_sa_query *)m->body)->counters.last_in_s) : -1;
 		break;
+	case PRIV_CHILD_MOVE:
+		f.type = IKE_FACT_MOVED;
+		if (m->status < 0)
+			role_logf(r, NOTE_CONTROL, "%s: %s", m->row->name, f.text);
+		break;
 	default:
 		if (m->status < 0)
 			role_logf(r, NOTE_CONTROL, "%s: %s", m->row->name, priv_msg_text(m));
@@ -355,15 +360,24 @@ static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_
 		f = (struct ike_fact){.type = IKE_FACT_MAPPING, .spi = e->spi, .remote = e->source};
 		break;
 	case KERNEL_ADDR:
-		listen_change(r, &e->addr, e->gone);
 		link = (struct tun_link){.ifindex = e->ifindex};
 		act_tunnel(r, &t, now); /* an interface of a tunnel may have got its address only now */
+		if (e->inner) /* addresses inside tunnels are not for IKE */
+			return;
+		listen_change(r, &e->addr, e->gone);
 		f = (struct ike_fact){.type = IKE_FACT_ADDRESS, .status = e->gone ? -EADDRNOTAVAIL : 0, .local = {.addr = e->addr}};
 		break;
 	case KERNEL_LINK:
 		memcpy(link.name, e->name, sizeof link.name);
 		act_tunnel(r, &t, now);
-		return;
+		if (e->inner)
+			return;
+		f = (struct ike_fact){.type = IKE_FACT_ROUTE}; /* IPv4 routes go with their link without a word */
+		break;
+	case KERNEL_ROUTE:
+	case KERNEL_OVERRUN:
+		f = (struct ike_fact){.type = IKE_FACT_ROUTE, .prefix = e->dst};
+		break;
 	default:
 		return;
 	}

@@ -393,6 +393,10 @@ int net_adopt(struct ike_role *r, const struct priv_msg *m)
 	r->restarted = e->restarted;
 	r->n_listen = e->n_listen;
 	memcpy(r->listen, e->listen, sizeof r->listen);
+	for (uint32_t i = 0; i < r->n_listen; i++) {
+		struct ike_fact f = {.type = IKE_FACT_ADDRESS, .local = {.addr = r->listen[i]}};
+		ike_report(r->ike, &f, r->started, &r->acts);
+	}
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {
 		if (!e->have[i] || at >= m->n_fds)
 			continue;

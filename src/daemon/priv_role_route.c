@@ -356,6 +356,12 @@ bool route_reap(struct priv *p, mono_t now)
 	return true;
 }
 
+static bool route_loops(void *ctx, const struct route *r)
+{
+	struct priv *p = ctx;
+	return p->actor && actor_route_loops(p->actor, r);
+}
+
 /* The kernel side, when a configuration asks for it for the first time. */
 static int open_kernel(struct priv *p)
 {
@@ -365,7 +371,8 @@ static int open_kernel(struct priv *p)
 	int rc = kernel_routes_open(&r->kernel);
 	if (rc < 0)
 		return rc;
-	struct actor_routes_env env = {.mem = mem_os(), .kernel = r->kernel, .rng = rng_os(), .log = on_actor_log, .log_ctx = p};
+	struct actor_routes_env env = {.mem = mem_os(), .kernel = r->kernel, .rng = rng_os(), .log = on_actor_log, .log_ctx = p,
+	                               .loops = route_loops, .loops_ctx = p};
 	r->actor = actor_routes_new(&env);
 	r->room = malloc(ROUTE_TAIL_MAX);
 	if (!r->actor || !r->room)

@@ -195,8 +195,12 @@ void sockets_send(struct priv *p)
 	struct e_sockets e = {.port = p->port, .port_nat_t = p->port_nat_t, .control_gid = p->control_gid};
 	int fds[PRIV_SOCKETS_N];
 	size_t n = 0, n_listen = 0;
-	if (kernel_addr_list(p->kernel, e.listen, PRIV_LISTEN_MAX, &n_listen) == 0)
-		e.n_listen = (uint8_t)min_z(n_listen, PRIV_LISTEN_MAX);
+	int rc = kernel_addr_list(p->kernel, e.listen, PRIV_LISTEN_MAX, &n_listen);
+	for (size_t i = 0; (rc == 0 || rc == -ENOSPC) && i < n_listen; i++) {
+		uint32_t at;
+		if (kernel_addr_link(p->kernel, &e.listen[i], &at) == 0 && actor_address_outside(p->actor, at))
+			e.listen[e.n_listen++] = e.listen[i];
+	}
 	e.restarted = p->ike_lives > 0;
 	p->ike_lives++;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++) {

@@ -132,6 +132,8 @@ static json_t *ike_object(struct doc *d, const struct ike_sa_view *v)
 	doc_put(d, o, "ppk", json_boolean(v->ppk));
 	doc_put(d, o, "nat_here", json_boolean(v->nat_here));
 	doc_put(d, o, "nat_there", json_boolean(v->nat_there));
+	if (v->mobike)
+		doc_put(d, o, "mobike", json_true());
 	doc_put(d, o, "since_s", js_age(d, v->since));
 	doc_put(d, o, "reauth_in_s", js_until(d, v->reauth_at));
 	doc_put(d, o, "rekey_in_s", js_until(d, v->rekey_at));
@@ -248,6 +250,9 @@ static void put_life(struct doc *d, json_t *o, uint32_t id)
 	const char *why = id ? ike_why(s->ike, id) : "";
 	doc_put(d, o, "state", js_text(tun_state_name(v.state)));
 	doc_put(d, o, "why", js_text(*why ? why : v.why));
+	const char *way = id ? ike_way(s->ike, id) : "";
+	if (*way)
+		doc_put(d, o, "way", js_text(way));
 	doc_put(d, o, "next_try_s", js_until(d, id ? ike_next_try(s->ike, id) : MONO_NEVER));
 	doc_put(d, o, "gre", gre_object(d, &v.link));
 	doc_put(d, o, "received", json_boolean(v.received));

@@ -162,6 +162,13 @@ bool child_install_answered(struct step *s, struct child *c)
 	return true;
 }
 
+/* Its IKE SA may have moved while it was being made. */
+static void go_along(struct step *s, struct child *c)
+{
+	if (!addr_eq(&c->p.local, &c->sa->local.addr) || !addr_eq(&c->p.remote, &c->sa->remote.addr))
+		natd_child(s, c);
+}
+
 void child_complete(struct step *s, struct child *c)
 {
 	if (!c->half || c->redundant || c->state < CH_UP)
@@ -169,6 +176,7 @@ void child_complete(struct step *s, struct child *c)
 	c->half = false;
 	c->whole_at = MONO_NEVER;
 	install_whole(s, c);
+	go_along(s, c);
 	child_rearm(s, c);
 }
 
@@ -249,6 +257,7 @@ void child_announce(struct step *s, struct child *c)
 {
 	c->announced = true;
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
+	go_along(s, c);
 }
 
 void child_remove(struct step *s, struct child *c, const char *why)

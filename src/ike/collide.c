@@ -62,6 +62,7 @@ static void settle_two(struct step *s, struct ike_sa *sa, struct ike_sa *o)
 		/* From the same address it is the peer that renews what it has. */
 		retire(s, sa, 0, "uniqueids=keep");
 	} else if (s->e->setup.uniqueids != UNIQUE_NO) {
+		o->peer_told_gone |= o->ways.stranded; /* INITIAL_CONTACT has told, and from its address nothing leaves */
 		retire(s, o, DUR_S(sa->initiator ? REPLACED_S : PEER_REPLACES_S), "a newer one is up");
 	}
 }

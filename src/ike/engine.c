@@ -108,6 +108,8 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 			ike_tun_renew_later(s, sa);
 		else if (sa->initiator)
 			ike_tun_failed(s, t, sa->why);
+		if (sa->restart)
+			ike_tun_hurry(s, t, mono_add(s->now, DUR_MS(200)));
 		return;
 	}
 	if (!sa->established || ike_tun_has_sa(t, sa))
@@ -191,9 +193,20 @@ static bool resend_allowed(struct ike_sa *sa, mono_t now)
 	return sa->resends_left > 0 && sa->resends_left--;
 }
 
+/* Where the answer goes to. */
+static void came_from(struct step *s)
+{
+	s->sa->rx_local = s->d->local;
+	s->sa->rx_remote = s->d->remote;
+	s->sa->rx_natt = s->d->natt_port;
+}
+
 static void resend_response(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
+	/* A copy may be anybody's; where addresses change it is the peer's, which waits elsewhere by now. */
+	if (sa->ways.mobike || sa->nat_there)
+		came_from(s);
 	s->e->n.retransmits_in++;
 	if (!resend_allowed(sa, s->now))
 		return;
@@ -302,6 +315,7 @@ static void input_protected(struct step *s, struct ike_payloads *outer, struct i
 		s->sa->rx_total = m.total;
 		s->sa->rx_exchange = s->hdr.exchange;
 		s->sa->rx_busy = true;
+		came_from(s);
 	}
 	if (s->sa->state >= ST_ESTABLISHED)
 		natd_follow(s);
@@ -415,6 +429,10 @@ static void report_ticket(struct step *s, uint8_t event)
 	case WAIT_TUN:
 		ike_tun_on_path(s, CONTAINER_OF(w, struct tun, wait));
 		return;
+	case WAIT_WAY:
+		s->sa = CONTAINER_OF(w, struct ike_sa, way);
+		roam_on_path(s);
+		return;
 	case WAIT_CHILD:
 		s->child = CONTAINER_OF(w, struct child, wait);
 		s->sa = s->child->sa;
@@ -451,23 +469,18 @@ static void report_icmp(struct step *s)
 	}
 }
 
-/* An address of ours is gone: what was built on it is built anew from another. */
-static void report_address(struct step *s)
+/* A child SA that could not go where its IKE SA went carries nothing any more. */
+static void report_moved(struct step *s)
 {
+	struct wait *w = find_wait(s->e, s->fact->ticket, IKE_FACT_MOVED);
+	if (!w)
+		return;
+	wait_end(s->e, w);
 	if (s->fact->status == 0)
 		return;
-	ike_tun_address_gone(s, &s->fact->local.addr);
-	LIST_EACH(it, tmp, &s->e->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (!addr_eq(&sa->local.addr, &s->fact->local.addr))
-			continue;
-		sa->restart = true;
-		/* No DELETE can leave from an address that is gone; INITIAL_CONTACT tells the peer. */
-		if (sa->state >= ST_ESTABLISHED && s->acts->n < IKE_ACTS_MAX - 64)
-			sa_drop(s, sa, "our own address is gone");
-		else
-			sa_delete_soon(s, sa, "our own address is gone");
-	}
+	s->sa = CONTAINER_OF(w, struct child, wait)->sa;
+	s->sa->restart = true;
+	sa_delete(s, s->sa, "its child SA could not be moved to the new addresses");
 }
 
 void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct ike_acts *acts)
@@ -505,7 +518,13 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 		report_icmp(&s);
 		break;
 	case IKE_FACT_ADDRESS:
-		report_address(&s);
+		roam_on_address(&s);
+		break;
+	case IKE_FACT_ROUTE:
+		roam_on_route(&s);
+		break;
+	case IKE_FACT_MOVED:
+		report_moved(&s);
 		break;
 	case IKE_FACT_ACQUIRE: {
 		struct tun *t = ike_tun_find(e, fact->tunnel);

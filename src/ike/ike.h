@@ -80,7 +80,9 @@ enum ike_fact_type {
 	IKE_FACT_MIXED,      /* ticket: status, octets (three keys); -ENOKEY: this tunnel has no PPK of that name */
 	IKE_FACT_USED,       /* ticket: status, ago */
 	IKE_FACT_ACQUIRE,    /* a packet met the trap of `tunnel` */
-	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new */
+	IKE_FACT_ADDRESS,    /* local addresses changed: `local` gone when status < 0, else new. Never one on a tunnel's own interface */
+	IKE_FACT_ROUTE,      /* the ways to peers inside `prefix` (AF_NONE: to any) may have changed */
+	IKE_FACT_MOVED,      /* ticket: status */
 };
 struct ike_fact {
 	uint8_t type;
@@ -92,6 +94,7 @@ struct ike_fact {
 	uint32_t reqid;      /* SPI: the reqid that the child's SAs must have */
 	dur_t ago;           /* USED: since the last authenticated packet of the peer; < 0: there was none, or nobody knows */
 	bool hard;
+	struct prefix prefix;
 	const char *text;
 };
 
@@ -131,6 +134,7 @@ struct ike_sa_view {
 	struct suite suite;
 	bool nat_here, nat_there;
 	bool ppk;                      /* a post-quantum key is mixed in (RFC 8784) */
+	bool mobike;                   /* both ends speak it: the addresses may change */
 	mono_t since;                  /* established, or created */
 	mono_t reauth_at, rekey_at;    /* when a new set-up or a rekey of it begins; MONO_NEVER = disabled */
 	uint32_t retransmits;          /* of the request under way */
@@ -152,6 +156,8 @@ bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, s
 void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting);
 /* Why a tunnel is not up, in one sentence; "" when it is. */
 const char *ike_why(const struct ike *e, uint32_t tunnel);
+/* Why the SAs of one that is up have no way to their peer now; "" when they have. */
+const char *ike_way(const struct ike *e, uint32_t tunnel);
 /* Whether the tunnel is to be up now: auto=start, `up` was asked for, or a packet wants it. */
 bool ike_wanted(const struct ike *e, uint32_t tunnel);
 /* When the next attempt of a wanted tunnel starts; MONO_NEVER. */

@@ -33,7 +33,7 @@ struct ike_child_info {
 /* --- Actions --- */
 enum ike_act_type {
 	IKE_ACT_SEND,
-	IKE_ACT_PATH,          /* ticket */
+	IKE_ACT_PATH,          /* ticket: where the peer is, and our address towards it */
 	IKE_ACT_PSK_SIGN,      /* ticket */
 	IKE_ACT_PSK_VERIFY,    /* ticket */
 	IKE_ACT_PPK_MIX,       /* ticket */
@@ -41,7 +41,7 @@ enum ike_act_type {
 	IKE_ACT_SPI_FREE,      /* an allocated SPI that was never installed */
 	IKE_ACT_CHILD_INSTALL, /* ticket: both SAs, policies. With out.spi 0, perhaps without a ticket: the inbound SA alone,
 	                        * early; a second one follows, or SPI_FREE takes it away */
-	IKE_ACT_CHILD_MOVE,    /* new addresses or ports of an installed child */
+	IKE_ACT_CHILD_MOVE,    /* ticket: new addresses or ports of an installed child */
 	IKE_ACT_CHILD_REMOVE,
 	IKE_ACT_CHILD_QUERY,   /* ticket: when did ESP of the peer come last */
 	IKE_ACT_TRAP,          /* from now on a packet of this tunnel that finds no SA is a fact (ACQUIRE); stays until the configuration forbids it */
@@ -59,7 +59,8 @@ struct ike_act {
 		struct { struct endpoint local, remote; bool natt_port; struct span data; } send;
 		/* natt_port: goes out of the NAT-T socket with the non-ESP marker in front (data has it not).
 		 * data.n == 1 and natt_port: a NAT keep-alive, sent without the marker. */
-		struct { uint32_t attempt; } path;
+		/* remote AF_NONE: as the configuration says, at this attempt; else there, where local is our address until now. */
+		struct { uint32_t attempt; struct addr local, remote; } path;
 		/* octets = RealMessage | nonce | prf(SK_p, RestOfID) (RFC 7296 2.15). key: 0 = choose for (me, peer), else the
 		 * handle of the key that verified the peer. */
 		struct { uint16_t prf; uint32_t key; struct ident me, peer; struct span octets; } sign;

@@ -9,6 +9,7 @@
 #include "ike/rules.h"
 #include "ike/state.h"
 #include "ike/tun.h"
+#include "ike/ways.h"
 
 /* --- sa.c --- */
 struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
@@ -121,14 +122,6 @@ void respond_clear(struct step *s, uint16_t type, struct span data);
 bool strangers_spent(const struct ike *e, mono_t now);
 bool stranger_spends(struct ike *e, mono_t now); /* false: there was nothing left */
 dur_t window_interval(const struct conf_setup *c, uint32_t tries);
-
-/* --- natd.c --- */
-void natd_hash(struct ike *e, uint64_t spi_i, uint64_t spi_r, const struct endpoint *ep, uint8_t out[20]);
-void natd_encode(struct step *s, struct ike_enc *enc, uint64_t spi_i, uint64_t spi_r);
-void natd_detect(struct step *s); /* sets nat_here, nat_there from the payloads of s */
-bool natd_float_needed(const struct ike_sa *sa);
-void natd_follow(struct step *s); /* an authenticated message came from elsewhere */
-void natd_mapping(struct step *s, struct child *c, const struct endpoint *source);
 
 /* --- cookie.c --- */
 void cookie_init(struct ike *e, mono_t now);

@@ -176,6 +176,7 @@ enum verdict x_give_up(struct step *s)
 	} else {
 		because(s, "no answer from %s:%u for %ld s", a, sa->remote.port, (long)dur_to_s(s->now - sa->last_in));
 		sa_end_action(sa, sa->tun->t->dpd_action);
+		sa->restart |= sa->req.is_update;
 	}
 	note(s, sa->tun, NOTE_CONTROL, "%s", sa->why);
 	return V_DONE;
@@ -209,6 +210,8 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 		return;
 	if (sa->want_delete)
 		step_run(&sub, EV_DELETE);
+	else if (mobike_waits(sa))
+		mobike_send(&sub);
 	else if (sa->n_del)
 		send_child_deletes(&sub);
 	else
@@ -225,6 +228,7 @@ void sa_check(struct step *s)
 		return;
 	note(s, sa->tun, NOTE_MORE, "sending DPD request");
 	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
+	mobike_ask_mapping(s, &o.enc);
 	if (!out_request(s, &o) || !checks_liveness(sa))
 		return;
 	sa->req.is_liveness = true;
@@ -299,9 +303,11 @@ static void keep_alive(struct step *s)
 {
 	static const uint8_t octet = 0xff;
 	struct ike_sa *sa = s->sa;
-	bool on = s->e->setup.keep_alive > 0; /* a reload may have turned them off */
-	sa_due(s->e, sa, T_KEEPALIVE, on ? mono_add(s->now, s->e->setup.keep_alive) : MONO_NEVER);
-	if (!on)
+	natd_keep_alive(s); /* a reload may have turned them off */
+	/* The mapping of an SA that is going is its successor's to keep. */
+	if (sa->replaced || sa->state > ST_ESTABLISHED)
+		sa_due(s->e, sa, T_KEEPALIVE, MONO_NEVER);
+	if (sa->due[T_KEEPALIVE] == MONO_NEVER)
 		return;
 	const void *copy = act_copy(s, &octet, 1);
 	if (!copy)
@@ -376,6 +382,8 @@ void sa_on_timer(struct step *s)
 		frag_on_timer(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_KEEPALIVE])
 		keep_alive(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_WAY])
+		roam_on_timer(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_REAUTH]) {
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
 		rekey_ike_due(s);

@@ -82,8 +82,10 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	sa->initiator = initiator;
 	sa->state = ST_NEW;
 	sa->why = "";
-	sa->local = *local;
-	sa->remote = *remote;
+	sa->local = sa->rx_local = *local;
+	sa->remote = sa->rx_remote = *remote;
+	sa->ways.decides = initiator;
+	sa->way.kind = WAIT_WAY;
 	sa->created = sa->last_in = sa->last_out = now;
 	if (++e->next_ike_id == 0)
 		e->next_ike_id = 1;
@@ -158,6 +160,7 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 		child_free(e, LIST_ENTRY(it, struct child, link));
 	sa_handshake_free(e, sa);
 	wait_end(e, &sa->wait);
+	wait_end(e, &sa->way);
 	heap_clear(&e->timers, &sa->timer);
 	hmap_del(&e->sas_by_spi, &sa->by_spi);
 	sa_half_open_end(e, sa);

@@ -6,7 +6,7 @@
 #include "ike/ike.h"
 
 enum { NONCE_LEN = 32, NONCE_KEEP = 32, CHILDREN_MAX = 8 };
-enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD };
+enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD, WAIT_WAY };
 struct wait {
 	struct hnode node;
 	uint32_t ticket; /* 0 = not waiting */

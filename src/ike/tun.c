@@ -50,13 +50,22 @@ struct ident ike_tun_my_id(const struct tun *t, const struct addr *local)
 	return t->t->local.id_set ? t->t->local.id : ident_from_addr(local);
 }
 
+/* Whether its peer is elsewhere than in the configuration. */
+static bool moved(const struct tun *t, const struct addr *remote)
+{
+	const struct conf_end *r = &t->t->remote;
+	return r->n_hosts == 1 && r->host[0].kind == HOST_ADDR && !addr_eq(&r->host[0].lo, remote);
+}
+
 static void index_addr(struct ike *e, struct tun *t)
 {
 	if (!list_empty(&t->wild_addr))
 		list_del(&t->wild_addr);
 	if (t->in_by_addr)
 		hmap_del(&e->tuns_by_addr, &t->by_addr);
-	t->in_by_addr = !t->many && t->remote.family != AF_NONE && t->t->remote.n_hosts == 1 && !t->t->remote.allow_any;
+	const struct conf_end *r = &t->t->remote;
+	/* One that has moved may come from where it is as well as from where the configuration has it. */
+	t->in_by_addr = !t->many && t->remote.family != AF_NONE && r->n_hosts == 1 && !r->allow_any && !moved(t, &t->remote);
 	if (t->in_by_addr)
 		hmap_add(&e->tuns_by_addr, &t->by_addr, hash_addr(e, &t->remote));
 	else
@@ -260,12 +269,12 @@ void ike_tun_renew(struct step *s, struct ike_sa *old)
 	if (old->replaced || s->e->stopping || (t->many ? busy_with(s->e, t, &old->peer_id) : ike_tun_busy(t)))
 		return;
 	note(s, t, NOTE_CONTROL, "IKE_SA %s[%u] or its child is due, setting up a successor", ike_tun_name(t), old->id);
-	if (t->many) { /* nobody can say where such a peer is, but it is known where this one is */
+	t->renew = !t->many;
+	/* Nobody can say where such a peer is, or it has moved, but it is known where this one is. */
+	if (t->many || moved(t, &old->remote.addr))
 		attempt(s, t, &old->local, &old->remote, &old->peer_id, old->natt_port);
-		return;
-	}
-	t->renew = true;
-	ike_tun_start(s, t);
+	else
+		ike_tun_start(s, t);
 }
 
 void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd)
@@ -283,6 +292,18 @@ void ike_tun_renew_later(struct step *s, const struct ike_sa *failed)
 		if (sa->state == ST_ESTABLISHED && !sa->replaced)
 			sa_due(s->e, sa, T_REAUTH, mono_add(s->now, DUR_S(AGAIN_S)));
 	}
+}
+
+void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local)
+{
+	if (!old->tun->many) {
+		ike_tun_renew(s, old);
+		return;
+	}
+	if (old->replaced || s->e->stopping || busy_with(s->e, old->tun, &old->peer_id))
+		return;
+	struct endpoint from = {.addr = *local, .port = old->local.port};
+	attempt(s, old->tun, &from, &old->remote, &old->peer_id, old->natt_port);
 }
 
 /* Whether an attempt is called for: the peer may have come by itself meanwhile. */
@@ -434,6 +455,34 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 	local.port = s->e->setup.port;
 	remote.port = t->t->remote.ikeport ? t->t->remote.ikeport : 500;
 	attempt(s, t, &local, &remote, NULL, false);
+}
+
+void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote)
+{
+	if (t->many || addr_eq(&t->remote, remote) || t->t->remote.host[0].kind != HOST_ADDR)
+		return; /* a name is asked again */
+	t->remote = *remote;
+	index_addr(e, t);
+}
+
+void ike_tun_hurry(struct step *s, struct tun *t, mono_t at)
+{
+	if (t->timer.due == MONO_NEVER || t->timer.due <= at || !needs_attempt(s, t))
+		return;
+	t->attempt = 0;
+	heap_set(&s->e->timers, &t->timer, at);
+}
+
+void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to)
+{
+	const struct hmap *m = &s->e->tuns;
+	for (size_t i = 0; i < m->n_buckets; i++) {
+		for (struct hnode *n = m->bucket[i]; n; n = n->next) {
+			struct tun *t = CONTAINER_OF(n, struct tun, by_id);
+			if (to->addr.family == AF_NONE || t->remote.family == AF_NONE || addr_in(&t->remote, to))
+				ike_tun_hurry(s, t, at);
+		}
+	}
 }
 
 void ike_tun_on_timer(struct step *s, struct tun *t)

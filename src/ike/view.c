@@ -25,6 +25,7 @@ static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
 		.nat_here = sa->nat_here,
 		.nat_there = sa->nat_there,
 		.ppk = sa->ppk,
+		.mobike = sa->ways.mobike,
 		.since = sa->established ? sa->established : sa->created,
 		.reauth_at = reauth ? at : MONO_NEVER,
 		.rekey_at = reauth ? MONO_NEVER : at,
@@ -139,6 +140,12 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 	if (!t || ike_tun_has_sa(t, NULL))
 		return "";
 	return t->why;
+}
+
+const char *ike_way(const struct ike *e, uint32_t tunnel)
+{
+	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	return t && ike_tun_has_sa(t, NULL) ? t->way_why : "";
 }
 
 bool ike_wanted(const struct ike *e, uint32_t tunnel)

@@ -53,16 +53,16 @@ static bool out_finish(struct step *s, struct out *o, struct blob *to)
 	return wr_ok(&o->w) && blob_set(s->e, to, s->e->buf, o->w.len);
 }
 
-static void send_datagram(struct step *s, struct span d)
+static void send_datagram(struct step *s, const struct natd_way *way, struct span d)
 {
 	struct ike_sa *sa = s->sa;
 	const void *copy = act_copy(s, d.p, d.n);
 	if (!copy)
 		return;
 	struct ike_act *a = act_add(s, IKE_ACT_SEND, sa->tun);
-	a->send.local = sa->local;
-	a->send.remote = sa->remote;
-	a->send.natt_port = sa->natt_port;
+	a->send.local = way->local;
+	a->send.remote = way->remote;
+	a->send.natt_port = way->natt;
 	a->send.data = SPAN(copy, d.n);
 	s->e->n.packets_out++;
 }
@@ -70,8 +70,9 @@ static void send_datagram(struct step *s, struct span d)
 void window_send(struct step *s, const struct blob *msg)
 {
 	struct ike_sa *sa = s->sa;
+	const struct natd_way way = natd_way(sa, msg == &sa->response);
 	for (struct rd run = rd_init(msg->p, msg->n); rd_left(&run);)
-		send_datagram(s, frag_next(&run));
+		send_datagram(s, &way, frag_next(&run));
 	sa->last_out = s->now;
 	if (sa->due[T_KEEPALIVE] != MONO_NEVER && s->e->setup.keep_alive > 0)
 		sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
@@ -92,7 +93,8 @@ bool out_request(struct step *s, struct out *o)
 	sa->req.exchange = o->exchange;
 	sa->req.tries = 0;
 	sa->req.first = s->now;
-	sa->req.is_delete = sa->req.is_liveness = sa->req.is_child_delete = sa->req.is_ike_rekey = false;
+	sa->req.is_delete = sa->req.is_liveness = sa->req.is_update = sa->req.asks_cookie2 = false;
+	sa->req.is_child_delete = sa->req.is_ike_rekey = false;
 	sa->req.child = sa->req.spi = sa->req.gone_spi = 0;
 	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, jittered(s, window_interval(&s->e->setup, 0))));
 	window_send(s, &sa->req.msg);
@@ -138,7 +140,7 @@ static bool given_up(const struct step *s)
 	const struct ike_sa *sa = s->sa;
 	if (is_liveness(sa))
 		return s->now >= mono_add(sa->req.first, sa->tun->t->dpd_delay / 2) || sa->req.tries >= 4;
-	return sa->req.tries >= s->e->setup.retransmit.tries;
+	return sa->req.is_update ? mobike_given_up(sa) : sa->req.tries >= s->e->setup.retransmit.tries;
 }
 
 void window_retransmit(struct step *s)
@@ -158,7 +160,9 @@ void window_retransmit(struct step *s)
 	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
 	if (sa->req.tries >= FRAG_PATIENCE)
 		(void)frag_smaller(s, &sa->req.msg);
-	dur_t wait = is_liveness(sa) ? liveness_interval(sa) : jittered(s, window_interval(&s->e->setup, sa->req.tries));
+	dur_t wait = is_liveness(sa)     ? liveness_interval(sa)
+	             : sa->req.is_update ? mobike_interval(sa)
+	                                 : jittered(s, window_interval(&s->e->setup, sa->req.tries));
 	mono_t next = mono_add(s->now, wait);
 	if (is_liveness(sa)) /* fifteenths are rounded down */
 		next = mono_min(next, mono_add(sa->req.first, sa->tun->t->dpd_delay / 2));

@@ -135,7 +135,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	ike_enc_id(&o.enc, P_IDI, &sa->my_id);
 	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on, for which alone a peer of
 	 * %any is called. */
-	if (!ike_tun_has_sa(sa->tun, sa) && sa->tun->n_orphans == 0 && !sa->tun->many && s->e->setup.uniqueids != UNIQUE_NEVER)
+	if (roam_only(sa) && sa->tun->n_orphans == 0 && !sa->tun->many && s->e->setup.uniqueids != UNIQUE_NEVER)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
 	if (sa->peer_id.type != ID_ANY && !sa->tun->t->remote.id_loose)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);
@@ -145,6 +145,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	ike_enc_sa(&o.enc, &offer);
 	ike_enc_ts(&o.enc, P_TSI, &tsi);
 	ike_enc_ts(&o.enc, P_TSR, &tsr);
+	mobike_offer(s, &o.enc);
 	*c->ni = sa->hs->ni;
 	*c->nr = sa->hs->nr;
 	sa_due(s->e, sa, T_EXPIRE, MONO_NEVER); /* the retransmissions have their own end */
@@ -249,6 +250,7 @@ enum verdict x_auth_i(struct step *s)
 		return reject(s);
 	}
 	sa->peer_id = id;
+	mobike_agree(s);
 	note_child_answer(s);
 	if (!ppk_answered(s))
 		return reject(s);
@@ -314,6 +316,7 @@ enum verdict x_auth_r(struct step *s)
 		sa->my_id = idr;
 	auth_id_octets(&sa->my_id, hs->id_mine, &hs->id_mine_len);
 	hs->peer_initial_contact = has_notify(s, N_INITIAL_CONTACT, &n);
+	mobike_agree(s);
 
 	struct child_body b;
 	struct selector sel;
@@ -462,6 +465,7 @@ enum verdict x_auth_r_signed(struct step *s)
 		ike_enc_ts(&o.enc, P_TSI, &tsi);
 		ike_enc_ts(&o.enc, P_TSR, &tsr);
 	}
+	mobike_offer(s, &o.enc);
 	if (!out_response(s, &o))
 		return fail(s, 0, "no memory for the IKE_AUTH answer");
 	sa_established(s);

@@ -7,6 +7,8 @@
 
 enum { WHOLE_S = 30 }; /* a peer that rekeyed and is silent: when we send on the new SA nevertheless */
 
+enum { MOVE_CROSSES_S = 60 };
+
 struct create_body {
 	struct proposals sa;
 	struct ike_ts_list tsi, tsr;
@@ -110,8 +112,11 @@ enum verdict x_child_r(struct step *s)
 	               &spi) ||
 	    spi <= 255 || spi > UINT32_MAX)
 		return refuse(s, N_NO_PROPOSAL_CHOSEN, "no ESP proposal in common (is PFS the same on both sides?)");
-	if (!ts_narrow(sa, t->t, &b.tsi, &b.tsr, &sel))
-		return refuse(s, N_TS_UNACCEPTABLE, "the traffic selectors do not cover this tunnel");
+	if (!ts_narrow(sa, t->t, &b.tsi, &b.tsr, &sel)) {
+		/* Selectors that were right when they were sent, and crossed with a move of the SA. */
+		bool crossed = sa->ways.moved_at && s->now < mono_add(sa->ways.moved_at, DUR_S(MOVE_CROSSES_S));
+		return refuse(s, crossed ? N_TEMPORARY_FAILURE : N_TS_UNACCEPTABLE, "the traffic selectors do not cover this tunnel");
+	}
 	struct child *c = child_new(s->e, sa, CHILD_R_CREATE, s->now);
 	if (!c)
 		return refuse(s, N_NO_ADDITIONAL_SAS, "too many child SAs in this IKE SA");

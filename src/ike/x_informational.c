@@ -112,7 +112,7 @@ enum verdict x_info_r(struct step *s)
 	struct ike_sa *sa = s->sa;
 	uint32_t answer[CHILDREN_MAX * 2];
 	uint16_t n = 0;
-	bool ike_gone = false;
+	bool ike_gone = false, moves;
 	struct out o;
 	for (size_t i = 0; i < s->pl->n; i++) {
 		if (s->pl->v[i].type == P_D && !delete_payload(s, &s->pl->v[i], answer, &n, &ike_gone)) {
@@ -125,9 +125,16 @@ enum verdict x_info_r(struct step *s)
 	out_begin(s, &o, INFORMATIONAL, true, sa->rx_id);
 	if (n && !ike_gone && !refused)
 		ike_enc_delete_esp(&o.enc, answer, n);
+	uint16_t error = mobike_ask(s, &moves);
+	if (error)
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), error, SPAN(NULL, 0));
+	else
+		mobike_reply(s, &o.enc);
 	if (!out_response(s, &o))
 		return V_DROP;
 	rekey_complete(s, sa);
+	if (!ike_gone && !refused && !error)
+		mobike_commit(s, moves);
 	if (refused && !ike_gone) {
 		/* RFC 7296 2.21.2: an initiator that could not verify us says so in an exchange of its own. */
 		note(s, sa->tun, NOTE_CONTROL, "received AUTHENTICATION_FAILED notify error");
@@ -175,6 +182,7 @@ enum verdict x_info_i(struct step *s)
 {
 	bool of_children = s->sa->req.is_child_delete;
 	window_answered(s);
+	mobike_answer(s);
 	if (of_children)
 		rekey_retired(s);
 	return V_WAIT;

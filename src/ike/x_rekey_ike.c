@@ -57,6 +57,7 @@ void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	sa->had_child = old->had_child;
 	sa->want_delete = old->want_delete; /* it has lost its child meanwhile */
 	sa->restart = old->restart;
+	mobike_inherit(s, sa, old);
 	LIST_EACH(it, tmp, &old->children)
 		child_move_to(LIST_ENTRY(it, struct child, link), sa);
 	old->replaced = true;

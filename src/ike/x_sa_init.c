@@ -61,7 +61,7 @@ static bool send_init(struct step *s)
 	ike_enc_sa(&o.enc, &offer);
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->ni.b, hs->ni.n));
-	natd_encode(s, &o.enc, sa->spi_i, 0);
+	natd_encode(s, &o.enc, sa->spi_i, 0, &sa->local, &sa->remote);
 	if (sa->tun->t->fragmentation) /* RFC 7383 2.3 */
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_FRAGMENTATION_SUPPORTED, SPAN(NULL, 0));
 	if (ppk_to_offer(sa)) /* RFC 8784 3 */
@@ -154,7 +154,8 @@ enum verdict x_sa_init_i(struct step *s)
 		note(s, sa->tun, NOTE_CONTROL, "local host is behind NAT, sending keep alives");
 	if (sa->nat_there)
 		note(s, sa->tun, NOTE_CONTROL, "remote host is behind NAT");
-	if (natd_float_needed(sa)) {
+	/* RFC 4555 3.3: with MOBIKE also where there is no NAT yet. */
+	if (natd_float_needed(sa) || (sa->tun->t->mobike && has_notify(s, N_NAT_DETECTION_SOURCE_IP, &n))) {
 		if (!sa->natt_port) { /* else it began there: RFC 7296 2.23 */
 			sa->local.port = s->e->setup.port_nat_t;
 			sa->remote.port = sa->remote.port == 500 ? 4500 : sa->remote.port;
@@ -252,7 +253,7 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	ike_enc_sa(&o.enc, &chosen);
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->nr.b, hs->nr.n));
-	natd_encode(s, &o.enc, sa->spi_i, sa->spi_r);
+	natd_encode(s, &o.enc, sa->spi_i, sa->spi_r, &sa->local, &sa->remote);
 	struct ike_notify n;
 	hs->ppk.use = s->e->has_ppk && has_notify(s, N_USE_PPK, &n);
 	if (hs->ppk.use) /* RFC 8784 3; whether with this peer is known when it has said who it is */
@@ -306,7 +307,7 @@ enum verdict x_sa_init_r(struct step *s)
 		return V_DROP;
 	struct ike_sa *sa = s->sa;
 	sa->spi_i = s->hdr.spi_i;
-	sa->natt_port = s->d->natt_port;
+	sa->natt_port = sa->rx_natt = s->d->natt_port;
 	sa->suite = suite;
 	sa->force_encap = t->t->forceencaps;
 	struct ike_notify n;

@@ -51,6 +51,27 @@ int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n)
 	return rc == 0 && l.total > l.n ? -ENOSPC : rc;
 }
 
+static int on_match(void *ctx, const struct nl_msg *m) { return route_parse_match(m, ctx) ? 0 : -EBADMSG; }
+
+int kernel_route_match(struct kernel *k, const struct addr *dst, struct kernel_match *out)
+{
+	struct nlw w;
+	*out = (struct kernel_match){0};
+	if (addr_is_any(dst))
+		return -EINVAL;
+	route_msg_match(&w, dst);
+	return nl_request(k, BUS_ROUTE, &w, on_match, out);
+}
+
+/* The route that the kernel keeps for each address of its own names the interface: no list has to be read, however long it is. */
+int kernel_addr_link(struct kernel *k, const struct addr *a, uint32_t *ifindex)
+{
+	struct kernel_match m;
+	int rc = kernel_route_match(k, a, &m);
+	*ifindex = m.local ? m.ifindex : 0;
+	return rc == 0 && *ifindex == 0 ? -EADDRNOTAVAIL : rc;
+}
+
 struct way {
 	struct addr src;
 	uint32_t ifindex;

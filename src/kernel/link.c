@@ -26,16 +26,19 @@ int link_get(struct kernel *k, uint32_t ifindex, const char *name, struct link_i
 	return nl_request(k, BUS_ROUTE, &w, on_link, out);
 }
 
-int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16])
+int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16], bool *gre)
 {
 	struct link_info l;
 	name[0] = '\0';
+	*gre = false;
 	if (ifindex == 0)
 		return -ENODEV;
 	int rc = link_get(k, ifindex, NULL, &l);
-	if (rc == 0)
-		memcpy(name, l.link.name, sizeof l.link.name);
-	return rc;
+	if (rc < 0)
+		return rc;
+	memcpy(name, l.link.name, sizeof l.link.name);
+	*gre = l.gre;
+	return 0;
 }
 
 int link_set(struct kernel *k, uint32_t ifindex, uint32_t mtu, bool up)

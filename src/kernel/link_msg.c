@@ -156,6 +156,14 @@ void route_msg_get(struct nlw *w, const struct addr *dst, const struct addr *fro
 		nlw_attr(w, RTA_SRC, from->b, n);
 }
 
+void route_msg_match(struct nlw *w, const struct addr *dst)
+{
+	size_t n = addr_len(dst);
+	struct rtmsg r = {.rtm_family = af_of(dst), .rtm_dst_len = (uint8_t)(n * 8), .rtm_flags = RTM_F_FIB_MATCH};
+	nlw_start(w, RTM_GETROUTE, 0, &r, sizeof r);
+	nlw_attr(w, RTA_DST, dst->b, n);
+}
+
 /* ---- reading ---- */
 
 static struct addr get_addr(const struct nl_attr *a)
@@ -220,6 +228,7 @@ static bool get_linkinfo(const struct nl_attr *info, struct link_info *out)
 		return false;
 	out->outer = strcmp(kind, "gre") == 0 ? AF_V4 : strcmp(kind, "ip6gre") == 0 ? AF_V6 : AF_NONE;
 	out->gre = out->outer != AF_NONE;
+	out->tun = strcmp(kind, "tun") == 0;
 	return !out->gre || get_gre_data(data, out);
 }
 
@@ -307,6 +316,41 @@ bool route_parse(const struct nl_msg *msg, struct addr *src, uint32_t *ifindex)
 	return rd_ok(&m.body);
 }
 
+bool route_parse_match(const struct nl_msg *msg, struct kernel_match *out)
+{
+	struct nl_msg m = *msg;
+	struct rtmsg r;
+	*out = (struct kernel_match){0};
+	if (m.type != RTM_NEWROUTE || !nl_body(&m, &r, sizeof r))
+		return false;
+	out->len = r.rtm_dst_len;
+	out->local = r.rtm_type == RTN_LOCAL;
+	for (struct nl_attr a; nl_attr_next(&m.body, &a);) {
+		if (a.type == RTA_OIF)
+			out->ifindex = nl_u32(&a);
+		else if (a.type == RTA_PRIORITY)
+			out->metric = nl_u32(&a);
+	}
+	return rd_ok(&m.body);
+}
+
+/* Its destination is all that counts: what the way is now has to be asked for. */
+static bool route_parse_event(const struct nl_msg *msg, struct kernel_event *out)
+{
+	struct nl_msg m = *msg;
+	struct rtmsg r;
+	if (!nl_body(&m, &r, sizeof r) || (r.rtm_family != AF_INET && r.rtm_family != AF_INET6))
+		return false;
+	out->type = KERNEL_ROUTE;
+	out->gone = m.type == RTM_DELROUTE;
+	out->dst = (struct prefix){.addr = addr_any(r.rtm_family == AF_INET ? AF_V4 : AF_V6), .len = r.rtm_dst_len};
+	for (struct nl_attr a; nl_attr_next(&m.body, &a);) {
+		if (a.type == RTA_DST)
+			out->dst.addr = get_addr(&a);
+	}
+	return rd_ok(&m.body) && af_of(&out->dst.addr) == r.rtm_family && out->dst.len <= addr_len(&out->dst.addr) * 8;
+}
+
 bool link_parse_event(const struct nl_msg *m, struct kernel_event *out)
 {
 	struct link_info l;
@@ -317,9 +361,12 @@ bool link_parse_event(const struct nl_msg *m, struct kernel_event *out)
 		out->ifindex = l.link.ifindex;
 		out->up = l.link.up && !out->gone;
 		out->mtu = l.link.mtu;
+		out->inner = l.gre || l.tun;
 		memcpy(out->name, l.link.name, sizeof out->name);
 		return true;
 	}
+	if (m->type == RTM_NEWROUTE || m->type == RTM_DELROUTE)
+		return route_parse_event(m, out);
 	if (!addr_parse_msg(m, &a) || (!a.usable && !out->gone))
 		return false;
 	out->type = KERNEL_ADDR;

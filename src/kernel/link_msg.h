@@ -10,6 +10,7 @@
 struct link_info {
 	struct gre_link link;   /* name, ifindex, mtu, up; the tunnel's parameters when `gre` */
 	bool gre;               /* of kind gre or ip6gre */
+	bool tun;               /* of kind tun */
 	bool external;          /* its endpoints come with each packet */
 	uint8_t outer;          /* of a GRE: AF_V4 or AF_V6 */
 	uint16_t iflags, oflags; /* GRE_KEY, GRE_CSUM, GRE_SEQ, as in the header, host order */
@@ -60,6 +61,9 @@ bool addr_parse_msg(const struct nl_msg *m, struct addr_info *out) MUST_USE;
 /* RTM_GETROUTE. */
 void route_msg_get(struct nlw *w, const struct addr *dst, const struct addr *from);
 bool route_parse(const struct nl_msg *m, struct addr *src, uint32_t *ifindex) MUST_USE;
+/* RTM_GETROUTE for the route itself, as it stands in its table. */
+void route_msg_match(struct nlw *w, const struct addr *dst);
+bool route_parse_match(const struct nl_msg *m, struct kernel_match *out) MUST_USE;
 
 /* From the messages above as they come to a listener. False: nothing that we tell. */
 bool link_parse_event(const struct nl_msg *m, struct kernel_event *out) MUST_USE;

@@ -4,6 +4,7 @@
 #include "kernel/socket.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 #include <stdlib.h>
@@ -35,9 +36,9 @@ struct kernel {
 };
 
 static const int BUS_NUMBER[N_BUSES] = {[BUS_XFRM] = NETLINK_XFRM, [BUS_ROUTE] = NETLINK_ROUTE};
-static const int GROUPS[N_BUSES][4] = {
+static const int GROUPS[N_BUSES][5] = {
 	[BUS_XFRM] = {XFRMNLGRP_EXPIRE, XFRMNLGRP_MAPPING, XFRMNLGRP_ACQUIRE},
-	[BUS_ROUTE] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
+	[BUS_ROUTE] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE},
 };
 
 /* ---- open and close ---- */
@@ -62,6 +63,31 @@ int nl_socket_ask(enum nl_bus b, struct mnl_socket **out)
 	return setsockopt(mnl_socket_get_fd(*out), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ? -errno : 0;
 }
 
+/* Of routes only those that administrators, DHCP and routers' advertisements make: what routing programs do may be a million at a
+ * time, and the kernel's own go with links and addresses. Loads are big-endian. */
+static int filter_routes(int fd)
+{
+	enum { PROTOCOL = sizeof(struct nlmsghdr) + offsetof(struct rtmsg, rtm_protocol) };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(RTM_NEWROUTE), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(RTM_DELROUTE), 0, 6),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, PROTOCOL),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_BOOT, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_STATIC, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_DHCP, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RTPROT_RA, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	code[1].k = RTM_NEWROUTE;
+	code[2].k = RTM_DELROUTE;
+#endif
+	const struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof prog) < 0 ? -errno : 0;
+}
+
 static int open_listen(struct kernel *k, enum nl_bus b)
 {
 	struct mnl_socket **out = &k->bus[b].listen;
@@ -69,6 +95,8 @@ static int open_listen(struct kernel *k, enum nl_bus b)
 	if (rc < 0 || !*out)
 		return rc;
 	(void)setsockopt(mnl_socket_get_fd(*out), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+	if (b == BUS_ROUTE && (rc = filter_routes(mnl_socket_get_fd(*out))) < 0)
+		return rc;
 	for (size_t i = 0; i < ARRAY_LEN(GROUPS[b]) && GROUPS[b][i]; i++) {
 		int group = GROUPS[b][i];
 		if (mnl_socket_setsockopt(*out, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)

@@ -49,6 +49,8 @@ struct tstate *actor_tstate_new(struct actor *a, const char *name)
 static void tstate_free(struct actor *a, struct tstate *s)
 {
 	hmap_del(&a->names, &s->by_name);
+	if (s->linked)
+		hmap_del(&a->links, &s->by_link);
 	list_del(&s->node);
 	mem_put(a->env.mem, s->command, s->command_size);
 	mem_put(a->env.mem, s, sizeof *s);
@@ -94,17 +96,17 @@ struct actor *actor_new(const struct actor_env *env)
 	list_init(&a->devices);
 	list_init(&a->tunnels);
 	list_init(&a->all_spis);
-	uint64_t k[8];
+	uint64_t k[10];
+	struct hmap *maps[] = {&a->names, &a->spis, &a->links, &a->traps};
+	size_t n = 0;
 	rng_fill(env->rng, k, sizeof k);
 	if (children_init(&a->children, env->mem, k[0], k[1]) == 0) {
-		if (hmap_init(&a->names, env->mem, k[2], k[3]) == 0) {
-			if (hmap_init(&a->spis, env->mem, k[4], k[5]) == 0) {
-				if (hmap_init(&a->traps, env->mem, k[6], k[7]) == 0)
-					return a;
-				hmap_fini(&a->spis);
-			}
-			hmap_fini(&a->names);
-		}
+		while (n < ARRAY_LEN(maps) && hmap_init(maps[n], env->mem, k[2 * n + 2], k[2 * n + 3]) == 0)
+			n++;
+		if (n == ARRAY_LEN(maps))
+			return a;
+		while (n > 0)
+			hmap_fini(maps[--n]);
 		children_fini(&a->children);
 	}
 	mem_put(env->mem, a, sizeof *a);
@@ -124,6 +126,7 @@ void actor_free(struct actor *a)
 		tstate_free(a, LIST_ENTRY(it, struct tstate, node));
 	hmap_fini(&a->names);
 	hmap_fini(&a->spis);
+	hmap_fini(&a->links);
 	hmap_fini(&a->traps);
 	for (size_t i = 0; i < ARRAY_LEN(a->command); i++)
 		mem_put(a->env.mem, a->command[i], a->command_size[i]);
@@ -274,8 +277,10 @@ void actor_handle(struct actor *a, const struct priv_msg *m, mono_t now, struct 
 	}
 }
 
-bool actor_event(struct actor *a, const struct kernel_event *ev, mono_t now)
+bool actor_event(struct actor *a, struct kernel_event *ev, mono_t now)
 {
+	if (ev->type == KERNEL_ADDR)
+		ev->inner = !actor_address_outside(a, ev->ifindex);
 	if (ev->type == KERNEL_ADDR || ev->type == KERNEL_OVERRUN)
 		a->locals_fresh = false;
 	if (ev->type == KERNEL_LINK || ev->type == KERNEL_OVERRUN)

@@ -75,6 +75,11 @@ bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct 
 	return children_of_tunnel(&a->children, s->name, &(struct addr){.family = AF_NONE}, remote);
 }
 
+bool actor_move_allowed(struct actor *a, const struct tstate *s, const struct addr *remote)
+{
+	return (s->t->mobike && host_possible(remote)) || actor_remote_allowed(a, s, remote);
+}
+
 int actor_check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
                struct actor_out *out)
 {

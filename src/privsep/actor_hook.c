@@ -59,8 +59,9 @@ static void interface_find(struct actor *a, struct tstate *s, const struct tun_c
 {
 	struct addr src;
 	uint32_t ifindex;
+	bool gre;
 	if (kernel_route_get(a->env.kernel, &c->remote.addr, &c->local.addr, &src, &ifindex) < 0 ||
-	    kernel_link_name(a->env.kernel, ifindex, s->interface) < 0)
+	    kernel_link_name(a->env.kernel, ifindex, s->interface, &gre) < 0)
 		s->interface[0] = '\0';
 }
 

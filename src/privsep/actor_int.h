@@ -8,7 +8,7 @@ enum { KNOWN_MAX = 16, LOCALS_MAX = 1024, SPIS_MAX = 8192 };
 
 /* What is remembered about a tunnel beyond its configuration. It stays as long as it has something to remember. */
 struct tstate {
-	struct hnode by_name;
+	struct hnode by_name, by_link;
 	struct list node;
 	char name[PRIV_NAME];
 	const struct tunnel_conf *t; /* NULL: not configured (any more) */
@@ -33,6 +33,8 @@ struct tstate {
 	bool host_access;
 	/* the GRE interface as we last told ike */
 	struct tun_link link;
+	uint32_t linked;         /* its number, as it stands in actor.links; 0: not there */
+	struct addr outer;       /* the peer that it leads to */
 	struct conf_gre gre;     /* name "" = we made none */
 };
 
@@ -82,7 +84,7 @@ struct actor {
 	const struct conf *conf;
 	const struct psk_set *psks;
 	struct children children;
-	struct hmap names, spis, traps;
+	struct hmap names, spis, links, traps;
 	struct list tunnels, all_spis;
 	size_t n_spis;
 	uint32_t last_reqid;     /* the last one that we chose; we count upwards */
@@ -115,6 +117,8 @@ void actor_book_tunnel(const struct actor *a, const struct tstate *s);
 /* --- actor_check.c: what a tunnel's configuration allows. 0 or a refusal in out. --- */
 bool actor_local_ours(struct actor *a, const struct addr *local);
 bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
+/* Where a peer that has proved who it is may have moved to: with mobike to anywhere. */
+bool actor_move_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
 int actor_check_ends(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote,
                struct actor_out *out);
 int actor_check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out);
@@ -137,6 +141,8 @@ bool actor_spi_taken(const struct actor *a, uint32_t spi); /* allocated, or of a
 
 /* --- actor_net.c --- */
 void act_path(struct actor *a, const struct m_path *m, struct actor_out *out);
+void actor_link_set(struct actor *a, struct tstate *s, const struct addr *outer); /* s->link is new; NULL: there is none */
+bool actor_link_inner(struct actor *a, uint32_t ifindex); /* a GRE interface or a device of ours: the inside of a tunnel */
 void act_guard_set(struct actor *a, const struct m_ends *m, struct actor_out *out);
 void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out);
 void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *out);

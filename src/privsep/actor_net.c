@@ -38,23 +38,64 @@ static struct addr wanted_source(struct actor *a, const struct conf_end *e, uint
 	return (struct addr){.family = AF_NONE};
 }
 
-static void path_to(struct actor *a, struct tstate *s, const struct addr *remote, struct actor_out *out)
+/* Nobody's choice is a reason to leave an address that works: it stays while there is a way from its own interface. */
+static void keep_present(struct actor *a, const struct addr *remote, const struct addr *present, struct addr *src,
+                         uint32_t *ifindex)
 {
-	char text[ADDR_TEXT];
+	struct addr again;
+	uint32_t via, at;
+	if (present->family != remote->family || addr_eq(present, src) || !actor_local_ours(a, present))
+		return;
+	if (kernel_route_get(a->env.kernel, remote, present, &again, &via) < 0 ||
+	    kernel_addr_link(a->env.kernel, present, &at) < 0 || at != via)
+		return;
+	*src = *present;
+	*ifindex = via;
+}
+
+/* IKE goes around all tunnels, not through one: neither by its routes nor from its addresses, unless an administrator wants just this
+ * address (a tunnel in a tunnel). */
+static int check_outside(struct actor *a, const struct addr *remote, const struct addr *src, uint32_t ifindex, bool wished,
+                         const char *name, struct actor_out *out)
+{
+	char text[ADDR_TEXT], own[ADDR_TEXT];
+	uint32_t at;
+	bool held = kernel_addr_link(a->env.kernel, src, &at) == 0;
+	if (wished && held && at == ifindex)
+		return 0;
+	if (actor_link_inner(a, ifindex))
+		return actor_refuse(out, -ENETUNREACH, "the route to %s leads through %s, which is a tunnel: a tunnel's own routes are "
+		                    "not used for IKE", addr_str(remote, text), name);
+	if (held && at != ifindex && actor_link_inner(a, at))
+		return actor_refuse(out, -ENETUNREACH, "the route to %s wants %s as source, which is an address inside a tunnel",
+		                    addr_str(remote, text), addr_str(src, own));
+	return 0;
+}
+
+static void path_to(struct actor *a, struct tstate *s, const struct addr *remote, const struct addr *present,
+                    struct actor_out *out)
+{
+	char text[ADDR_TEXT], name[16];
 	struct addr from = wanted_source(a, &s->t->local, remote->family), src;
+	bool wished = from.family != AF_NONE, gre;
 	uint32_t ifindex;
 	int rc = kernel_route_get(a->env.kernel, remote, &from, &src, &ifindex);
 	if (rc < 0) {
 		actor_refuse(out, rc, "no route to %s: %s", addr_str(remote, text), strerror(-rc));
 		return;
 	}
-	if (kernel_link_name(a->env.kernel, ifindex, s->interface) < 0)
-		s->interface[0] = '\0';
-	if (!interface_used(a, s->interface)) {
+	if (!wished)
+		keep_present(a, remote, present, &src, &ifindex);
+	if (kernel_link_name(a->env.kernel, ifindex, name, &gre) < 0)
+		name[0] = '\0';
+	if (!interface_used(a, name)) {
 		actor_refuse(out, -ENETUNREACH, "the route to %s leaves through %s, which the configuration excludes",
-		       addr_str(remote, text), s->interface);
+		       addr_str(remote, text), name);
 		return;
 	}
+	if (check_outside(a, remote, &src, ifindex, wished, name, out) < 0)
+		return;
+	memcpy(s->interface, name, sizeof s->interface);
 	/* GRE to a peer is guarded from the moment its address is known. */
 	rc = actor_guard(a, s, remote);
 	if (rc < 0) {
@@ -67,6 +108,26 @@ static void path_to(struct actor *a, struct tstate *s, const struct addr *remote
 	out->body.path.remote.addr = *remote;
 	out->body.path.remote.port = port ? port : 500;
 	actor_answer(out, true);
+}
+
+bool actor_link_inner(struct actor *a, uint32_t ifindex)
+{
+	char name[16];
+	bool gre = false;
+	LIST_EACH(it, tmp, &a->devices) {
+		if (kernel_tun_ifindex(LIST_ENTRY(it, struct device, node)->tun) == ifindex)
+			return true;
+	}
+	return kernel_link_name(a->env.kernel, ifindex, name, &gre) == 0 && gre;
+}
+
+bool actor_address_outside(struct actor *a, uint32_t ifindex)
+{
+	char name[16];
+	bool gre;
+	if (actor_link_inner(a, ifindex))
+		return false;
+	return !a->conf || kernel_link_name(a->env.kernel, ifindex, name, &gre) < 0 || interface_used(a, name);
 }
 
 /* The host to try at this attempt: those that can be called, in turn. */
@@ -89,13 +150,21 @@ void act_path(struct actor *a, const struct m_path *m, struct actor_out *out)
 	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
 	if (!s)
 		return;
+	if (m->remote.family != AF_NONE) {
+		char text[ADDR_TEXT];
+		if (actor_move_allowed(a, s, &m->remote))
+			path_to(a, s, &m->remote, &m->local, out);
+		else
+			actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel", addr_str(&m->remote, text));
+		return;
+	}
 	uint8_t index;
 	const struct conf_host *h = host_of(&s->t->remote, m->attempt, &index);
 	if (!h) {
 		actor_refuse(out, -EDESTADDRREQ,
 		             "the peer of this tunnel has no address in the configuration: it must call us");
 	} else if (h->kind == HOST_ADDR) {
-		path_to(a, s, &h->lo, out);
+		path_to(a, s, &h->lo, &m->local, out);
 	} else {
 		out->todo = TODO_RESOLVE;
 		out->resolve = (struct actor_resolve){.host = index, .attempt = m->attempt};
@@ -134,7 +203,7 @@ void actor_resolved(struct actor *a, const struct actor_resolve *what, const str
 		actor_refuse(out, -EHOSTUNREACH, "the name %s could not be resolved: %s", what->name, why);
 	} else {
 		known_set(s, what->host, v, n);
-		path_to(a, s, &v[what->attempt / s->t->remote.n_hosts % n], out);
+		path_to(a, s, &v[what->attempt / s->t->remote.n_hosts % n], &(struct addr){.family = AF_NONE}, out);
 	}
 }
 
@@ -306,6 +375,43 @@ void actor_shunts_apply(struct actor *a, const struct conf *was)
 
 /* --- GRE --- */
 
+static uint64_t link_hash(const struct actor *a, uint32_t ifindex) { return hmap_hash(&a->links, &ifindex, sizeof ifindex); }
+
+void actor_link_set(struct actor *a, struct tstate *s, const struct addr *outer)
+{
+	if (s->linked)
+		hmap_del(&a->links, &s->by_link);
+	s->linked = outer ? s->link.ifindex : 0;
+	if (!s->linked)
+		return;
+	s->outer = *outer;
+	hmap_add(&a->links, &s->by_link, link_hash(a, s->linked));
+}
+
+/* It covers the peer, and would win over the route that leads there now. */
+static bool loops(struct actor *a, const struct tstate *s, const struct route *r)
+{
+	struct kernel_match now;
+	if (s->outer.family != r->dst.addr.family || !addr_in(&s->outer, &r->dst))
+		return false;
+	if (kernel_route_match(a->env.kernel, &s->outer, &now) < 0 || now.ifindex == s->linked)
+		return true;
+	return r->dst.len > now.len || (r->dst.len == now.len && r->metric < now.metric);
+}
+
+bool actor_route_loops(struct actor *a, const struct route *r)
+{
+	for (size_t i = 0; i < r->n_hops; i++) {
+		struct hnode *n = hmap_first(&a->links, link_hash(a, r->hop[i].ifindex));
+		for (; n; n = hmap_next(n)) {
+			const struct tstate *s = CONTAINER_OF(n, struct tstate, by_link);
+			if (s->linked == r->hop[i].ifindex && loops(a, s, r))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Member by member: the octets between them, which go over the channel too, stay zero. */
 void actor_link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want)
 {
@@ -355,6 +461,7 @@ void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 	s->gre = *want;
 	actor_book_tunnel(a, s);
 	actor_link_of(&s->link, &g, want);
+	actor_link_set(a, s, &m->remote);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
 	actor_answer(out, true);
 }
@@ -381,6 +488,7 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 	s->gre = (struct conf_gre){.name = ""};
 	actor_book_tunnel(a, s);
 	s->link = (struct tun_link){.ifindex = 0};
+	actor_link_set(a, s, NULL);
 	actor_answer(out, false);
 }
 
@@ -397,6 +505,7 @@ void act_gre_find(struct actor *a, const struct m_ends *m, struct actor_out *out
 		return;
 	}
 	actor_link_of(&s->link, &g, &s->t->gre);
+	actor_link_set(a, s, &m->remote);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
 	actor_answer(out, true);
 }

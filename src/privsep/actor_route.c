@@ -185,6 +185,8 @@ static const char *refusal(const struct actor_routes *a, const struct priv_route
 		if (!gateway_possible(&r->hop[i].gateway) || (!r->hop[i].ifindex && !r->hop[i].gateway.family))
 			return "a next hop is none";
 	}
+	if (a->env.loops && a->env.loops(a->env.loops_ctx, r))
+		return "it would lead the packets of a tunnel into this tunnel itself";
 	return NULL;
 }
 

@@ -2,7 +2,8 @@
  * configuration that priv loaded itself, and owns nothing that waits: descriptors and messages are the daemon's.
  *
  * A route is taken when its destination is a unicast prefix without host bits, its table and metric are those of the
- * configuration, and, for a default route, when routing.accept_default says so or a static one is configured; the
+ * configuration, and, for a default route, when routing.accept_default says so or a static one is configured; and when it leads no
+ * tunnel's own packets into that tunnel. The
  * table of local addresses is never touched. What is in the kernel with the same destination, metric and table and is not
  * known to be ours stays there (-EEXIST).
  *
@@ -21,6 +22,9 @@ struct actor_routes_env {
 	struct rng *rng;
 	void (*log)(void *ctx, int8_t level, const char *text);
 	void *log_ctx;
+	/* Whether it would lead the packets of a tunnel into that tunnel. NULL: nobody knows. */
+	bool (*loops)(void *ctx, const struct route *r);
+	void *loops_ctx;
 };
 
 struct actor_routes *actor_routes_new(const struct actor_routes_env *env); /* NULL: no memory */

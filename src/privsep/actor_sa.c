@@ -222,8 +222,8 @@ static struct child *child_find(struct actor *a, uint32_t spi, struct actor_out 
 	return k;
 }
 
-/* A peer may turn up at another address when the configuration lets it, or when its ESP, which the kernel has
- * authenticated, comes from there. */
+/* A peer may turn up at another address when the configuration lets it (mobike does), or when its ESP, which the kernel has
+ * authenticated, comes from there. GRE to there is guarded before the first packet. */
 static int check_move(struct actor *a, const struct child *k, const struct child_sa *to, struct actor_out *out)
 {
 	char text[ADDR_TEXT];
@@ -235,7 +235,7 @@ static int check_move(struct actor *a, const struct child *k, const struct child
 	if (!actor_local_ours(a, &to->local))
 		return actor_refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host",
 		                    addr_str(&to->local, text));
-	if (!actor_remote_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard.addr))
+	if (!actor_move_allowed(a, s, &to->remote) && !addr_eq(&to->remote, &k->heard.addr))
 		return actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
 		                    addr_str(&to->remote, text));
 	if (to->encap && (to->encap_sport != a->conf->setup.port_nat_t || to->encap_dport == 0))
@@ -246,6 +246,9 @@ static int check_move(struct actor *a, const struct child *k, const struct child
 	if (other && (!ident_eq(&other->peer, &k->peer) || strcmp(other->tunnel, k->tunnel) != 0))
 		return actor_refuse(out, -EADDRINUSE, "%s already carries the tunnel %s", addr_str(&to->remote, text),
 		                    other->tunnel);
+	int rc = addr_eq(&to->remote, &k->sa.remote) ? 0 : actor_guard(a, s, &to->remote);
+	if (rc < 0)
+		return actor_refuse(out, rc, "the guard for %s could not be set: %s", addr_str(&to->remote, text), strerror(-rc));
 	return 0;
 }
 

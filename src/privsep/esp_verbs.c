@@ -25,7 +25,7 @@ static const struct priv_field f_stats[] = {U8(x_stats, backend, 0, ESP_BACKEND_
 static const struct priv_field f_event[] = {
 	U8(x_event, event.type, KERNEL_EXPIRE, KERNEL_MAPPING), SPI(x_event, event.spi), BOOL(x_event, event.hard),
 	ENDPOINT_OR_NONE(x_event, event.source), FIELD(x_event, event.name, CHECK_TEXT, 0, 0), BOOL(x_event, event.up),
-	BOOL(x_event, event.gone), ADDR_OR_NONE(x_event, event.addr),
+	BOOL(x_event, event.gone), ADDR_OR_NONE(x_event, event.addr), PREFIX(x_event, event.dst), BOOL(x_event, event.inner),
 };
 
 #define ESP PRIV_ROLE_ESP

@@ -45,7 +45,8 @@ struct r_psk { uint32_t key, n_tried; };
 /* tail: SK_d, SK_pi, SK_pr (RFC 8784 3), each as long as the PRF's output; the reply's: the same with the PPK `id` mixed in. -ENOKEY:
  * that tunnel has no such PPK. */
 struct m_ppk_mix { char tunnel[PRIV_NAME]; char id[PPK_ID_MAX + 1]; uint16_t prf; };
-struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; };
+/* remote: where the peer is, AF_NONE: as the configuration says, at this attempt. local: our address towards it until now, or AF_NONE. */
+struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; struct addr local, remote; };
 struct r_path { struct endpoint local, remote; };     /* ports: ours, and the peer's first IKE port */
 struct m_probe { char tunnel[PRIV_NAME]; uint32_t ifindex; struct addr inner; };
 struct m_held { char tunnel[PRIV_NAME]; uint8_t held; };

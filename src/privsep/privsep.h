@@ -122,8 +122,8 @@ int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint
 /* keys: SK_d, SK_pi, SK_pr. -> tail = the same with the PPK `id` */
 int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const char *id,
                  struct span keys) MUST_USE;
-int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel,
-              uint32_t attempt) MUST_USE; /* -> r_path, -EDESTADDRREQ */
+int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
+              const struct addr *remote) MUST_USE; /* -> r_path, -EDESTADDRREQ */
 int priv_probe(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t ifindex,
                const struct addr *inner) MUST_USE; /* -> r_none */
 int priv_held_set(struct privsep *p, uint32_t ticket, const char *tunnel, bool held) MUST_USE; /* -> r_none */

@@ -152,9 +152,10 @@ int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_
 	return privsep_send(p, PRIV_PPK_MIX, ticket, &m, keys, NULL, 0);
 }
 
-int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt)
+int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
+              const struct addr *remote)
 {
-	struct m_path m = {.attempt = attempt};
+	struct m_path m = {.attempt = attempt, .local = *local, .remote = *remote};
 	name_set(m.tunnel, tunnel);
 	return plain(p, PRIV_PATH, ticket, &m);
 }

@@ -1,4 +1,4 @@
-# For tests of greteld between name spaces of this host (t_dataplane.sh, t_nat.sh), which source it as root in a network, mount and pid
+# For tests of greteld between name spaces of this host (t_dataplane.sh, t_nat.sh, t_roam.sh), which source it as root in a network, mount and pid
 # name space of their own: hosts, daemons, checks, pings. $build: where gretel was built. KEEP=DIRECTORY keeps logs and files.
 # shellcheck shell=sh
 tmp=${KEEP:-$(mktemp -d)}

@@ -31,6 +31,7 @@ address() { # HOST LINK ADDRESS
 }
 address us v0 192.0.2.1
 address nat out 192.0.2.3
+on nat ip addr add 192.0.2.4/24 dev out
 address nat in 10.9.0.1
 on nat sysctl -qw net.ipv4.ip_forward=0
 address cn v0 10.9.0.2
@@ -41,16 +42,18 @@ for h in cn dn; do
 	on $h ip route add default via 10.9.0.1
 done
 
-# A NAT for UDP: for each inner endpoint a socket of its own, and with it a port; SIGUSR1 makes it forget all of them. No kernel of this
+# A NAT for UDP: for each inner endpoint a socket of its own, and with it a port; SIGUSR1 makes it forget all of them, SIGUSR2 take another address as well. No kernel of this
 # machine need know how.
 cat > "$tmp/nat.py" <<'PY'
 import select, signal, socket, struct
 US = "192.0.2.1"
+public = ["192.0.2.3", "192.0.2.4"]
 inside = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 inside.bind(("in", 0))
 back = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 out, forget = {}, []
 signal.signal(signal.SIGUSR1, lambda *_: forget.append(1))
+signal.signal(signal.SIGUSR2, lambda *_: (public.reverse(), forget.append(1)))
 def send_back(sport, inner, data):
     udp = struct.pack("!HHHH", sport, inner[1], 8 + len(data), 0) + data
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton(US), socket.inet_aton(inner[0]))
@@ -78,7 +81,7 @@ while True:
         inner = (socket.inet_ntoa(b[12:16]), sport)
         if inner not in out:
             out[inner] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            out[inner].bind(("192.0.2.3", 0))
+            out[inner].bind((public[0], 0))
         out[inner].sendto(b[ihl + 8:ihl + n], (US, dport))
 PY
 on nat python3 "$tmp/nat.py" > "$tmp/nat.log" 2>&1 &
@@ -143,6 +146,18 @@ check "the SA is the same one" [ "$(seen cn | cut -d' ' -f3)" = "${was##* }" ]
 check "at another port" [ "$(seen cn | cut -d' ' -f2)" != "$(echo "$was" | cut -d' ' -f2)" ]
 check "without a loss" cn 50 0.02
 check "the second peer comes back by its liveness checks or keep-alives" soon 25 dn
+
+# --- it takes another address ---
+was=$(seen cn)
+kill -USR2 "$(pgrep -f "$tmp/nat.py" | tail -n 1)"
+check "the NAT takes another address" soon 2 sh -c "[ \$(grep -c forgotten '$tmp/nat.log') = 2 ]"
+on cn python3 "$tmp/ping.py" 10.0.0.1 3 0.2 > "$tmp/a" || true
+check "the peer's packets come from there, and are followed" soon 5 cn
+check "at this address" [ "$(seen cn | cut -d' ' -f1)" = 192.0.2.4 ]
+check "the SA is the same one still" [ "$(seen cn | cut -d' ' -f3)" = "${was##* }" ]
+check "without a loss there" cn 50 0.02
+check "and the second peer, which says nothing by itself" soon 25 dn
+check "its SA is the same, too" [ "$(seen dn | cut -d' ' -f1)" = 192.0.2.4 ]
 kill "$router" 2> /dev/null || true
 
 [ "$failed" = 0 ] && echo "t_nat: all ok"

@@ -283,7 +283,7 @@ bool sim_conf_charon(struct sim_node *n, const struct sim_node *peer, const char
 	sb_printf(&b,
 	          "conn %%default\n\tright=%s\n\tleftprotoport=47\n\trightprotoport=47\n"
 	          "\tike=aes128gcm16-prfsha256-x25519!\n\tesp=aes128gcm16!\n\tauthby=secret\n\tkeyexchange=ikev2\n"
-	          "\ttype=transport\n\tauto=add\n\tdpdaction=none\nconn t\n",
+	          "\ttype=transport\n\tauto=add\n\tdpdaction=none\n\tmobike=no\nconn t\n",
 	          peer ? addr_str(&remote, right) : "%any");
 	for (bool fresh = true; *keys; keys++) {
 		if (fresh)
@@ -352,6 +352,8 @@ bool sim_start(struct sim_node *n)
 	n->n_sas = n->n_orphans = 0;
 	if (!engine_new(n))
 		return false;
+	struct ike_fact f = {.type = IKE_FACT_ADDRESS, .local = {.addr = n->addr}};
+	sim_report(n, &f);
 	sim_reload(n, true);
 	return true;
 }

@@ -102,7 +102,9 @@ struct sim_node {
 	struct sim *sim;
 	uint32_t index;
 	const char *name;
-	struct addr addr;
+	struct addr addr;    /* AF_NONE: it has none now */
+	struct addr lost[8]; /* that it had before: what is sent from there goes nowhere */
+	uint32_t n_lost;
 	struct sim_nat *nat;
 	bool cut; /* nothing goes out, nothing comes in */
 	mono_t frozen; /* suspended until then: its clock stands still, what is sent to it is lost */
@@ -123,7 +125,7 @@ struct sim_node {
 	uint32_t orphan[SIM_SAS]; /* inbound SPIs of an earlier life */
 	uint32_t n_orphans;
 	mono_t answered; /* when the last answer of priv comes: they come in order */
-	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install; /* -errno to answer with, 0 */
+	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install, fail_move; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
 	mono_t heard;                                                  /* when ESP came in last; 0: never */
 	uint32_t queries, traps, paths;                                /* CHILD_QUERY, TRAP, PATH actions */
@@ -218,6 +220,8 @@ void sim_log(struct sim_node *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* --- sim_net.c --- */
 struct sim_nat *sim_behind(struct sim_node *n, const char *public_addr, bool ports);
+/* n's address becomes another one, and its engine is told: gone, then new; "": gone, and none comes. */
+void sim_readdress(struct sim_node *n, const char *addr);
 void sim_nat_forget(struct sim_nat *nat); /* every mapping; new ones get other ports */
 void sim_send(struct sim_node *n, const struct ike_act *a);
 /* The host and inner endpoint that a public endpoint leads to; NULL: nowhere. */

@@ -44,7 +44,9 @@ static void act_path(struct sim_node *n, const struct ike_act *a)
 {
 	const struct tunnel_conf *t = conf_tunnel(n->conf, a->tunnel - 1);
 	struct ike_fact f = {.type = IKE_FACT_PATH, .status = failure(n, n->fail_path), .local = {.addr = n->addr}};
-	if (t->remote.n_hosts && t->remote.host[0].kind == HOST_ADDR)
+	if (a->path.remote.family)
+		f.remote.addr = a->path.remote;
+	else if (t->remote.n_hosts && t->remote.host[0].kind == HOST_ADDR)
 		f.remote.addr = t->remote.host[0].lo;
 	else if (n->dns.family)
 		f.remote.addr = n->dns;
@@ -253,7 +255,11 @@ static void act_remove(struct sim_node *n, const struct ike_act *a)
 static void act_move(struct sim_node *n, const struct ike_act *a)
 {
 	struct sim_sa *sa = sa_find(n, a->move.sa.in.spi);
+	struct ike_fact f = {.type = IKE_FACT_MOVED, .status = n->fail_move};
 	n->moves++;
+	answer(n, a, f, NULL, 0);
+	if (f.status)
+		return;
 	if (!sa) {
 		fault(n, "moves an SA that is not there:", a->move.sa.in.spi);
 		return;
@@ -263,6 +269,8 @@ static void act_move(struct sim_node *n, const struct ike_act *a)
 	sa->sa.encap = a->move.sa.encap;
 	sa->sa.encap_sport = a->move.sa.encap_sport;
 	sa->sa.encap_dport = a->move.sa.encap_dport;
+	if (!addr_eq(&sa->sa.local, &n->addr))
+		fault(n, "moves to an address that is not ours:", a->move.sa.in.spi);
 }
 
 static void act_query(struct sim_node *n, const struct ike_act *a)

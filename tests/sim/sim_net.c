@@ -1,6 +1,7 @@
 /* The network between the hosts: NAT boxes, delay, loss, duplicates; reordering is what different delays make. */
 #include "sim_int.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,31 @@ struct sim_nat *sim_behind(struct sim_node *n, const char *public_addr, bool por
 }
 
 void sim_nat_forget(struct sim_nat *nat) { nat->n = 0; }
+
+static bool was_ours(const struct sim_node *n, const struct addr *a)
+{
+	for (uint32_t i = 0; i < n->n_lost; i++) {
+		if (addr_eq(&n->lost[i], a))
+			return true;
+	}
+	return false;
+}
+
+void sim_readdress(struct sim_node *n, const char *addr)
+{
+	struct ike_fact f = {.type = IKE_FACT_ADDRESS, .status = -EADDRNOTAVAIL, .local = {.addr = n->addr}};
+	if (n->n_lost < ARRAY_LEN(n->lost))
+		n->lost[n->n_lost++] = n->addr;
+	n->addr = (struct addr){.family = AF_NONE};
+	n->fail_path = *addr ? 0 : -ENETUNREACH;
+	if (*addr && !addr_parse(addr, &n->addr))
+		abort();
+	if (n->ike && f.local.addr.family)
+		sim_report(n, &f);
+	f = (struct ike_fact){.type = IKE_FACT_ADDRESS, .local = {.addr = n->addr}};
+	if (n->ike && *addr)
+		sim_report(n, &f);
+}
 
 static uint16_t outer_port(struct sim_node *n, uint16_t inner)
 {
@@ -139,10 +165,13 @@ void sim_send(struct sim_node *n, const struct ike_act *a)
 	p.copies = 1;
 	p.response = h.flags & IKE_F_RESPONSE;
 	p.msg_id = h.msg_id;
-	if (!addr_eq(&p.src.addr, &n->addr) || p.src.port != (a->send.natt_port ? NATT_PORT : IKE_PORT)) {
+	bool gone = !addr_eq(&p.src.addr, &n->addr) && was_ours(n, &p.src.addr);
+	if ((!gone && !addr_eq(&p.src.addr, &n->addr)) || p.src.port != (a->send.natt_port ? NATT_PORT : IKE_PORT)) {
 		n->faults++;
 		sim_log(n, "FAULT: sends from port %u, NAT-T socket %d", p.src.port, a->send.natt_port);
 	}
+	if (gone)
+		return; /* sendmsg(2) fails */
 	if (n->nat) {
 		p.src.port = outer_port(n, p.src.port);
 		p.src.addr = n->nat->public;

@@ -89,6 +89,19 @@ static void throw_clear(struct storm *m)
 	m->count->clear++;
 }
 
+/* An update, a list of addresses, or both; with the right hashes and a cookie. */
+static void put_mobike(struct storm *m, struct ike_enc *enc, const struct ike_sa *sa, uint8_t which)
+{
+	struct step s = {.e = (which & 16 ? m->a : m->b)->ike, .sa = (struct ike_sa *)sa};
+	if (which & 32)
+		ike_enc_notify(enc, PROTO_NONE, SPAN(NULL, 0), N_UPDATE_SA_ADDRESSES, SPAN(NULL, 0));
+	if (which & 64)
+		natd_encode(&s, enc, sa->spi_i, sa->spi_r, &sa->remote, &sa->local);
+	if (which & 128)
+		ike_enc_notify(enc, PROTO_NONE, SPAN(NULL, 0), N_ADDITIONAL_IP4_ADDRESS, SPAN(sa->local.addr.b, 4));
+	ike_enc_notify(enc, PROTO_NONE, SPAN(NULL, 0), N_COOKIE2, SPAN(sa->ways.cookie2, COOKIE2_LEN));
+}
+
 /* Payloads that no handshake has: a rekey of a child, of the IKE SA, deletes. */
 static void template(struct storm *m, struct sim_node *to, struct ike_sa *sa, struct hand *h, uint8_t which)
 {
@@ -133,6 +146,8 @@ static void template(struct storm *m, struct sim_node *to, struct ike_sa *sa, st
 		break;
 	default:
 		h->h.exchange = INFORMATIONAL;
+		if (sa->ways.mobike)
+			put_mobike(m, &e.enc, sa, which);
 	}
 	if (!hand_end(&e))
 		broken(m, "a template does not encode");
@@ -183,6 +198,7 @@ static void throw_inner(struct storm *m)
 	size_t n = hand_seal(m->s, &sa->rx, &h, out);
 	unsigned before = sent_responses(to);
 	struct endpoint src = sa->remote, dst = sa->local;
+	src.addr.b[3] ^= sa->ways.mobike && (which & 8) ? 9 : 0;
 	sim_inject(to, &src, &dst, sa->natt_port, out, n);
 	sim_run(m->s, DUR_MS(20));
 	m->count->inner++;
@@ -195,7 +211,7 @@ static void fact(struct storm *m)
 	struct sim_node *n = rd_u8(&m->rd) % 2 ? m->a : m->b;
 	struct child *c = hand_child(n, CH_UP);
 	struct ike_fact f = {
-		.type = rd_u8(&m->rd) % (IKE_FACT_ADDRESS + 1), .status = (int8_t)rd_u8(&m->rd) % 2, .text = "x"};
+		.type = rd_u8(&m->rd) % (IKE_FACT_MOVED + 1), .status = (int8_t)rd_u8(&m->rd) % 2, .text = "x"};
 	/* Tickets that are not ours to answer; none of those that wait. */
 	f.ticket = 0xf0000000u + rd_u8(&m->rd);
 	f.spi = c && rd_u8(&m->rd) % 2 ? c->p.in.spi : rd_u32(&m->rd);
@@ -272,8 +288,9 @@ static void begin(struct storm *m, uint64_t seed)
 	if (seed % 2)
 		(void)sim_behind(m->a, "203.0.113.1", seed % 4 == 1);
 	char a[sizeof keys + 64], b[sizeof keys + 64];
-	snprintf(a, sizeof a, "%sleftid=@a\nrightid=@b\nauto=start", keys);
-	snprintf(b, sizeof b, "%sleftid=@b\nrightid=@a", keys);
+	const char *mobike = seed & 32 ? "yes" : "no";
+	snprintf(a, sizeof a, "%sleftid=@a\nrightid=@b\nauto=start\nmobike=%s", keys, mobike);
+	snprintf(b, sizeof b, "%sleftid=@b\nrightid=@a\nmobike=%s", keys, mobike);
 	if (!sim_conf(m->a, m->b, a, NULL) || !sim_conf(m->b, m->a, b, NULL) || !sim_start(m->b) || !sim_start(m->a))
 		broken(m, "no configuration");
 	m->taping = true;

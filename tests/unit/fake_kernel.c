@@ -190,16 +190,35 @@ int kernel_route_get(struct kernel *k, const struct addr *dst, const struct addr
 	for (size_t i = 0; i < k->n_local; i++) {
 		if (k->local[i].family == dst->family && (from->family == AF_NONE || addr_eq(from, &k->local[i]))) {
 			*src = k->local[i];
-			*ifindex = 2;
+			*ifindex = k->way ? k->way : 2;
 			return outcome(k, "route_get");
 		}
 	}
 	return -ENETUNREACH;
 }
 
-int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16])
+int kernel_addr_link(struct kernel *k, const struct addr *a, uint32_t *ifindex)
+{
+	for (size_t i = 0; i < k->n_local; i++) {
+		if (addr_eq(&k->local[i], a)) {
+			*ifindex = k->local_link[i] ? k->local_link[i] : 2;
+			return outcome(k, "addr_link");
+		}
+	}
+	return -EADDRNOTAVAIL;
+}
+
+int kernel_route_match(struct kernel *k, const struct addr *dst, struct kernel_match *out)
+{
+	(void)dst;
+	*out = k->match;
+	return outcome(k, "route_match");
+}
+
+int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16], bool *gre)
 {
 	struct sbuf b = sb_init(name, 16);
+	*gre = ifindex == k->gre_link;
 	sb_printf(&b, "eth%u", ifindex);
 	return outcome(k, "link_name");
 }

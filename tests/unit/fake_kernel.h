@@ -13,6 +13,10 @@ struct kernel {
 	int fail_with;        /* ... with this */
 	struct addr local[4];
 	size_t n_local;
+	uint32_t local_link[4]; /* the interfaces of these; 0: number 2 */
+	uint32_t way;           /* the interface that leads to everybody; 0: number 2 */
+	struct kernel_match match; /* the route to everybody */
+	uint32_t gre_link;      /* the one that is a GRE interface; 0: none */
 	uint32_t next_spi;
 	struct gre_link gre;  /* what ensure and find give */
 	struct fake_tun tun[4];

@@ -21,7 +21,7 @@ static struct ike_sa_view sas[4];
 static struct ike_child_view children[4];
 static size_t n_sas, n_children;
 static struct {
-	const char *why;
+	const char *why, *way;
 	mono_t next_try;
 	struct tun_view view;
 	bool known;
@@ -85,6 +85,12 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 {
 	(void)e;
 	return tuns[tunnel].why ? tuns[tunnel].why : "";
+}
+
+const char *ike_way(const struct ike *e, uint32_t tunnel)
+{
+	(void)e;
+	return tuns[tunnel].way ? tuns[tunnel].way : "";
 }
 
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)

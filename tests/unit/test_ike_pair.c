@@ -211,17 +211,21 @@ static void nat_changes_its_mapping(void **state)
 	pair_free(&p);
 }
 
-/* An authentic request from elsewhere moves nobody but a peer behind a NAT, and that one only to another port. */
+/* An authentic request from elsewhere moves nobody but a peer behind a NAT (RFC 7296 2.23), and from behind another one only to another
+ * port. Its answer goes to where it came from (2.11). */
 static void who_is_followed(void **state)
 {
 	(void)state;
 	static const struct {
-		bool nat, other_addr, follows;
-	} cases[] = {{false, false, false}, {false, true, false}, {true, true, false}, {true, false, true}};
+		bool nat, nat_here, other_addr, follows;
+	} cases[] = {{false, false, false, false}, {false, false, true, false}, {true, false, true, true},
+	             {true, false, false, true},   {true, true, false, true},   {true, true, true, true}};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct pair p = pair_new(6);
 		if (cases[i].nat)
 			sim_behind(p.a, PUBLIC_A, false);
+		if (cases[i].nat_here)
+			sim_behind(p.b, PUBLIC_B, false);
 		pair_conf(&p, "auto=start\nleftid=@a\nrightid=@b", "leftid=@b\nrightid=@a");
 		pair_start(&p);
 		sim_run(p.s, DUR_S(5));
@@ -235,7 +239,7 @@ static void who_is_followed(void **state)
 			assert_true(addr_parse("203.0.113.99", &from.addr));
 		CHECK(p, hand_ask_with(p.a, &from, &at_a->remote, &tx, &rx, &ask, &answer));
 		CHECK(p, endpoint_eq(&at_b->remote, cases[i].follows ? &from : &was));
-		CHECK(p, p.b->moves == cases[i].follows && endpoint_eq(&p.b->sent[p.b->n_sent - 1].dst, &at_b->remote));
+		CHECK(p, p.b->moves == cases[i].follows && endpoint_eq(&p.b->sent[p.b->n_sent - 1].dst, &from));
 		pair_free(&p);
 	}
 }

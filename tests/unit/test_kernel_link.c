@@ -286,6 +286,64 @@ static void test_route(void **state)
 	}
 }
 
+/* What a listener makes of a route, and what the answer to "as it stands in its table" says. */
+static void test_route_event(void **state)
+{
+	(void)state;
+	for (int gone = 0; gone <= 1; gone++) {
+		struct nlw w;
+		struct nl_msg m;
+		struct kernel_event e;
+		struct kernel_match at;
+		struct rtmsg r = {.rtm_family = AF_INET, .rtm_dst_len = 24, .rtm_type = RTN_LOCAL};
+		struct prefix want = {.addr = A("10.1.2.0"), .len = 24};
+		nlw_start(&w, gone ? RTM_DELROUTE : RTM_NEWROUTE, 0, &r, sizeof r);
+		nlw_attr(&w, RTA_DST, "\12\1\2\0", 4);
+		nlw_u32(&w, RTA_OIF, 9);
+		nlw_u32(&w, RTA_PRIORITY, 20);
+		struct span s = kernel_copy(SPAN(w.buf, w.h->nlmsg_len));
+		struct rd rd = rd_init(s.p, s.n);
+		assert_true(nl_next(&rd, &m));
+		assert_true(link_parse_event(&m, &e));
+		assert_int_equal(e.type, KERNEL_ROUTE);
+		assert_int_equal(e.gone, gone);
+		assert_true(addr_eq(&e.dst.addr, &want.addr) && e.dst.len == 24);
+		assert_int_equal(route_parse_match(&m, &at), !gone);
+		if (!gone)
+			assert_true(at.ifindex == 9 && at.metric == 20 && at.len == 24 && at.local);
+		kernel_put(s);
+	}
+}
+
+static bool route_with(uint8_t family, uint8_t len, const void *dst, size_t n, struct kernel_event *e)
+{
+	struct nlw w;
+	struct nl_msg m;
+	struct rtmsg r = {.rtm_family = family, .rtm_dst_len = len};
+	nlw_start(&w, RTM_NEWROUTE, 0, &r, sizeof r);
+	if (n)
+		nlw_attr(&w, RTA_DST, dst, n);
+	struct span s = kernel_copy(SPAN(w.buf, w.h->nlmsg_len));
+	struct rd rd = rd_init(s.p, s.n);
+	assert_true(nl_next(&rd, &m));
+	bool ok = link_parse_event(&m, e);
+	kernel_put(s);
+	return ok;
+}
+
+static void test_route_lies(void **state)
+{
+	struct kernel_event e;
+	(void)state;
+	assert_true(route_with(AF_INET, 0, NULL, 0, &e)); /* a default route */
+	assert_true(e.dst.addr.family == AF_V4 && e.dst.len == 0);
+	assert_true(route_with(AF_INET6, 0, NULL, 0, &e) && e.dst.addr.family == AF_V6);
+	assert_false(route_with(AF_INET, 33, "\12\0\0\0", 4, &e));
+	assert_false(route_with(AF_INET, 24, "\12\0\0", 3, &e));
+	assert_false(route_with(AF_INET, 24, "0123456789abcdef", 16, &e));
+	assert_false(route_with(AF_BRIDGE, 20, "\12\0\0\0", 4, &e));
+}
+
 int main(void)
 {
 	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
@@ -294,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_gre_octets), cmocka_unit_test(test_same),      cmocka_unit_test(test_same6),
 		cmocka_unit_test(test_no_key),     cmocka_unit_test(test_other_host), cmocka_unit_test(test_link_lies),
 		cmocka_unit_test(test_addr_lies),  cmocka_unit_test(test_route),
+		cmocka_unit_test(test_route_event), cmocka_unit_test(test_route_lies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

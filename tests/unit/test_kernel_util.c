@@ -87,7 +87,7 @@ static void sb_policy(struct sbuf *b, const struct policy *p)
 
 static void sb_event(struct sbuf *b, const struct kernel_event *e)
 {
-	static const char *const NAMES[] = {"expire", "mapping", "link", "addr", "overrun"};
+	static const char *const NAMES[] = {"expire", "mapping", "link", "addr", "route", "overrun"};
 	sb_printf(b, "event %s", NAMES[e->type]);
 	if (e->type == KERNEL_EXPIRE || e->type == KERNEL_MAPPING)
 		sb_printf(b, " 0x%08x%s", e->spi, e->hard ? " hard" : "");
@@ -96,7 +96,10 @@ static void sb_event(struct sbuf *b, const struct kernel_event *e)
 		sb_endpoint(b, &e->source);
 	}
 	if (e->type == KERNEL_LINK) {
-		sb_printf(b, " %u %s %s mtu %u", e->ifindex, e->name, e->up ? "up" : "down", e->mtu);
+		sb_printf(b, " %u %s %s mtu %u%s", e->ifindex, e->name, e->up ? "up" : "down", e->mtu, e->inner ? " inner" : "");
+	} else if (e->type == KERNEL_ROUTE) {
+		sb_put(b, " ");
+		sb_prefix(b, &e->dst);
 	} else {
 		sb_put(b, " ");
 		sb_addr(b, &e->addr);

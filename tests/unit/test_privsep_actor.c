@@ -372,6 +372,7 @@ static void test_move(void **state)
 {
 	struct world *w = *state;
 	struct m_child_move good = {.encap = 1, .encap_sport = 4500, .encap_dport = 1024}, m;
+	world_tunnel(w->conf, "net")->mobike = false;
 	good.spi_in = world_install(w, "net");
 	good.local = world_addr("10.9.0.1");
 	good.remote = world_addr("80.251.0.33");
@@ -403,6 +404,19 @@ static void test_move(void **state)
 	ev.source.port = 4501;
 	assert_true(actor_event(w->actor, &ev, DUR_S(2)));
 	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &m, NO_TAIL), 0);
+	const char *calls = fake_kernel_calls(&w->kernel); /* GRE to there is guarded first */
+	assert_true(strncmp(calls, "guard 192.0.2.99\nmove ", 22) == 0);
+	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &good, NO_TAIL), 0);
+	/* with mobike a peer may move as it likes, to what a host may have; the guard comes first */
+	world_tunnel(w->conf, "net")->mobike = true;
+	m.remote = world_addr("192.0.2.98");
+	w->kernel.fail = "guard";
+	w->kernel.fail_with = -EPERM;
+	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &m, NO_TAIL), -EPERM);
+	w->kernel.fail = NULL;
+	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &m, NO_TAIL), 0);
+	m.remote = world_addr("255.255.255.255");
+	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &m, NO_TAIL), -EACCES);
 	assert_int_equal(world_ask(w, PRIV_CHILD_MOVE, &good, NO_TAIL), 0);
 	const struct child *k = children_find(actor_children(w->actor), good.spi_in);
 	assert_true(addr_eq(&k->sa.local, &good.local) && k->sa.encap_dport == 1024);

@@ -196,6 +196,7 @@ static void test_peers_behind_one_address(void **state)
 static void test_move(void **state)
 {
 	struct world *w = *state;
+	world_tunnel(w->conf, "net")->mobike = false;
 	uint32_t spi = installed(w, "net");
 	(void)installed(w, "twin");
 	struct m_child_move m = {.spi_in = spi, .encap = true, .encap_sport = 4500, .encap_dport = 999};

@@ -340,9 +340,10 @@ static int do_route(char **arg)
 	struct addr dst = address(arg[0]), from = arg[1] ? address(arg[1]) : addr_any(AF_NONE), src;
 	uint32_t ifindex;
 	char name[16], text[ADDR_TEXT];
+	bool gre;
 	int rc = kernel_route_get(k, &dst, &from, &src, &ifindex);
 	if (rc == 0)
-		rc = kernel_link_name(k, ifindex, name);
+		rc = kernel_link_name(k, ifindex, name, &gre);
 	if (rc == 0)
 		printf("%s %s\n", addr_str(&src, text), name);
 	return result(rc);
