@@ -162,7 +162,8 @@ static void handover_start(struct priv *p, mono_t now)
 	p->stopping = p->handover = true;
 	p->stop_due = mono_add(now, DUR_S(STOP_S));
 	notify("STOPPING=1");
-	priv_logf(p, 1, "stopping for another life: SAs, interfaces and routes stay");
+	priv_logf(p, 1, "stopping for another life: SAs, interfaces and routes stay%s",
+	          notify_has_store() ? "" : "; nobody keeps the sockets, so ESP in UDP is lost until it is there");
 	peer_end(p, &p->ike);
 	priv_stop_step(p);
 }

@@ -359,6 +359,57 @@ static void a_name_that_moves(void **state)
 	pair_free(&p);
 }
 
+/* --- after a death --- */
+
+/* A hub that has lost all but what its kernel has calls its spokes where their SAs have them; nobody but these may answer. */
+static void a_hub_calls_after_its_death(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(17);
+	struct ident peer;
+	assert_true(sim_conf(p.a, p.b, "auto=start\nleftid=@a.example", NULL) && sim_conf(p.b, NULL, "rightid=*.example", NULL));
+	pair_start(&p);
+	sim_run(p.s, DUR_S(5));
+	CHECK(p, sim_common(p.a, p.b) == 1);
+	struct ike_cmd cmd = {.type = IKE_CMD_CALL, .tunnel = 1, .local = {p.b->addr, 500}, .remote = {p.a->addr, 500}, .peer = &peer};
+	for (int right = 0; right <= 1; right++) {
+		sim_stop(p.b);
+		assert_true(sim_start(p.b));
+		assert_true(ident_parse(right ? "@a.example" : "@c.example", &peer));
+		ike_command(p.b->ike, &cmd, p.s->now, p.b->acts);
+		sim_after(p.b);
+		ike_command(p.b->ike, &cmd, p.s->now, p.b->acts); /* one call is enough */
+		sim_after(p.b);
+		sim_run(p.s, DUR_S(20));
+		CHECK(p, sim_common(p.a, p.b) == (right ? 1 : 0) && !sim_noted(p.a, "INITIAL_CONTACT"));
+	}
+	CHECK(p, set_ups(p.b) == 2 && set_ups(p.a) == 1);
+	pair_free(&p);
+}
+
+/* An SA of an earlier life is to have a successor, wanted or not, until it has gone itself. */
+static void an_orphan_that_ends(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(18);
+	pair_conf(&p, "auto=add", "");
+	pair_start(&p);
+	p.b->cut = true;
+	sim_cmd(p.a, IKE_CMD_ORPHAN, 0xc0ffee01);
+	sim_cmd(p.a, IKE_CMD_ORPHAN, 0xc0ffee02);
+	sim_reload(p.a, true);
+	sim_run(p.s, DUR_S(400));
+	CHECK(p, set_ups(p.a) > 6); /* a second attempt is under way */
+	sim_cmd(p.a, IKE_CMD_ORPHAN_GONE, 0xc0ffee01);
+	sim_run(p.s, DUR_S(300));
+	unsigned before = set_ups(p.a);
+	CHECK(p, before > 12);
+	sim_cmd(p.a, IKE_CMD_ORPHAN_GONE, 0xc0ffee02);
+	sim_run(p.s, DUR_S(1000));
+	CHECK(p, set_ups(p.a) <= before + 6 && ike_next_try(p.a->ike, 1) == MONO_NEVER);
+	pair_free(&p);
+}
+
 /* --- a hub --- */
 
 static size_t conn(char *out, size_t size, const char *name, const char *right, const char *keys)
@@ -421,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_reload_makes_it_wait), cmocka_unit_test(close_actions), cmocka_unit_test(dpd_actions),
 		cmocka_unit_test(keyingtries), cmocka_unit_test(retransmission_settings), cmocka_unit_test(traffic_spares_checks),
 		cmocka_unit_test(a_name_that_moves), cmocka_unit_test(thousands_of_spokes),
+		cmocka_unit_test(a_hub_calls_after_its_death), cmocka_unit_test(an_orphan_that_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ no_sas() { [ -z "$(spis cn)" ]; }
 waits() { trapped && no_sas; }
 begun() { grep -c 'initiating IKE_SA' "$(gretel_log cn)"; }
 is_begun() { [ "$(begun)" = "$1" ]; }
-up() { end_up cn && end_up us && pinging; }
+up() { end_up cn && end_up us && pinging || { settles 0; gretel us status 2>&1 | tail -n 12; tail -n 12 "$(gretel_log us)"; tail -n 12 "$(swan_log cn)"; return 1; }; } 2>/dev/null
 begin() { # KEY=VALUE...: cn with these keys, us waits for it; gre1 as the script makes it
 	cell gretel swan || { not_ok "$1" "no lab"; return 1; }
 	cell_auto us add
@@ -59,43 +59,64 @@ route() {
 	check "route: nothing in the clear, after the stop" test "$(gre_at_wan $ADDR_cn)" = 0
 }
 
+# gretel at us, which answers; strongSwan at cn comes and goes.
+at_us() { # KEY=VALUE...
+	local k f=/etc/strongswan/ipsec.conf
+	for k; do on us sed -i "/^ *${k%%=*}=/d; s/^conn tunnel.*/&\n   $k/" $f; done
+}
+trapped_us() { on us ip xfrm policy | grep -q 'dir out priority 366976'; }
+no_sas_us() { [ -z "$(spis us)" ]; }
+waits_us() { trapped_us && no_sas_us; }
+begun_us() { grep -c 'initiating IKE_SA' "$(gretel_log us)"; }
+begins_us() { [ "$(begun_us)" -gt "$1" ]; }
+comes() { # cn brings it up
+	on cn timeout 20 ipsec up tunnel >/dev/null 2>&1
+	check "$1: cn brings it up" eval 'wait_for 20 up || up'
+	n=$(begun_us)
+}
+
 actions() {
-	local action
+	local action n
 	part actions || return 0
-	begin auto=add dpdaction=clear dpddelay=4 || return
-	check "actions: auto=add sets no trap" eval '! trapped'
+	cell swan gretel || { not_ok actions "no lab"; return; }
+	cell_auto cn add
+	cell_auto us add
+	at_us dpdaction=clear dpddelay=4
+	end_start us & end_start cn & wait
+	check "actions: auto=add sets no trap" eval 'wait_for 5 on us ip xfrm policy && ! trapped_us'
 	for action in clear hold restart; do
-		keys closeaction=$action
-		gretel cn reload >/dev/null
-		on us timeout 20 ipsec up tunnel >/dev/null 2>&1
-		check "actions: us brings it up" wait_for 20 up
-		on us ipsec down tunnel >/dev/null 2>&1
+		at_us closeaction=$action
+		gretel us reload >/dev/null
+		comes "closeaction=$action"
+		on cn ipsec down tunnel >/dev/null 2>&1
 		case $action in
-		clear) check "actions: closeaction=clear: it stays down" eval 'wait_for 5 no_sas && sleep 4 && no_sas && ! trapped' ;;
-		hold) check "actions: closeaction=hold: a trap" eval 'wait_for 5 waits && sleep 3 && waits'
-			pinging
-			check "actions: a packet starts it" wait_for 20 up
-			on us ipsec down tunnel >/dev/null 2>&1
-			wait_for 5 waits ;;
-		restart) check "actions: closeaction=restart: it comes back" wait_for 20 up ;;
+		clear) check "closeaction=clear: it stays down" eval 'wait_for 5 no_sas_us && sleep 4 && no_sas_us && ! trapped_us && ! begins_us $n' ;;
+		hold) check "closeaction=hold: a trap" eval 'wait_for 5 waits_us && sleep 3 && waits_us && ! begins_us $n'
+			on us ping -n -q -c 1 -W 1 10.0.0.2 >/dev/null
+			check "closeaction=hold: a packet begins" wait_for 10 begins_us "$n" ;;
+		restart) check "closeaction=restart: it begins" wait_for 10 begins_us "$n" ;;
 		esac
+		end_stop us || tail -n 5 "$(gretel_log us)"
+		end_start us # nothing is under way any more
 	done
+	# strongSwan at cn has what us began last, and us has lost it.
+	end_kill9 cn
+	on cn ip xfrm state flush
+	end_start cn
 	for action in clear hold restart; do
-		keys closeaction=clear dpdaction=$action
-		gretel cn reload >/dev/null
-		up || on us timeout 20 ipsec up tunnel >/dev/null 2>&1
-		check "actions: it is up" wait_for 20 up
-		end_kill9 us
-		on us ip xfrm state flush
+		at_us closeaction=clear dpdaction=$action
+		gretel us reload >/dev/null
+		comes "dpdaction=$action"
+		end_kill9 cn
 		case $action in
-		clear) check "actions: dpdaction=clear: it stays down" eval 'wait_for 15 no_sas && ! trapped' ;;
-		hold) check "actions: dpdaction=hold: a trap" wait_for 15 waits ;;
-		restart) check "actions: dpdaction=restart: it is tried" wait_for 15 eval 'gretel cn status tunnel | grep -q CONNECTING' ;;
+		clear) check "dpdaction=clear: it stays down" eval 'wait_for 15 no_sas_us && ! trapped_us && ! begins_us $n' ;;
+		hold) check "dpdaction=hold: a trap" eval 'wait_for 15 waits_us && ! begins_us $n' ;;
+		restart) check "dpdaction=restart: it begins" wait_for 15 begins_us "$n" ;;
 		esac
-		end_start us
-		[ $action != restart ] || check "actions: and comes back" wait_for 60 up
+		on cn ip xfrm state flush
+		end_start cn
 	done
-	check "actions: nothing in the clear" test "$(gre_at_wan $ADDR_cn)" = 0
+	check "actions: nothing in the clear" test "$(gre_at_wan $ADDR_us)" = 0
 }
 
 # A trap outlives a crash, and is no obstacle to whoever starts next.
