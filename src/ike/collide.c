@@ -23,7 +23,9 @@ static void abandon_ours(struct step *s)
 	struct ike_sa *sa = s->sa;
 	LIST_EACH(it, tmp, &sa->tun->sas) {
 		struct ike_sa *o = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (!o->initiator || o->state >= ST_I_AUTH || (sa->tun->many && !ident_eq(&o->peer_id, &sa->peer_id)))
+		if (!o->initiator)
+			break; /* ours come first */
+		if (o->state >= ST_I_AUTH || (sa->tun->many && !ident_eq(&o->peer_id, &sa->peer_id)))
 			continue;
 		note(s, sa->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", sa->id, o->id);
 		o->replaced = true;

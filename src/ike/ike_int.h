@@ -149,6 +149,8 @@ bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struc
 void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_initiates, struct ike_ts_list *tsi,
               struct ike_ts_list *tsr);
 
+void own_dh_forget(struct ike *e);
+
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
 handler_fn x_auth_i_spi, x_auth_i_signed, x_auth_i, x_auth_i_error, x_auth_i_verified;

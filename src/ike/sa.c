@@ -201,7 +201,8 @@ void sa_set_tun(struct ike_sa *sa, struct tun *t)
 		return;
 	list_del(&sa->of_tun);
 	sa->tun = t;
-	list_add_tail(&t->sas, &sa->of_tun);
+	/* Those that we began come first: who looks for them need not go through a hub's thousands of others. */
+	list_add_tail(sa->initiator ? t->sas.next : &t->sas, &sa->of_tun);
 }
 
 void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)

@@ -37,7 +37,7 @@ struct tun {
 	struct hnode by_peer_id; /* under its exact remote identity */
 	struct list wild_addr;   /* in ike.wild_addr when the remote address is a pattern */
 	struct list wild_id;     /* in ike.wild_id when the remote identity is a pattern */
-	struct list sas;         /* struct ike_sa.of_tun */
+	struct list sas;         /* struct ike_sa.of_tun; those that we began first */
 	struct timer timer;      /* the next attempt */
 	struct wait wait;        /* for a path */
 	uint32_t id;
@@ -78,6 +78,13 @@ struct child {
 	struct blob shared, public; /* g^ir of a PFS exchange, our public value */
 	uint8_t proposal_number;
 	uint32_t replaces;       /* outbound SPI of the peer's old SA (REKEY_SA), 0 none */
+};
+
+/* Our side of a Diffie-Hellman while many peers come at once (x_sa_init.c). */
+struct own_dh {
+	mono_t until;            /* MONO_NEVER: there is none */
+	struct dh_private dh;
+	uint8_t public[DH_PUBLIC_MAX];
 };
 
 /* --- IKE SAs --- */
@@ -177,6 +184,7 @@ struct ike {
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;
 	mono_t cookie_since;
+	struct own_dh own_dh;
 	bool stopping;
 	int8_t note_most;        /* level of notes that somebody reads */
 	struct ike_counters n;

@@ -211,7 +211,9 @@ bool ike_tun_busy(const struct tun *t)
 		return true;
 	LIST_EACH(it, tmp, &t->sas) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->initiator && sa->state < ST_ESTABLISHED)
+		if (!sa->initiator)
+			break; /* ours come first */
+		if (sa->state < ST_ESTABLISHED)
 			return true;
 	}
 	return false;
@@ -233,7 +235,9 @@ static bool busy_with(const struct tun *t, const struct ident *peer)
 {
 	LIST_EACH(it, tmp, &t->sas) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->initiator && sa->state < ST_ESTABLISHED && ident_eq(&sa->peer_id, peer))
+		if (!sa->initiator)
+			break; /* ours come first */
+		if (sa->state < ST_ESTABLISHED && ident_eq(&sa->peer_id, peer))
 			return true;
 	}
 	return false;

@@ -4,7 +4,8 @@
  *      ike_load [-n PEERS] [-j PARALLEL] [-t SECONDS] [-k] CONF PSK
  *
  * CONF is an ipsec.conf with a conn per peer, each with an address (AnyIP) and an identity of its own. -n: the first so many, default all;
- * -j: so many handshakes at a time; -t: the limit. A peer is done when its IKE SA is up, and with -u when its child SA is. It asks for no
+ * -j: so many handshakes at a time; -t: the limit. The first messages are made before the clock runs, so that the responder is the slower
+ * of the two. A peer is done when its IKE SA is up, and with -u when its child SA is. It asks for no
  * deletion: what is set up stays, and requests of the responder are answered. Then it prints
  *
  *      done=N failed=N seconds=S p50=MS p99=MS
@@ -25,11 +26,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19 };
+enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 20 };
 
 struct peer {
 	mono_t begun, took;
 	bool started, done;
+	struct ike_act first;    /* IKE_SA_INIT, until it is sent; its data is on the heap */
 };
 
 static struct {
@@ -93,10 +95,27 @@ static int udp_open(uint16_t port)
 	return fd;
 }
 
+/* The first message waits for its turn. */
+static bool held_back(const struct ike_act *a)
+{
+	struct peer *p = a->tunnel ? &w.peer[a->tunnel - 1] : NULL;
+	if (!p || p->started || a->send.data.p[EXCHANGE_AT] != IKE_SA_INIT)
+		return false;
+	void *copy = malloc(a->send.data.n);
+	if (!copy || p->first.send.data.p)
+		die("no memory, or a second first message");
+	memcpy(copy, a->send.data.p, a->send.data.n);
+	p->first = *a;
+	p->first.send.data.p = copy;
+	return true;
+}
+
 static void send_out(const struct ike_act *a)
 {
 	static const uint8_t marker[MARKER];
 	const uint8_t *p = a->send.data.p;
+	if (held_back(a))
+		return;
 	/* Nothing is taken down, nobody is asked whether he is there: requests of our own end with IKE_AUTH. */
 	if (!w.stay && a->send.data.n > FLAGS_AT && p[EXCHANGE_AT] == INFORMATIONAL && !(p[FLAGS_AT] & IKE_F_RESPONSE))
 		return;
@@ -245,10 +264,21 @@ static void load(const char *file)
 		die("no memory");
 	if (!w.n || w.n > w.conf->n_tunnels)
 		w.n = w.conf->n_tunnels;
+	w.conf->setup.retransmit.timeout = DUR_S(RETRANSMIT_S);
 	w.next_spi = 0x10000;
 	command(IKE_CMD_SETUP, 0, now());
 	for (uint32_t i = 1; i <= w.n; i++)
 		command(IKE_CMD_TUNNEL_SET, i, now());
+	for (uint32_t i = 1; i <= w.n; i++)
+		command(IKE_CMD_UP, i, now());
+}
+
+static void begin(struct peer *p, mono_t at)
+{
+	p->started = true;
+	p->begun = at;
+	send_out(&p->first);
+	free((void *)(uintptr_t)p->first.send.data.p);
 }
 
 static void read_all(int natt, mono_t at)
@@ -351,9 +381,7 @@ int main(int argc, char **argv)
 	mono_t began = now(), at = began;
 	while (!ended && w.done < w.n && at - began < DUR_S(w.limit_s)) {
 		for (; w.busy < w.parallel && w.begun < w.n; w.busy++) {
-			w.peer[w.begun].started = true;
-			w.peer[w.begun].begun = at;
-			command(IKE_CMD_UP, ++w.begun, at);
+			begin(&w.peer[w.begun++], at);
 		}
 		turn(at);
 		at = now();
