@@ -44,6 +44,9 @@ enum ike_cmd_type {
 	IKE_CMD_UP, IKE_CMD_DOWN, /* by tunnel */
 	IKE_CMD_DOWN_IKE,    /* one IKE SA by unique id */
 	IKE_CMD_DOWN_CHILD,  /* one child SA by its id */
+	IKE_CMD_REKEY_CHILD, /* one child SA by its id, now */
+	IKE_CMD_REKEY_IKE,   /* one IKE SA by unique id, now */
+	IKE_CMD_CHECK,       /* is the peer of an IKE SA alive? By unique id, now */
 	IKE_CMD_ORPHAN,      /* a child SA of an earlier life of this process forwards on in the kernel: id = its inbound SPI. It is
 	                      * removed, and deleted at the peer, as soon as the tunnel has a new one. Before TUNNEL_SET's start. */
 	IKE_CMD_STOP,        /* delete everything; ike_idle() turns true when said or given up */
@@ -113,7 +116,7 @@ struct ike_sa_view {
 	struct suite suite;
 	bool nat_here, nat_there;
 	mono_t since;                  /* established, or created */
-	mono_t reauth_at;              /* MONO_NEVER = disabled */
+	mono_t reauth_at, rekey_at;    /* when a new set-up or a rekey of it begins; MONO_NEVER = disabled */
 	uint32_t retransmits;          /* of the request under way */
 	mono_t last_in;                /* last authenticated message */
 };

@@ -61,12 +61,20 @@ const struct rule ike_rules[] = {
 	{ST_ESTABLISHED, EV_REQ_CREATE_CHILD, SA | NO | KE, N, ST_REKEYED, x_rekey_ike_r, "RFC 7296 1.3.2", false},
 	{ST_ESTABLISHED, EV_SPI, 0, 0, ST_ESTABLISHED, x_child_spi, "RFC 7296 1.3.1", true},
 	{ST_ESTABLISHED, EV_INSTALLED, 0, 0, ST_ESTABLISHED, x_child_installed, "RFC 7296 1.3.1", true},
+	{ST_ESTABLISHED, EV_RSP_CREATE_CHILD, SA | NO | TS, N | KE, ST_ESTABLISHED, x_child_i, "RFC 7296 1.3.3, 2.8.1",
+	 false},
+	{ST_ESTABLISHED, EV_RSP_CREATE_CHILD, SA | NO | KE, N, ST_DELETING, x_rekey_ike_i, "RFC 7296 1.3.2, 2.8.2", false},
+	{ST_ESTABLISHED, EV_RSP_CREATE_CHILD, 0, 0, ST_ESTABLISHED, x_create_i_error, "RFC 7296 1.3, 2.25", true},
+	{ST_REKEYED, EV_RSP_CREATE_CHILD, SA | NO | KE, N, ST_DELETING, x_rekey_ike_i, "RFC 7296 2.8.2", false},
+	{ST_REKEYED, EV_RSP_CREATE_CHILD, 0, 0, ST_REKEYED, x_create_i_error, "RFC 7296 2.25.2", true},
+	{ST_DELETING, EV_RSP_CREATE_CHILD, SA | NO | KE, N, ST_DELETING, x_rekey_ike_i_dying, "RFC 7296 2.25.2", false},
+	{ST_DELETING, EV_RSP_CREATE_CHILD, 0, 0, ST_DELETING, x_info_i_dying, "RFC 7296 2.25.2", true},
 	{ST_REKEYED, EV_REQ_CREATE_CHILD, SA | NO, N | KE | TS, ST_REKEYED, x_child_r_busy, "RFC 7296 2.25.2", true},
 	{ST_DELETING, EV_REQ_CREATE_CHILD, SA | NO, N | KE | TS, ST_DELETING, x_child_r_busy, "RFC 7296 2.25.2", true},
-	{ST_DELETING, EV_SPI, 0, 0, ST_DELETING, x_child_i_late, "RFC 7296 2.25.1", true},
-	{ST_DELETING, EV_INSTALLED, 0, 0, ST_DELETING, x_child_i_late, "RFC 7296 2.25.1", true},
-	{ST_REKEYED, EV_SPI, 0, 0, ST_REKEYED, x_child_i_late, "RFC 7296 2.25.2", true},
-	{ST_REKEYED, EV_INSTALLED, 0, 0, ST_REKEYED, x_child_i_late, "RFC 7296 2.25.2", true},
+	{ST_DELETING, EV_SPI, 0, 0, ST_DELETING, x_child_late, "RFC 7296 2.25.1", true},
+	{ST_DELETING, EV_INSTALLED, 0, 0, ST_DELETING, x_child_late, "RFC 7296 2.25.1", true},
+	{ST_REKEYED, EV_SPI, 0, 0, ST_REKEYED, x_child_late, "RFC 7296 2.25.2", true},
+	{ST_REKEYED, EV_INSTALLED, 0, 0, ST_REKEYED, x_child_late, "RFC 7296 2.25.2", true},
 
 	{ST_NEW, EV_INHERITED, 0, 0, ST_ESTABLISHED, x_inherited, "RFC 7296 2.8", true},
 
@@ -161,7 +169,7 @@ static bool is_request(uint8_t event)
 
 static void set_state(struct ike *e, struct ike_sa *sa, uint8_t to)
 {
-	e->n_connecting -= sa->state < ST_ESTABLISHED && to >= ST_ESTABLISHED;
+	sa_count_state(e, sa->state, to);
 	sa->state = to;
 }
 

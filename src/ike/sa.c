@@ -98,8 +98,17 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
-	e->n_connecting++;
 	return sa;
+}
+
+struct ike_sa *sa_by_id(struct ike *e, uint32_t id)
+{
+	LIST_EACH(it, tmp, &e->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+		if (sa->id == id)
+			return sa;
+	}
+	return NULL;
 }
 
 struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa)
@@ -121,8 +130,35 @@ void sa_handshake_free(struct ike *e, struct ike_sa *sa)
 	sa->hs = NULL;
 }
 
+/* Two SAs that know of each other, one of which goes. */
+static void unlink_rekeys(struct ike *e, struct ike_sa *sa)
+{
+	struct ike_sa *ours = sa->ours;
+	if (sa->before && sa->before->ours == sa)
+		sa->before->ours = NULL;
+	if (sa->before && sa->before->theirs == sa)
+		sa->before->theirs = NULL;
+	if (sa->theirs)
+		sa->theirs->before = NULL;
+	sa->before = sa->ours = sa->theirs = NULL;
+	if (ours) {
+		ours->before = NULL;
+		sa_free(e, ours); /* it never was one for anybody else */
+	}
+}
+
+static bool connecting(uint8_t state) { return state > ST_NEW && state < ST_ESTABLISHED; }
+static bool up(uint8_t state) { return state >= ST_ESTABLISHED && state < ST_DEAD; }
+
+void sa_count_state(struct ike *e, uint8_t from, uint8_t to)
+{
+	e->n_connecting = e->n_connecting + connecting(to) - connecting(from);
+	e->n_up = e->n_up + up(to) - up(from);
+}
+
 void sa_free(struct ike *e, struct ike_sa *sa)
 {
+	unlink_rekeys(e, sa);
 	LIST_EACH(it, tmp, &sa->children)
 		child_free(e, LIST_ENTRY(it, struct child, link));
 	sa_handshake_free(e, sa);
@@ -140,7 +176,7 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	blob_free(e, &sa->response);
 	why_free(e, &sa->why);
 	e->n_sas--;
-	e->n_connecting -= sa->state < ST_ESTABLISHED;
+	sa_count_state(e, sa->state, ST_DEAD);
 	if (e->seen_sa == sa)
 		e->seen_sa = NULL;
 	struct tun *t = sa->tun;
@@ -266,7 +302,7 @@ struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t
 	c->tun = sa->tun;
 	c->origin = origin;
 	c->since = now;
-	c->soft = c->hard = c->gone_at = c->timer.due = MONO_NEVER;
+	c->soft = c->hard = c->gone_at = c->whole_at = c->timer.due = MONO_NEVER;
 	c->wait.kind = WAIT_CHILD;
 	c->timer.tag = TIMER_CHILD;
 	if (++e->next_child_id == 0)
@@ -295,9 +331,30 @@ void child_free(struct ike *e, struct child *c)
 	e->n_children--;
 	mem_put(e->mem, c->ni, sizeof *c->ni);
 	mem_put(e->mem, c->nr, sizeof *c->nr);
+	mem_put(e->mem, c->dh, sizeof *c->dh);
 	blob_free(e, &c->shared);
 	blob_free(e, &c->public);
 	mem_put(e->mem, c, sizeof *c);
+}
+
+struct child *child_by_id(struct ike_sa *sa, uint32_t id)
+{
+	LIST_EACH(it, tmp, &sa->children) {
+		struct child *c = LIST_ENTRY(it, struct child, link);
+		if (c->id == id)
+			return c;
+	}
+	return NULL;
+}
+
+struct child *child_by_id_any(struct ike *e, uint32_t id)
+{
+	LIST_EACH(it, tmp, &e->sas) {
+		struct child *c = child_by_id(LIST_ENTRY(it, struct ike_sa, link), id);
+		if (c)
+			return c;
+	}
+	return NULL;
 }
 
 void child_index(struct ike *e, struct child *c)

@@ -3,8 +3,13 @@
 
 #include <string.h>
 
+/* A rekey of ours that the peer has not answered is no SA yet. */
+static bool hidden(const struct ike_sa *sa) { return sa->state == ST_NEW; }
+
 static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
 {
+	bool reauth = sa->tun && sa->tun->t->reauth;
+	mono_t at = sa->ours || sa->want_rekey ? sa->established : sa->due[T_REAUTH];
 	*out = (struct ike_sa_view){
 		.ike_id = sa->id,
 		.tunnel = sa->tun ? sa->tun->id : 0,
@@ -23,7 +28,8 @@ static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
 		.nat_here = sa->nat_here,
 		.nat_there = sa->nat_there,
 		.since = sa->established ? sa->established : sa->created,
-		.reauth_at = sa->due[T_REAUTH],
+		.reauth_at = reauth ? at : MONO_NEVER,
+		.rekey_at = reauth ? MONO_NEVER : at,
 		.retransmits = sa->req.tries,
 		.last_in = sa->last_in,
 	};
@@ -36,10 +42,10 @@ static void fill_child(const struct child *c, struct ike_child_view *out)
 		.ike_id = c->sa->id,
 		.tunnel = c->tun->id,
 		.sa = &c->p,
-		.installed = c->state >= CH_UP,
+		.installed = c->state >= CH_UP && !c->half,
 		.rekeyed = c->state > CH_UP,
 		.since = c->since,
-		.rekey_at = c->soft,
+		.rekey_at = c->due || rekey_heir_of(c) ? c->since : c->soft,
 	};
 }
 
@@ -49,7 +55,7 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 {
 	const struct ike_sa *seen = e->seen_sa;
 	const struct list *it = seen && seen->id == *cursor && seen->state != ST_DEAD ? seen->link.next : e->sas.next;
-	while (it != &e->sas && LIST_ENTRY(it, struct ike_sa, link)->id <= *cursor)
+	while (it != &e->sas && (LIST_ENTRY(it, struct ike_sa, link)->id <= *cursor || hidden(LIST_ENTRY(it, struct ike_sa, link))))
 		it = it->next;
 	if (it == &e->sas)
 		return false;
@@ -88,7 +94,7 @@ bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, stru
 		return false;
 	for (const struct list *it = t->sas.next; it != &t->sas; it = it->next) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->id > *cursor && (!next || sa->id < next->id))
+		if (sa->id > *cursor && !hidden(sa) && (!next || sa->id < next->id))
 			next = sa;
 	}
 	if (!next)
@@ -126,7 +132,7 @@ bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, s
 void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting)
 {
 	*connecting = e->n_connecting;
-	*up = e->n_sas - e->n_connecting;
+	*up = e->n_up;
 }
 
 const char *ike_why(const struct ike *e, uint32_t tunnel)

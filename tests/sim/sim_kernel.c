@@ -163,7 +163,10 @@ static void act_install(struct sim_node *n, const struct ike_act *a)
 	if (!addr_eq(&sa->local, &n->addr))
 		fault(n, "installs for an address that is not ours:", sa->in.spi);
 	if (sa->out.spi == 0) {
-		install_early(n, sa);
+		if (!f.status || !a->ticket)
+			install_early(n, sa);
+		if (a->ticket)
+			answer(n, a, f, NULL, 0);
 		return;
 	}
 	const struct esp_sa *e = early_find(n, sa->in.spi);

@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 20 };
+enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 20, ANSWERS = 1024 };
 
 struct peer {
 	mono_t begun, took;
@@ -34,8 +34,16 @@ struct peer {
 	struct ike_act first;    /* IKE_SA_INIT, until it is sent; its data is on the heap */
 };
 
+/* What the make-believe priv has still to say. */
+struct answer {
+	struct ike_fact f;
+	uint8_t octets[64];
+};
+
 static struct {
 	struct mem mem;
+	struct answer *answer;   /* a ring */
+	uint32_t first, n_answers;
 	struct crypto *crypto;
 	struct ike *ike;
 	struct ike_acts acts;
@@ -178,12 +186,23 @@ static void on_tunnel(const struct ike_act *a, mono_t at)
 	}
 }
 
-static void run_acts(mono_t at)
+static void answer_later(const struct ike_fact *f, const uint8_t octets[64])
 {
-	uint8_t octets[64];
+	if (w.n_answers == ANSWERS)
+		die("too many questions at once");
+	struct answer *v = &w.answer[(w.first + w.n_answers++) % ANSWERS];
+	v->f = *f;
+	memcpy(v->octets, octets, sizeof v->octets);
+	if (f->octets.n)
+		v->f.octets.p = v->octets;
+}
+
+static void do_acts(mono_t at)
+{
 	for (uint32_t i = 0; i < w.acts.n; i++) {
 		struct ike_act *a = &w.acts.v[i];
 		struct ike_fact f = {.ticket = a->ticket};
+		uint8_t octets[64] = {0};
 		switch (a->type) {
 		case IKE_ACT_SEND:
 			send_out(a);
@@ -219,11 +238,25 @@ static void run_acts(mono_t at)
 		default:
 			continue;
 		}
-		ike_report(w.ike, &f, at, &w.acts);
+		answer_later(&f, octets);
 	}
 	if (w.acts.dropped)
 		die("actions found no room");
 	ike_acts_reset(&w.acts);
+}
+
+static void run_acts(mono_t at)
+{
+	do_acts(at);
+	while (w.n_answers) {
+		struct answer v = w.answer[w.first];
+		w.first = (w.first + 1) % ANSWERS;
+		w.n_answers--;
+		if (v.f.octets.n)
+			v.f.octets.p = v.octets;
+		ike_report(w.ike, &v.f, at, &w.acts);
+		do_acts(at);
+	}
 }
 
 /* --- the run --- */
@@ -260,7 +293,8 @@ static void load(const char *file)
 	env.crypto = w.crypto = crypto_new();
 	w.ike = w.crypto ? ike_new(&env) : NULL;
 	w.peer = calloc(w.conf->n_tunnels, sizeof *w.peer);
-	if (!w.ike || !w.peer)
+	w.answer = calloc(ANSWERS, sizeof *w.answer);
+	if (!w.ike || !w.peer || !w.answer)
 		die("no memory");
 	if (!w.n || w.n > w.conf->n_tunnels)
 		w.n = w.conf->n_tunnels;
