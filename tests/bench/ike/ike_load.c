@@ -425,6 +425,8 @@ int main(int argc, char **argv)
 		at = now();
 	}
 	report(began);
+	w.conf->setup.retransmit.timeout = DUR_S(1); /* from here on as anybody would have it */
+	command(IKE_CMD_SETUP, 0, at);
 	while (w.stay && !ended) {
 		tell_up(at);
 		turn(at);
