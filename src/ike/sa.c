@@ -252,18 +252,12 @@ void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)
 
 void sa_peer_index(struct ike *e, struct ike_sa *sa)
 {
-	struct {
-		uint32_t tun;
-		struct ident id;
-	} key;
-	memset(&key, 0, sizeof key);
-	key.tun = sa->tun->id;
-	key.id.type = sa->peer_id.type;
-	key.id.len = sa->peer_id.len;
-	memcpy(key.id.data, sa->peer_id.data, sa->peer_id.len);
+	uint8_t key[IDENT_KEY + sizeof sa->tun->id];
+	size_t n = ident_key(&sa->peer_id, key);
+	memcpy(key + n, &sa->tun->id, sizeof sa->tun->id);
 	if (sa->in_by_peer)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
-	hmap_add(&e->sas_by_peer, &sa->by_peer, hmap_hash(&e->sas_by_peer, &key, sizeof key));
+	hmap_add(&e->sas_by_peer, &sa->by_peer, hmap_hash(&e->sas_by_peer, key, n + sizeof sa->tun->id));
 	sa->in_by_peer = true;
 }
 

@@ -15,11 +15,8 @@ static uint64_t hash_addr(const struct ike *e, const struct addr *a)
 
 static uint64_t hash_id(const struct ike *e, const struct ident *id)
 {
-	/* FQDNs compare without case: hash what cannot differ. */
-	uint8_t key[2] = {id->type, id->len};
-	if (id->type == ID_FQDN || id->type == ID_RFC822_ADDR)
-		return hmap_hash(&e->tuns_by_id, key, sizeof key);
-	return hmap_hash(&e->tuns_by_id, id->data, id->len);
+	uint8_t key[IDENT_KEY];
+	return hmap_hash(&e->tuns_by_id, key, ident_key(id, key));
 }
 
 static bool pattern_id(const struct ident *id)

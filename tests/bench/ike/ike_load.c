@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 20, ANSWERS = 1024 };
+enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 600, ANSWERS = 1024 };
 
 struct peer {
 	mono_t begun, took;
@@ -111,7 +111,7 @@ static bool held_back(const struct ike_act *a)
 		return false;
 	void *copy = malloc(a->send.data.n);
 	if (!copy || p->first.send.data.p)
-		die("no memory, or a second first message");
+		die("no memory, or a second first message: this machine is too slow for so many peers");
 	memcpy(copy, a->send.data.p, a->send.data.n);
 	p->first = *a;
 	p->first.send.data.p = copy;
