@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 600, ANSWERS = 1024 };
+enum { MARKER = 4, EXCHANGE_AT = 18, FLAGS_AT = 19, RETRANSMIT_S = 15, ANSWERS = 1024 };
 
 struct peer {
 	mono_t begun, took;
@@ -109,9 +109,11 @@ static bool held_back(const struct ike_act *a)
 	struct peer *p = a->tunnel ? &w.peer[a->tunnel - 1] : NULL;
 	if (!p || p->started || a->send.data.p[EXCHANGE_AT] != IKE_SA_INIT)
 		return false;
+	if (p->first.send.data.p)
+		return true; /* a retransmission, before it was sent at all */
 	void *copy = malloc(a->send.data.n);
-	if (!copy || p->first.send.data.p)
-		die("no memory, or a second first message: this machine is too slow for so many peers");
+	if (!copy)
+		die("no memory");
 	memcpy(copy, a->send.data.p, a->send.data.n);
 	p->first = *a;
 	p->first.send.data.p = copy;
