@@ -182,7 +182,7 @@ static void carry_end(struct conf_builder *b, const struct conf *from, struct co
 void conf_builder_carry(struct conf_builder *b, const struct conf *from, const struct tunnel_conf *t)
 {
 	struct tunnel_conf n = *t;
-	conf_ref *const text[] = {&n.name, &n.origin, &n.ike_text, &n.esp_text, &n.updown};
+	conf_ref *const text[] = {&n.name, &n.origin, &n.ike_text, &n.esp_text, &n.updown, &n.ppk_id};
 	for (size_t i = 0; i < ARRAY_LEN(text); i++)
 		*text[i] = conf_builder_str(b, conf_str(from, *text[i]));
 	carry_end(b, from, &n.local);

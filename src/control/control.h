@@ -67,6 +67,9 @@ enum control_verb {
 	CONTROL_GUARD,
 	CONTROL_GUARD_CLEAR,
 	CONTROL_COUNTERS,
+#ifdef GRETEL_IMPAIR
+	CONTROL_IMPAIR,
+#endif
 	CONTROL_VERSION,
 	CONTROL_SHOW,    /* a question to the routing module, as one text: "summary", "bgp 10.0.0.0/8" (bgp_show) */
 	CONTROL_EXPLAIN, /* "PREFIX [to PEER]" */

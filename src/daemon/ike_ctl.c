@@ -379,6 +379,14 @@ static void on_request(void *ctx, uint64_t client, enum control_verb v, const st
 	case CONTROL_GRE_DEL:
 		gre_request(r, client, v, a, now);
 		break;
+#ifdef GRETEL_IMPAIR
+	case CONTROL_IMPAIR:
+		if (ike_impair(r->ike, a->v[0]))
+			control_end(r->ctl->server, client, CONTROL_OK, "");
+		else
+			control_end(r->ctl->server, client, CONTROL_USAGE, "omit|double|corrupt|delay EXCHANGE PAYLOAD ..., or none");
+		break;
+#endif
 	case CONTROL_GUARD_CLEAR:
 		control_end(r->ctl->server, client, CONTROL_FAILED,
 		            "greteld is running and keeps its guards; stop it first, then clear them");

@@ -73,6 +73,7 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 			loop_stop(r->loop, 1);
 		break;
 	case PRIV_KERNEL_EVENT:
+	case PRIV_WANTED:
 	case PRIV_HOOK_LINE:
 		act_event(r, m, now);
 		break;
@@ -168,6 +169,8 @@ static int open_role(struct ike_role *r, struct role_start *start)
 		err = loop_timer(r->loop, ike_when, ike_is_due, r);
 	if (err == 0)
 		err = loop_timer(r->loop, tunnels_when, tunnels_are_due, r);
+	if (err == 0)
+		err = loop_timer(r->loop, orphans_when, orphans_are_due, r);
 	if (err == 0)
 		err = loop_timer(r->loop, flush_when, flush_due, r);
 	return err;

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "daemon/notify.h"
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
@@ -74,7 +73,7 @@ void ike_flush(struct priv *p)
 		peer_watch(p, &p->ike);
 }
 
-void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out)
+void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out)
 {
 	if (!p->ike.chan || !out->answer)
 		return;
@@ -82,6 +81,7 @@ void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor
 	if (out->status < 0)
 		tail = SPAN(out->text, strlen(out->text) + 1);
 	int rc = privsep_reply(p->ike.chan, verb, ticket, out->status, out->has_body ? &out->body : NULL, tail);
+	wipe(out->octets, sizeof out->octets); /* keys, of PPK_MIX */
 	if (rc == -ENOBUFS)
 		ike_kill(p, "it does not read what it is sent");
 	else if (rc < 0 && rc != -EPIPE)
@@ -197,6 +197,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 	if (out.answer && p->told_ready)
 		p->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 	on_todo(p, m, &out, now);
+	books_tidy(p);
 	wipe(out.octets, out.n_octets);
 	if (out.todo == TODO_ESP)
 		wipe(&out.esp, sizeof out.esp);

@@ -129,6 +129,7 @@ static json_t *ike_object(struct doc *d, const struct ike_sa_view *v)
 	doc_put(d, o, "initiator", json_boolean(v->initiator));
 	doc_put(d, o, "proposal", js_suite(&v->suite, PROTO_IKE));
 	doc_put(d, o, "weak", weak);
+	doc_put(d, o, "ppk", json_boolean(v->ppk));
 	doc_put(d, o, "nat_here", json_boolean(v->nat_here));
 	doc_put(d, o, "nat_there", json_boolean(v->nat_there));
 	doc_put(d, o, "since_s", js_age(d, v->since));
@@ -285,6 +286,7 @@ static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool al
 	doc_put(d, o, "drops", drops_object(d, s->drops ? s->drops(s->ctx, name) : NULL));
 	doc_put(d, o, "weak", conf_weak(d, t));
 	doc_put(d, o, "weak_used", slot->weak_used);
+	doc_put(d, o, "short_psk", json_boolean(t->short_psk));
 	doc_put(d, o, "ike_sas", slot->ike_sas);
 	doc_put(d, o, "child_sas", slot->child_sas);
 	if (all || t->kind != TUNNEL_TRANSPORT) /* a shunt is nothing but its selectors */
@@ -425,6 +427,11 @@ static json_t *counters_object(struct doc *d)
 	doc_put(d, o, "retransmits_out", js_count(c.retransmits_out));
 	doc_put(d, o, "established", js_count(c.established));
 	doc_put(d, o, "half_open", js_count(c.half_open));
+	doc_put(d, o, "cookies_out", js_count(c.cookies_out));
+	doc_put(d, o, "cookies_bad", js_count(c.cookies_bad));
+	doc_put(d, o, "refused", js_count(c.refused));
+	doc_put(d, o, "evicted", js_count(c.evicted));
+	doc_put(d, o, "notes_left_out", js_count(c.notes_left_out));
 	return o;
 }
 

@@ -27,6 +27,7 @@ static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
 		.suite = sa->suite,
 		.nat_here = sa->nat_here,
 		.nat_there = sa->nat_there,
+		.ppk = sa->ppk,
 		.since = sa->established ? sa->established : sa->created,
 		.reauth_at = reauth ? at : MONO_NEVER,
 		.rekey_at = reauth ? MONO_NEVER : at,
@@ -146,7 +147,7 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 bool ike_wanted(const struct ike *e, uint32_t tunnel)
 {
 	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
-	return t && t->wanted;
+	return t && (t->wanted || t->called);
 }
 
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)

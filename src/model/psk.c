@@ -24,6 +24,9 @@ void psk_set_fini(struct psk_set *s)
 	mem_put(s->mem, s->ref, s->cap_refs * sizeof *s->ref);
 	mem_put(s->mem, s->bucket, s->n_buckets * sizeof *s->bucket);
 	mem_put(s->mem, s->tcp, s->cap_tcp * sizeof *s->tcp);
+	for (size_t i = 0; i < s->n_ppk; i++)
+		mem_put(s->mem, s->ppk[i].key, s->ppk[i].key_len);
+	mem_put(s->mem, s->ppk, s->cap_ppk * sizeof *s->ppk);
 	psk_set_init(s, s->mem);
 }
 
@@ -166,6 +169,55 @@ int psk_set_add_tcp(struct psk_set *s, const struct prefix *peer, const void *ke
 	at = at ? at : &s->tcp[s->n_tcp++];
 	*at = (struct tcp_key){.peer = *peer, .len = (uint8_t)key_len};
 	memcpy(at->key, key, key_len);
+	return 0;
+}
+
+static struct ppk *find_ppk(const struct psk_set *s, const char *id)
+{
+	for (size_t i = 0; i < s->n_ppk; i++) {
+		if (strcmp(s->ppk[i].id, id) == 0)
+			return &s->ppk[i];
+	}
+	return NULL;
+}
+
+const struct ppk *psk_ppk(const struct psk_set *s, const char *id) { return find_ppk(s, id); }
+
+/* Room for one more; NULL: no memory. */
+static struct ppk *ppk_room(struct psk_set *s)
+{
+	if (s->n_ppk < s->cap_ppk)
+		return &s->ppk[s->n_ppk];
+	size_t cap = s->cap_ppk ? s->cap_ppk * 2 : 4;
+	struct ppk *v = mem_get(s->mem, cap * sizeof *v);
+	if (!v)
+		return NULL;
+	if (s->n_ppk)
+		memcpy(v, s->ppk, s->n_ppk * sizeof *v);
+	mem_put(s->mem, s->ppk, s->cap_ppk * sizeof *s->ppk);
+	s->ppk = v;
+	s->cap_ppk = cap;
+	return &s->ppk[s->n_ppk];
+}
+
+int psk_set_add_ppk(struct psk_set *s, const char *id, const void *key, size_t key_len)
+{
+	size_t n = strlen(id);
+	bool ok = true;
+	if (n == 0 || n > PPK_ID_MAX || key_len == 0)
+		return -EINVAL;
+	struct ppk *old = find_ppk(s, id), *at = old ? old : ppk_room(s);
+	uint8_t *k = copy(s->mem, key, key_len, &ok);
+	if (!at || !ok) {
+		mem_put(s->mem, k, key_len);
+		return -ENOMEM;
+	}
+	if (old)
+		mem_put(s->mem, old->key, old->key_len);
+	else
+		s->n_ppk++;
+	*at = (struct ppk){.key = k, .key_len = key_len};
+	memcpy(at->id, id, n);
 	return 0;
 }
 

@@ -63,7 +63,6 @@ struct child *children_new(struct children *c, const char *tunnel, uint32_t chil
 void children_link(struct children *c, struct child *k)
 {
 	k->serial = ++c->serial;
-	c->reqid_max = k->sa.reqid > c->reqid_max ? k->sa.reqid : c->reqid_max;
 	list_add_tail(&c->all, &k->node);
 	hmap_add(&c->spi, &k->by_spi, spi_hash(c, k->sa.in.spi));
 	hmap_add(&c->ends, &k->by_ends, ends_hash(c, &k->sa.local, &k->sa.remote));

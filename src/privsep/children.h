@@ -25,7 +25,6 @@ struct children {
 	struct list all;
 	struct hmap spi, ends;
 	uint64_t serial;
-	uint32_t reqid_max;      /* the highest that one of them has had */
 	size_t n;
 };
 

@@ -476,6 +476,7 @@ static void trouble_world(struct child_sa child[2])
 	sas[1].tunnel = 4;
 	sas[1].reauth_at = MONO_NEVER;
 	sas[1].rekey_at = NOW + DUR_S(5400);
+	sas[1].ppk = true;
 	sas[2].tunnel = 7;
 	sas[2].state = IKE_S_DELETING;
 	sas[3] = sas[0];

@@ -75,6 +75,9 @@ int kernel_guard_list(struct kernel *k, struct kernel_guard *out, size_t max, si
 
 int kernel_guard_clear(struct kernel *k, size_t *removed) { return kernel_guard_list(k, NULL, 0, removed); }
 
+int kernel_trap_set(struct kernel *k, const struct child_sa *sa) { return kernel_child_install(k, sa); }
+int kernel_trap_del(struct kernel *k, const struct child_sa *sa) { return kernel_child_install(k, sa); }
+
 int kernel_shunt_set(struct kernel *k, const struct prefix *local, const struct prefix *remote, uint8_t proto, bool pass)
 {
 	(void)k;
