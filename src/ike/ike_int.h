@@ -16,6 +16,7 @@ struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
 struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *local, const struct endpoint *remote,
                       mono_t now);
 void sa_free(struct ike *e, struct ike_sa *sa);
+void sa_count_state(struct ike *e, uint8_t from, uint8_t to); /* for ike_count */
 void sa_set_tun(struct ike_sa *sa, struct tun *t);
 void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due);
 uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint *remote);
@@ -140,6 +141,8 @@ bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struc
                const struct ike_ts_list *tsr, struct selector *out);
 void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_initiates, struct ike_ts_list *tsi,
               struct ike_ts_list *tsr);
+
+void own_dh_forget(struct ike *e);
 
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
