@@ -12,6 +12,7 @@
 #define HOLDS_DOWN DUR_S(200)
 #define LATE_MAX DUR_S(3)
 #define SETUP_MAX DUR_S(60)
+enum { LOOK_S = 60 };
 #define STOPPING DUR_S(60)
 
 struct run {
@@ -262,6 +263,19 @@ static void act(struct run *r, const struct plan_event *e)
 		r->s->watch(r->s);
 }
 
+/* Not everybody looks for himself whether his peer lives. */
+static void look(struct run *r)
+{
+	for (uint32_t i = 0; i < r->p->n_hosts; i++) {
+		struct ike_sa_view v;
+		uint32_t id[SIM_SAS], n = 0;
+		for (uint32_t at = 0; n < SIM_SAS && ike_next_sa(r->host[i]->ike, &at, &v);)
+			id[n++] = v.ike_id;
+		for (uint32_t k = 0; k < n; k++)
+			command_id(r->host[i], IKE_CMD_CHECK, id[k]);
+	}
+}
+
 static void heal(struct run *r)
 {
 	trace_say(&r->w->trace, "everything works from here on");
@@ -271,16 +285,8 @@ static void heal(struct run *r)
 		r->host[i]->cut = false;
 		r->host[i]->frozen = 0;
 	}
-	for (uint32_t i = 0; i < r->p->n_hosts; i++) {
-		struct ike_sa_view v;
-		uint32_t id[SIM_SAS], n = 0;
+	for (uint32_t i = 0; i < r->p->n_hosts; i++)
 		command_tunnels(r->host[i], IKE_CMD_UP);
-		/* Not everybody looks for himself whether his peer lives. */
-		for (uint32_t at = 0; n < SIM_SAS && ike_next_sa(r->host[i]->ike, &at, &v);)
-			id[n++] = v.ike_id;
-		for (uint32_t k = 0; k < n; k++)
-			command_id(r->host[i], IKE_CMD_CHECK, id[k]);
-	}
 }
 
 /* --- what has come of it --- */
@@ -307,8 +313,12 @@ static void wait_for_peace(struct run *r)
 	mono_t last = r->s->now + r->p->quiet;
 	char why[400] = "";
 	dur_t holds = r->p->end == END_UP ? HOLDS : HOLDS_DOWN;
-	while (!r->w->broken[0] && r->s->now < last) {
+	for (unsigned n = 0; !r->w->broken[0] && r->s->now < last; n++) {
+		if (r->healed && n % LOOK_S == 0)
+			look(r);
 		sim_run(r->s, DUR_S(1));
+		if (r->s->stuck)
+			watch_broken(r->w, NULL, "the engines run in a circle");
 		if (!quiet(r, why, sizeof why))
 			continue;
 		sim_run(r->s, holds);
