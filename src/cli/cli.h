@@ -45,6 +45,7 @@ int cli_main(struct cli *c, int argc, char **argv);
 /* --- handlers --- */
 int cli_up(struct cli *c, int n, char **args);
 int cli_down(struct cli *c, int n, char **args);
+int cli_rekey(struct cli *c, int n, char **args);
 int cli_status(struct cli *c, int n, char **args);
 int cli_statusall(struct cli *c, int n, char **args);
 int cli_list(struct cli *c, int n, char **args);

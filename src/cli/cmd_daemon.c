@@ -16,6 +16,19 @@ int cli_down(struct cli *c, int n, char **args)
 	return cli_do(c, &(struct ask){.verb = "down", .arg = args[0]});
 }
 
+/* NAME [ike|child], or a name with brackets that says it already. */
+int cli_rekey(struct cli *c, int n, char **args)
+{
+	char target[CONTROL_ARG_MAX];
+	bool ike = n == 2 && strcmp(args[1], "ike") == 0;
+	if (n == 2 && !ike && strcmp(args[1], "child") != 0) {
+		cli_complain(c, "rekey NAME ike, or rekey NAME child");
+		return CONTROL_USAGE;
+	}
+	snprintf(target, sizeof target, "%s%s", args[0], n == 1 ? "" : ike ? "[*]" : "{*}");
+	return cli_do(c, &(struct ask){.verb = "rekey", .arg = target});
+}
+
 int cli_reload(struct cli *c, int n, char **args)
 {
 	(void)n;

@@ -10,6 +10,7 @@
 static const struct cli_command rows[] = {
 	{"up",        "NAME",       1, 1,  cli_up,        "set a tunnel up, showing progress; ends hold"},
 	{"down",      "NAME",       1, 1,  cli_down,      "take a tunnel down and hold it; NAME[n], NAME{n}: one SA"},
+	{"rekey",     "NAME [ike|child]", 1, 2, cli_rekey, "new keys now, without a gap; child is the default"},
 	{"status",    "[NAME]",     0, 1,  cli_status,    "what is up, and why the rest is not"},
 	{"statusall", "[NAME]",     0, 1,  cli_statusall, "the same with configuration, proposals, counters"},
 	{"list",      "",           0, 0,  cli_list,      "the tunnels of the configuration and what was left out"},

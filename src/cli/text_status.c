@@ -90,19 +90,24 @@ static void print_use(FILE *f, const json_t *child, const char *bytes, const cha
 		fprintf(f, " (%lld pkt%s, %llds ago)", n, n == 1 ? "" : "s", (long long)js_int(child, last));
 }
 
+static void print_rekey(FILE *f, const json_t *sa)
+{
+	if (!js_has(sa, "rekey_in_s")) {
+		fputs(", rekeying disabled", f);
+	} else if (js_int(sa, "rekey_in_s") == 0) {
+		fputs(", rekeying active", f);
+	} else {
+		fputs(", rekeying in ", f);
+		text_duration(f, js_int(sa, "rekey_in_s"));
+	}
+}
+
 static void print_child_detail(FILE *f, const char *name, const json_t *child)
 {
 	fprintf(f, "\n%12s{%lld}:  %s", name, (long long)js_int(child, "id"), js_str(child, "proposal"));
 	print_use(f, child, "bytes_in", "packets_in", "last_in_s", 'i');
 	print_use(f, child, "bytes_out", "packets_out", "last_out_s", 'o');
-	if (!js_has(child, "rekey_in_s")) {
-		fputs(", rekeying disabled", f);
-	} else if (js_int(child, "rekey_in_s") == 0) {
-		fputs(", rekeying active", f);
-	} else {
-		fputs(", rekeying in ", f);
-		text_duration(f, js_int(child, "rekey_in_s"));
-	}
+	print_rekey(f, child);
 }
 
 static void print_child(FILE *f, const char *name, const json_t *child, bool all)
@@ -133,7 +138,7 @@ static void print_ike_detail(FILE *f, const char *name, const json_t *sa, bool u
 		fputs(", pre-shared key reauthentication in ", f);
 		text_duration(f, js_int(sa, "reauth_in_s"));
 	} else if (up) {
-		fputs(", rekeying disabled", f);
+		print_rekey(f, sa);
 	}
 	fputc('\n', f);
 	if (*js_str(sa, "proposal"))

@@ -73,6 +73,7 @@ enum control_verb {
 	CONTROL_GRE_ADD, /* the name of an interface; what `ip tunnel add` says about it as options (cli/ip.h) */
 	CONTROL_GRE_DEL,
 	CONTROL_CLEAR,   /* "PEER [soft|in|out]", "*" for all */
+	CONTROL_REKEY,   /* NAME: its child SA; or one of the forms that name SAs */
 	CONTROL_VERB_N,
 };
 
@@ -90,7 +91,7 @@ struct control_verb_row {
 const struct control_verb_row *control_verb_row(enum control_verb v);  /* NULL: none */
 const struct control_verb_row *control_verb_by_name(const char *name); /* NULL: none */
 
-/* What `up` and `down` are about: NAME; NAME[n], NAME[], NAME[*]; NAME{n}, NAME{}, NAME{*}. The name may be left out
+/* What `up`, `down` and `rekey` are about: NAME; NAME[n], NAME[], NAME[*]; NAME{n}, NAME{}, NAME{*}. The name may be left out
  * before a number, "" then. */
 enum control_target_kind { CONTROL_TARGET_TUNNEL, CONTROL_TARGET_IKE, CONTROL_TARGET_CHILD };
 struct control_target {

@@ -24,6 +24,7 @@ static const struct control_verb_row rows[] = {
 	 "tunnel local remote key ttl tos csum pmtudisc change"},
 	{"gre-del",      CONTROL_GRE_DEL,     1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
 	{"clear",        CONTROL_CLEAR,       1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
+	{"rekey",        CONTROL_REKEY,       1, 1, CONTROL_ARG_TARGET, true,  false, ""},
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(rows) == CONTROL_VERB_N, "a verb without a row");

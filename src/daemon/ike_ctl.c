@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UP_LIMIT_S = 10, DOWN_LIMIT_S = 35, RELOAD_LIMIT_S = 30 };
+enum { UP_LIMIT_S = 10, DOWN_LIMIT_S = 35, RELOAD_LIMIT_S = 30, REKEY_LIMIT_S = 10 };
 
 /* --- who waits --- */
 
@@ -52,7 +52,7 @@ void ctl_progress(struct ike_role *r, uint32_t tunnel, const char *text)
 {
 	for (size_t i = 0; r->ctl && i < WAITERS; i++) {
 		struct waiter *w = &r->ctl->waiter[i];
-		if ((w->kind == W_UP || w->kind == W_DOWN) && w->tunnel == tunnel)
+		if ((w->kind == W_UP || w->kind == W_DOWN || w->kind == W_REKEY) && w->tunnel == tunnel)
 			control_line(r->ctl->server, w->client, text);
 	}
 }
@@ -139,6 +139,23 @@ static void end_down(struct ike_role *r, struct waiter *w)
 	waiter_end(r, w, CONTROL_OK, "");
 }
 
+/* The old one is there for a moment still, or not any more. */
+static bool rekey_ended(struct ike_role *r, const struct waiter *w)
+{
+	struct ike_sa_view sa;
+	struct ike_child_view c;
+	uint32_t at = 0;
+	while (w->child_id && ike_next_child(r->ike, &at, &c)) {
+		if (c.child_id == w->child_id)
+			return c.rekeyed;
+	}
+	while (!w->child_id && ike_next_sa(r->ike, &at, &sa)) {
+		if (sa.ike_id == w->ike_id)
+			return sa.state != IKE_S_ESTABLISHED;
+	}
+	return true;
+}
+
 void ctl_down(struct ike_role *r, mono_t now)
 {
 	(void)now;
@@ -146,11 +163,14 @@ void ctl_down(struct ike_role *r, mono_t now)
 		struct waiter *w = &r->ctl->waiter[i];
 		if (w->kind == W_DOWN && down_ended(r, w))
 			end_down(r, w);
+		else if (w->kind == W_REKEY && rekey_ended(r, w))
+			waiter_end(r, w, CONTROL_OK, "");
 	}
 }
 
-/* The numbers that a target names among the SAs of its tunnel: [] the first, [*] all, [n] that one. */
-static size_t targets(struct ike_role *r, const struct control_target *t, uint32_t *ids, size_t max)
+/* The numbers that a target names among the SAs of its tunnel: [] the first, [*] all, [n] that one. in_use: not those that
+ * have been replaced or are being made. */
+static size_t targets(struct ike_role *r, const struct control_target *t, bool in_use, uint32_t *ids, size_t max)
 {
 	struct tun_name *n = name_find(r, t->name);
 	struct ike_sa_view sa;
@@ -161,6 +181,8 @@ static size_t targets(struct ike_role *r, const struct control_target *t, uint32
 		bool more = t->kind == CONTROL_TARGET_IKE ? ike_next_sa(r->ike, &at, &sa) : ike_next_child(r->ike, &at, &c);
 		if (!more || (found == 1 && !t->all))
 			break;
+		if (in_use && (t->kind == CONTROL_TARGET_IKE ? sa.state != IKE_S_ESTABLISHED : !c.installed || c.rekeyed))
+			continue;
 		uint32_t id = t->kind == CONTROL_TARGET_IKE ? sa.ike_id : c.child_id;
 		uint32_t tunnel = t->kind == CONTROL_TARGET_IKE ? sa.tunnel : c.tunnel;
 		if (t->id ? t->id == id : !t->name[0] || (n && n->id == tunnel))
@@ -188,7 +210,7 @@ static void request_down(struct ike_role *r, uint64_t client, const struct contr
 		command(r, IKE_CMD_DOWN, n->id, 0, now);
 		return;
 	}
-	size_t count = targets(r, t, ids, ARRAY_LEN(ids));
+	size_t count = targets(r, t, false, ids, ARRAY_LEN(ids));
 	if (count == 0) {
 		waiter_end(r, w, CONTROL_FAILED, "there is no SA of this number");
 		return;
@@ -196,6 +218,32 @@ static void request_down(struct ike_role *r, uint64_t client, const struct contr
 	*(t->kind == CONTROL_TARGET_IKE ? &w->ike_id : &w->child_id) = ids[count - 1];
 	for (size_t i = 0; i < count; i++)
 		command(r, t->kind == CONTROL_TARGET_IKE ? IKE_CMD_DOWN_IKE : IKE_CMD_DOWN_CHILD, 0, ids[i], now);
+}
+
+/* --- rekey --- */
+
+/* NAME alone: its child SA. */
+static void request_rekey(struct ike_role *r, uint64_t client, const struct control_args *a, mono_t now)
+{
+	struct control_target t = a->target;
+	uint32_t ids[64];
+	if (t.kind == CONTROL_TARGET_TUNNEL)
+		t.kind = CONTROL_TARGET_CHILD;
+	bool ike = t.kind == CONTROL_TARGET_IKE;
+	size_t count = targets(r, &t, true, ids, ARRAY_LEN(ids));
+	if (count == 0) {
+		control_end(r->ctl->server, client, CONTROL_FAILED, "there is no such SA in use");
+		return;
+	}
+	struct waiter *w = waiter_new(r, W_REKEY, client);
+	if (!w)
+		return;
+	struct tun_name *n = name_find(r, t.name);
+	w->tunnel = n ? n->id : 0;
+	w->limit = mono_add(now, DUR_S(REKEY_LIMIT_S));
+	*(ike ? &w->ike_id : &w->child_id) = ids[count - 1];
+	for (size_t i = 0; i < count; i++)
+		command(r, ike ? IKE_CMD_REKEY_IKE : IKE_CMD_REKEY_CHILD, 0, ids[i], now);
 }
 
 /* --- reload --- */
@@ -288,6 +336,9 @@ static void on_request(void *ctx, uint64_t client, enum control_verb v, const st
 		break;
 	case CONTROL_DOWN:
 		request_down(r, client, a, now);
+		break;
+	case CONTROL_REKEY:
+		request_rekey(r, client, a, now);
 		break;
 	case CONTROL_RELOAD:
 		request_reload(r, client, a, now);
@@ -388,6 +439,9 @@ static void ctl_is_due(void *ctx, mono_t now)
 			break;
 		case W_DOWN:
 			waiter_end(r, w, CONTROL_FAILED, "the peer does not answer our DELETE; here the tunnel is gone");
+			break;
+		case W_REKEY:
+			waiter_end(r, w, CONTROL_FAILED, "not rekeyed yet; what is there goes on, and it is tried on");
 			break;
 		case W_STATUS:
 			status_answer(r, w);

@@ -8,14 +8,14 @@
 
 enum { WAITERS = CONTROL_CLIENTS, LOG_RING = 200, LOG_TEXT = 240 };
 
-enum waiter_kind { W_FREE, W_UP, W_DOWN, W_STATUS, W_RELOAD, W_LOG, W_ROUTE, W_GRE };
+enum waiter_kind { W_FREE, W_UP, W_DOWN, W_STATUS, W_RELOAD, W_LOG, W_ROUTE, W_GRE, W_REKEY };
 
 /* A client whose answer is not ready. */
 struct waiter {
 	uint8_t kind;              /* enum waiter_kind */
 	uint64_t client;
-	uint32_t tunnel;           /* UP, DOWN by name; 0 = not by name */
-	uint32_t ike_id, child_id; /* DOWN of one SA */
+	uint32_t tunnel;           /* UP, DOWN, REKEY by name; 0 = not by name */
+	uint32_t ike_id, child_id; /* DOWN of one SA, REKEY */
 	mono_t limit;
 	bool late;                 /* UP: the SAs are in, a slow script is waited for */
 	uint32_t ticket;           /* RELOAD, ROUTE, GRE */

@@ -133,6 +133,7 @@ static json_t *ike_object(struct doc *d, const struct ike_sa_view *v)
 	doc_put(d, o, "nat_there", json_boolean(v->nat_there));
 	doc_put(d, o, "since_s", js_age(d, v->since));
 	doc_put(d, o, "reauth_in_s", js_until(d, v->reauth_at));
+	doc_put(d, o, "rekey_in_s", js_until(d, v->rekey_at));
 	doc_put(d, o, "last_in_s", v->last_in ? js_age(d, v->last_in) : json_null());
 	doc_put(d, o, "retransmits", json_integer(v->retransmits));
 	return o;

@@ -91,8 +91,8 @@ static void transmit(struct worker *w, mono_t now)
 	struct waiting *f;
 	uint32_t device, octets = 0, frames = 0;
 	struct span answer;
-	while (octets < BATCH_OCTETS && frames < BATCH_FRAMES && esp_tx_room(w->tx).n && (f = fq_next(w->fq, now))) {
-		esp_tx_put_from(w->tx, f->device, &f->vnet, f->p, f->n, now);
+	while (octets < BATCH_OCTETS && frames < BATCH_FRAMES && esp_tx_room(w->tx) && (f = fq_next(w->fq, now))) {
+		esp_tx_put(w->tx, f->device, &f->vnet, f->p, f->n, now);
 		octets += f->n;
 		frames++;
 		fq_done(w->fq, f);

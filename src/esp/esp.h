@@ -129,15 +129,11 @@ struct esp_dgrams {
 struct esp_tx;
 struct esp_tx *esp_tx_new(struct esp *e, unsigned worker);
 void esp_tx_free(struct esp_tx *tx);
-/* Room for one frame that is read straight to where it is needed: a frame without gso is not copied again. n is 0 when the tx is full:
- * seal and send first; else ESP_FRAME_MAX. */
+/* Whether one more frame fits; else seal and send first. */
 enum { ESP_FRAME_MAX = 65536 };
-struct span_rw { uint8_t *p; size_t n; };
-struct span_rw esp_tx_room(struct esp_tx *tx);
-/* The frame of n octets that was read there. Consumes it in any case; drops are counted. */
-void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now);
-/* The same of a frame that lies elsewhere, and may be changed there; it is not needed afterwards. While there is room. */
-void esp_tx_put_from(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now);
+bool esp_tx_room(struct esp_tx *tx);
+/* A frame of n octets, while there is room. It may be changed where it lies, and is not needed afterwards; drops are counted. */
+void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now);
 void esp_tx_seal(struct esp_tx *tx, mono_t now);
 /* After seal: the next run, NULL when all are taken; then the tx is empty again. */
 const struct esp_dgrams *esp_tx_next(struct esp_tx *tx);

@@ -1,6 +1,4 @@
-/* Packets out. A batch is a run of octets in which datagrams lie side by side, as UDP_SEGMENT wants them, and a record for each. A frame
- * is read to where its datagram will have it, by the guess that it goes by the same SA as the one before and is like it: a wrong guess
- * costs a copy. */
+/* Packets out. A batch is a run of octets in which datagrams lie side by side, as UDP_SEGMENT wants them, and a record for each. */
 #include "esp/esp_int.h"
 #include "esp/offload.h"
 
@@ -14,7 +12,6 @@ enum {
 	TX_OCTETS = 2 * TX_FRAME,
 	TX_REPLIES = 8,
 	TX_RUN = 64, TX_RUN_OCTETS = 65507,
-	GSO_LIKELY = 16,         /* so many frames without after one with gso, until none is expected */
 	PROTO_GRE = 47, UDP_HEAD = 8, V4_HEAD = 20, V6_HEAD = 40, V6_MTU_MIN = 1280,
 };
 
@@ -33,15 +30,11 @@ struct esp_tx {
 	uint16_t n, n_lots, at;
 	uint16_t n_replies, reply_at;
 	uint32_t used;
-	uint32_t head;           /* of the datagram before */
-	unsigned gso_likely;
-	uint8_t *room;
 	const struct device *d;  /* of the frame before in this batch */
 	struct esp_dgrams run;
 	struct lot lot[TX_RECS];
 	struct tx_rec rec[TX_RECS];
 	struct { uint32_t device; size_t n; uint8_t b[ESP_ICMP_MAX]; } reply[TX_REPLIES];
-	uint8_t frame[ESP_FRAME_MAX];
 	uint8_t buf[TX_OCTETS];
 };
 
@@ -61,7 +54,6 @@ struct esp_tx *esp_tx_new(struct esp *e, unsigned worker)
 		tx->e = e;
 		tx->worker = worker;
 		tx->taken = true;
-		tx->head = ESP_HEAD + 8 + 4; /* as most ciphers have it, without key and checksum */
 	}
 	return tx;
 }
@@ -72,7 +64,7 @@ void esp_tx_free(struct esp_tx *tx)
 		mem_put(tx->e->env.mem, tx, sizeof *tx);
 }
 
-struct span_rw esp_tx_room(struct esp_tx *tx)
+bool esp_tx_room(struct esp_tx *tx)
 {
 	if (tx->taken) {
 		tx->n = tx->n_lots = tx->at = tx->n_replies = tx->reply_at = 0;
@@ -80,10 +72,7 @@ struct span_rw esp_tx_room(struct esp_tx *tx)
 		tx->taken = false;
 		tx->d = NULL; /* devices and SAs may have changed */
 	}
-	if (tx->n > TX_RECS - TX_SEGS || tx->used > TX_OCTETS - TX_FRAME)
-		return (struct span_rw){0};
-	tx->room = tx->gso_likely ? tx->frame : tx->buf + tx->used + tx->head;
-	return (struct span_rw){.p = tx->room, .n = ESP_FRAME_MAX};
+	return tx->n <= TX_RECS - TX_SEGS && tx->used <= TX_OCTETS - TX_FRAME;
 }
 
 /* The longest inner packet that fits into datagrams of `octets`. */
@@ -149,17 +138,12 @@ static void finish(struct esp_tx *tx, const struct put *p, uint32_t n)
 		l->first = tx->n;
 	l->last = tx->n++;
 	tx->used += total;
-	tx->head = p->head;
 }
 
-static uint8_t put_gso(struct esp_tx *tx, struct put *p, const struct esp_vnet *v, size_t n, mono_t now)
+static uint8_t put_gso(struct esp_tx *tx, struct put *p, const struct esp_vnet *v, const uint8_t *frame, size_t n, mono_t now)
 {
 	struct esp_split s;
 
-	tx->gso_likely = GSO_LIKELY;
-	const uint8_t *frame = tx->room;
-	if (frame == tx->buf + tx->used + tx->head)
-		frame = memcpy(tx->frame, tx->room, n);
 	uint8_t drop = esp_split_begin(&s, frame, n, v);
 	if (drop != ESP_DROP_N)
 		return drop;
@@ -174,30 +158,26 @@ static uint8_t put_gso(struct esp_tx *tx, struct put *p, const struct esp_vnet *
 	return ESP_DROP_N;
 }
 
-static uint8_t put_plain(struct esp_tx *tx, struct put *p, const struct esp_vnet *v, size_t n, mono_t now)
+static uint8_t put_plain(struct esp_tx *tx, struct put *p, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now)
 {
-	uint8_t *to = tx->buf + tx->used + p->head;
-
-	tx->gso_likely -= tx->gso_likely > 0;
 	if (v->csum) {
-		uint8_t drop = esp_sum_complete(tx->room, n, v);
+		uint8_t drop = esp_sum_complete(frame, n, v);
 		if (drop != ESP_DROP_N)
 			return drop;
 	}
-	uint8_t drop = fit(tx, p, tx->room, n, (uint32_t)n, now);
+	uint8_t drop = fit(tx, p, frame, n, (uint32_t)n, now);
 	if (drop != ESP_DROP_N)
 		return drop;
-	if (to != tx->room)
-		memmove(to, tx->room, n);
+	memcpy(tx->buf + tx->used + p->head, frame, n);
 	finish(tx, p, (uint32_t)n);
 	return ESP_DROP_N;
 }
 
-static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_vnet *v, size_t n, mono_t now)
+static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now)
 {
 	struct put p = {.d = d, .c = atomic_load_explicit(&d->group->out, memory_order_acquire)};
 
-	if (!inner_read(tx->room, n, &p.in))
+	if (!inner_read(frame, n, &p.in))
 		return ESP_DROP_INNER;
 	if (!p.c)
 		return ESP_DROP_NO_SA;
@@ -206,25 +186,18 @@ static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_v
 	p.head = (uint32_t)ESP_HEAD + esp_key_iv_len(p.c->key_out) + d->gre_len;
 	p.align = esp_key_align(p.c->key_out);
 	p.icv = esp_key_icv_len(p.c->key_out);
-	return v->gso == ESP_GSO_NONE ? put_plain(tx, &p, v, p.in.n, now) : put_gso(tx, &p, v, n, now);
+	return v->gso == ESP_GSO_NONE ? put_plain(tx, &p, v, frame, p.in.n, now) : put_gso(tx, &p, v, frame, n, now);
 }
 
-void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, size_t n, mono_t now)
+void esp_tx_put(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now)
 {
+	bool bad = BUG(!esp_tx_room(tx) || n > ESP_FRAME_MAX);
 	const struct device *d = tx->d && tx->d->c.id == device ? tx->d : device_find(tx->e, device);
-	uint8_t drop = BUG(!tx->room || n > ESP_FRAME_MAX) ? ESP_DROP_INNER : d ? put(tx, d, v, n, now) : ESP_DROP_NO_DEVICE;
+	uint8_t drop = bad ? ESP_DROP_INNER : d ? put(tx, d, v, frame, n, now) : ESP_DROP_NO_DEVICE;
 
-	tx->room = NULL;
 	tx->d = d;
 	if (drop != ESP_DROP_N)
 		tally_add(d ? d->group->tally : tx->e->tally, tx->worker, drop, 1);
-}
-
-void esp_tx_put_from(struct esp_tx *tx, uint32_t device, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now)
-{
-	(void)esp_tx_room(tx); /* forgets the runs that were taken */
-	tx->room = frame;
-	esp_tx_put(tx, device, v, n, now);
 }
 
 /* --- Sealing --- */

@@ -10,7 +10,13 @@ static dur_t soft_of(struct ike *e, const struct conf_life *l)
 	return l->life - l->margin - (dur_t)rng_below(e->rng, spread + 1);
 }
 
-static uint64_t soft_count(uint64_t hard, uint64_t margin) { return hard > margin ? hard - margin : 0; }
+/* The same for octets and packets; 0: no soft limit. */
+static uint64_t soft_count(struct ike *e, uint64_t hard, uint64_t margin, uint32_t fuzz_percent)
+{
+	uint64_t soft = hard > margin ? hard - margin : 0, spread = margin / 100 * fuzz_percent;
+	uint64_t earlier = rng_below(e->rng, spread + 1);
+	return soft > earlier ? soft - earlier : soft;
+}
 
 static void set_lifetime(struct step *s, struct child *c)
 {
@@ -18,19 +24,41 @@ static void set_lifetime(struct step *s, struct child *c)
 	struct lifetime *out = &c->p.life;
 	*out = (struct lifetime){0};
 	c->soft = c->hard = MONO_NEVER;
-	if (!c->tun->t->rekey || l->life == 0)
+	if (!c->tun->t->rekey)
 		return;
-	dur_t soft = soft_of(s->e, l);
+	dur_t soft = l->life > 0 ? soft_of(s->e, l) : 0;
 	if (soft > 0) {
 		c->soft = mono_add(s->now, soft);
 		out->soft_s = (uint32_t)dur_to_s(soft) + 1; /* the timer here comes first, the kernel is the net below */
 	}
-	c->hard = mono_add(s->now, l->life);
-	out->hard_s = (uint32_t)dur_to_s(l->life);
+	if (l->life > 0) {
+		c->hard = mono_add(s->now, l->life);
+		out->hard_s = (uint32_t)dur_to_s(l->life);
+	}
 	out->hard_bytes = l->bytes;
-	out->soft_bytes = soft_count(l->bytes, l->margin_bytes);
+	out->soft_bytes = soft_count(s->e, l->bytes, l->margin_bytes, l->fuzz_percent);
 	out->hard_packets = l->packets;
-	out->soft_packets = soft_count(l->packets, l->margin_packets);
+	out->soft_packets = soft_count(s->e, l->packets, l->margin_packets, l->fuzz_percent);
+}
+
+/* The life of a child SA, the third small machine beside rules.c and the window: from where one may go where. */
+#define TO(state) (1u << (state))
+static const uint16_t follows[CH_N] = {
+	[CH_NEW] = TO(CH_SPI) | TO(CH_INSTALL),
+	[CH_SPI] = TO(CH_READY) | TO(CH_SENT) | TO(CH_INSTALL), /* IKE_AUTH has a window of its own */
+	[CH_READY] = TO(CH_SENT),
+	[CH_SENT] = TO(CH_READY) | TO(CH_INSTALL),       /* back: refused for its KE, to be asked otherwise */
+	[CH_INSTALL] = TO(CH_NEW) | TO(CH_UP),           /* back: the kernel did not take it */
+	[CH_UP] = TO(CH_REKEYED) | TO(CH_DELETING),
+	[CH_REKEYED] = TO(CH_UP) | TO(CH_DELETING),      /* back: what was to replace it is gone */
+};
+#undef TO
+
+void child_set(struct child *c, uint8_t state)
+{
+	if (BUG(!(follows[c->state] & 1u << state)))
+		return;
+	c->state = state;
 }
 
 void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel)
@@ -63,7 +91,7 @@ void child_fill(struct step *s, struct child *c, const struct suite *suite, cons
 
 void child_ask_spi(struct step *s, struct child *c)
 {
-	c->state = CH_SPI;
+	child_set(c, CH_SPI);
 	wait_for(s->e, &c->wait, IKE_FACT_SPI);
 	struct ike_act *a = act_add(s, IKE_ACT_SPI_ALLOC, c->tun);
 	a->ticket = c->wait.ticket;
@@ -81,19 +109,64 @@ void child_got_spi(struct step *s, struct child *c)
 	child_index(s->e, c);
 }
 
+static struct ike_act *act_install(struct step *s, const struct child *c)
+{
+	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
+	a->install.child_id = c->id;
+	a->install.peer = c->sa->peer_id;
+	a->install.sa = c->p;
+	return a;
+}
+
+static void install_whole(struct step *s, struct child *c)
+{
+	wait_for(s->e, &c->wait, IKE_FACT_INSTALLED);
+	act_install(s, c)->ticket = c->wait.ticket;
+	child_sa_wipe(&c->p); /* the kernel has the keys now, we need them no more */
+}
+
 bool child_install(struct step *s, struct child *c, bool we_initiate)
 {
 	if (keymat_child(s->e, c->sa, c, we_initiate) != 0)
 		return false;
-	c->state = CH_INSTALL;
-	wait_for(s->e, &c->wait, IKE_FACT_INSTALLED);
-	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
-	a->ticket = c->wait.ticket;
-	a->install.child_id = c->id;
-	a->install.peer = c->sa->peer_id;
-	a->install.sa = c->p;
-	child_sa_wipe(&c->p); /* the kernel has the keys now, we need them no more */
+	child_set(c, CH_INSTALL);
+	install_whole(s, c);
 	return true;
+}
+
+/* RFC 7296 2.8: the responder of a rekey sends on the old SA until it knows that the initiator has the new one. */
+bool child_install_half(struct step *s, struct child *c)
+{
+	if (keymat_child(s->e, c->sa, c, false) != 0)
+		return false;
+	child_set(c, CH_INSTALL);
+	c->half = true;
+	wait_for(s->e, &c->wait, IKE_FACT_INSTALLED);
+	struct ike_act *a = act_install(s, c);
+	a->ticket = c->wait.ticket;
+	a->install.sa.out.spi = 0;
+	return true;
+}
+
+/* What a data plane takes in two pieces was begun by the peer's word: it is used at once. */
+bool child_install_answered(struct step *s, struct child *c)
+{
+	if (keymat_child(s->e, c->sa, c, true) != 0)
+		return false;
+	child_set(c, CH_INSTALL);
+	act_install(s, c)->install.sa.out.spi = 0;
+	install_whole(s, c);
+	return true;
+}
+
+void child_complete(struct step *s, struct child *c)
+{
+	if (!c->half || c->redundant || c->state < CH_UP)
+		return;
+	c->half = false;
+	c->whole_at = MONO_NEVER;
+	install_whole(s, c);
+	child_rearm(s, c);
 }
 
 /* With one algorithm of each type on offer, everything about the inbound SA is known before the peer answers: it is put in
@@ -119,10 +192,7 @@ void child_install_early(struct step *s, struct child *c, const struct proposals
 	if (keymat_child(s->e, c->sa, c, true) != 0)
 		return;
 	c->early = true;
-	struct ike_act *a = act_add(s, IKE_ACT_CHILD_INSTALL, c->tun);
-	a->install.child_id = c->id;
-	a->install.peer = c->sa->peer_id;
-	a->install.sa = c->p;
+	(void)act_install(s, c);
 	child_sa_wipe(&c->p);
 }
 
@@ -141,6 +211,11 @@ static void sb_ts(struct sbuf *b, const struct addr *a, uint8_t proto, uint16_t 
 	sb_putc(b, ']');
 }
 
+void child_rearm(struct step *s, struct child *c)
+{
+	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), mono_min(c->gone_at, c->whole_at)));
+}
+
 void child_up(struct step *s, struct child *c)
 {
 	char ts[256];
@@ -148,26 +223,34 @@ void child_up(struct step *s, struct child *c)
 	sb_ts(&b, &c->p.local, c->p.sel.proto, c->p.sel.local_port);
 	sb_put(&b, " === ");
 	sb_ts(&b, &c->p.remote, c->p.sel.proto, c->p.sel.remote_port);
-	c->state = CH_UP;
+	child_set(c, CH_UP);
 	c->since = s->now;
 	mem_put(s->e->mem, c->ni, sizeof *c->ni);
 	mem_put(s->e->mem, c->nr, sizeof *c->nr);
+	mem_put(s->e->mem, c->dh, sizeof *c->dh);
 	c->ni = c->nr = NULL;
+	c->dh = NULL;
 	blob_free(s->e, &c->shared);
 	blob_free(s->e, &c->public);
-	heap_set(&s->e->timers, &c->timer, mono_min(c->soft, c->hard));
-	c->announced = true;
+	child_rearm(s, c);
 	c->sa->had_child = true;
 	c->tun->attempt = 0;
 	c->tun->renew = false;
 	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
+	if (!c->half)
+		child_announce(s, c);
+}
+
+void child_announce(struct step *s, struct child *c)
+{
+	c->announced = true;
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
 }
 
 void child_remove(struct step *s, struct child *c, const char *why)
 {
-	if (c->state >= CH_INSTALL) {
+	if (c->state >= CH_INSTALL && !c->half) {
 		struct ike_act *a = act_add(s, IKE_ACT_CHILD_REMOVE, c->tun);
 		a->remove.child_id = c->id;
 		a->remove.spi_in = c->p.in.spi;
@@ -195,7 +278,20 @@ void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in)
 	sa_pump(&sub, sa);
 }
 
-/* Soft: a new IKE SA with a new child is set up beside this one, which goes when the new one carries traffic. */
+/* The hard end: what was to take its place in time did not. */
+static void child_expired(struct step *s, struct child *c)
+{
+	struct ike_sa *sa = c->sa;
+	uint32_t spi = c->p.in.spi;
+	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} reached its lifetime", ike_tun_name(c->tun), c->id);
+	bool said = c->state == CH_DELETING;
+	child_remove(s, c, "its lifetime ended");
+	if (!said && rekey_alive(sa) == 0)
+		sa_delete(s, sa, "its lifetime ended");
+	else if (!said)
+		child_delete_request(s, sa, spi);
+}
+
 void child_on_timer(struct step *s, struct child *c)
 {
 	if (s->now >= c->gone_at) {
@@ -203,20 +299,22 @@ void child_on_timer(struct step *s, struct child *c)
 		return;
 	}
 	if (s->now >= c->hard) {
-		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} reached its lifetime", ike_tun_name(c->tun), c->id);
-		struct ike_sa *sa = c->sa;
-		uint32_t spi = c->p.in.spi;
-		child_remove(s, c, "its lifetime ended");
-		if (sa->n_children == 0)
-			sa_delete(s, sa, "its lifetime ended");
-		else
-			child_delete_request(s, sa, spi);
+		child_expired(s, c);
 		return;
 	}
+	if (s->now >= c->whole_at && c->redundant) {
+		/* Whoever made it was to delete it. */
+		struct ike_sa *sa = c->sa;
+		uint32_t spi = c->p.in.spi;
+		child_remove(s, c, "replaced");
+		child_delete_request(s, sa, spi);
+		return;
+	}
+	if (s->now >= c->whole_at)
+		child_complete(s, c);
 	if (s->now >= c->soft) {
 		c->soft = MONO_NEVER;
-		if (c->state == CH_UP)
-			ike_tun_renew(s, c->sa);
+		rekey_child_due(s, c);
 	}
-	heap_set(&s->e->timers, &c->timer, mono_min(mono_min(c->soft, c->hard), c->gone_at));
+	child_rearm(s, c);
 }

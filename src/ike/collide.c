@@ -7,7 +7,10 @@
  *     SAs). Who initiated it deletes it; should that not happen, the other one does.
  *  3. Set-ups that did not overlap: the newer one replaces the older (uniqueids=keep: the other way round, unless it is the
  *     peer's renewal, which comes from the same address).
- *  4. INITIAL_CONTACT ends older SAs of the same identity, never one whose set-up overlaps with the message's. */
+ *  4. INITIAL_CONTACT ends older SAs of the same identity, never one whose set-up overlaps with the message's.
+ *
+ * And two rekeys of one SA, a child or an IKE SA, by both ends at once (RFC 7296 2.8.1, 2.8.2): the new one with the lowest of
+ * the four nonces is redundant. Who made it deletes it; who made the other one deletes the old one. */
 #include "ike/ike_int.h"
 
 #include <string.h>
@@ -86,4 +89,57 @@ void collide_contact(struct step *s)
 		o->peer_told_gone = true;
 		retire(s, o, DUR_S(LOST_S), "received INITIAL_CONTACT");
 	}
+}
+
+/* --- rekeys --- */
+
+bool collide_child_lost(struct step *s, struct child *rival)
+{
+	struct child *c = s->child, *old = rekey_old_of(c);
+	/* What is used both ways already the peer has decided for. */
+	bool lost = !rival->half || memcmp(c->lowest_nonce, rival->lowest_nonce, NONCE_KEEP) < 0;
+	note(s, c->tun, NOTE_CONTROL, "CHILD_SA rekey collision %s, {%u} stays", lost ? "lost" : "won", lost ? rival->id : c->id);
+	if (!lost) {
+		rival->redundant = true;
+		rival->soft = MONO_NEVER;
+		rival->whole_at = mono_add(s->now, DUR_S(PEER_REPLACES_S)); /* should the peer not delete it */
+		if (rival->state >= CH_UP)
+			child_rearm(s, rival);
+	} else if (old && old->state == CH_UP) {
+		/* The peer's is still on its way into the kernel: should it not get there, we try again. */
+		old->soft = mono_add(s->now, DUR_S(THEIRS_S));
+		child_rearm(s, old);
+	}
+	return lost;
+}
+
+/* The redundant one is whole for a moment, so that it can be deleted at the peer. */
+static void end_ours(struct step *s, struct ike_sa *old, struct ike_sa *a)
+{
+	sa_inherit(s, a, old);
+	a->replaced = true;
+	sa_delete(s, a, "the peer's own rekey stays");
+}
+
+void collide_ike_rekeyed(struct step *s)
+{
+	struct ike_sa *old = s->sa, *a = old->ours, *b = old->theirs;
+	bool lost = b && memcmp(a->lowest_nonce, b->lowest_nonce, NONCE_KEEP) < 0;
+	old->ours = old->theirs = a->before = NULL;
+	if (b)
+		b->before = NULL;
+	sa_handshake_free(s->e, a);
+	if (b)
+		note(s, old->tun, NOTE_CONTROL, "IKE_SA rekey collision %s, [%u] stays", lost ? "lost" : "won", lost ? b->id : a->id);
+	if (lost) {
+		end_ours(s, old, a);
+		sa_pump(s, b);
+		return;
+	}
+	if (b)
+		retire(s, b, DUR_S(PEER_REPLACES_S), "the peer's rekey is redundant");
+	sa_inherit(s, a, b ? b : old);
+	old->replaced = true;
+	sa_delete(s, old, "rekeyed");
+	sa_pump(s, a);
 }

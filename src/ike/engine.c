@@ -52,8 +52,8 @@ void ike_free(struct ike *e)
 {
 	struct list *lists[] = {&e->sas, &e->dead};
 	for (size_t i = 0; i < 2; i++) {
-		LIST_EACH(it, tmp, lists[i])
-			sa_free(e, LIST_ENTRY(it, struct ike_sa, link));
+		while (!list_empty(lists[i])) /* one may take another along */
+			sa_free(e, LIST_ENTRY(lists[i]->next, struct ike_sa, link));
 	}
 	for (struct tun *t; (t = any_tun(e));) {
 		e->n_removed += !t->removed;
@@ -396,10 +396,10 @@ static void report_expire(struct step *s)
 	struct child *c = child_by_spi_in(s->e, s->fact->spi);
 	if (!c)
 		c = child_by_spi_out_any(s->e, s->fact->spi);
-	if (!c || c->state != CH_UP)
+	if (!c || c->state < CH_UP || (c->state > CH_UP && !s->fact->hard))
 		return;
 	*(s->fact->hard ? &c->hard : &c->soft) = s->now;
-	heap_set(&s->e->timers, &c->timer, s->now);
+	child_rearm(s, c);
 }
 
 /* RFC 7296 2.4: never more than a hint. */
@@ -500,21 +500,12 @@ static void command_up(struct step *s, struct tun *t)
 
 static void command_down_id(struct step *s, const struct ike_cmd *cmd)
 {
-	LIST_EACH(it, tmp, &s->e->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (cmd->type == IKE_CMD_DOWN_IKE && sa->id == cmd->id) {
-			sa_delete(s, sa, "an administrator closed it");
-			continue;
-		}
-		LIST_EACH(jt, tmp2, &sa->children) {
-			struct child *c = LIST_ENTRY(jt, struct child, link);
-			if (cmd->type != IKE_CMD_DOWN_CHILD || c->id != cmd->id || c->state < CH_UP)
-				continue;
-			uint32_t spi = c->p.in.spi;
-			child_remove(s, c, "an administrator closed it");
-			child_delete_request(s, sa, spi);
-		}
-	}
+	struct ike_sa *sa = cmd->type == IKE_CMD_DOWN_IKE ? sa_by_id(s->e, cmd->id) : NULL;
+	struct child *c = cmd->type == IKE_CMD_DOWN_CHILD ? child_by_id_any(s->e, cmd->id) : NULL;
+	if (sa && sa->state != ST_NEW)
+		sa_delete(s, sa, "an administrator closed it");
+	if (c && c->state >= CH_UP)
+		rekey_close(s, c, "an administrator closed it");
 }
 
 static void command_orphan(struct tun *t, uint32_t spi)
@@ -561,6 +552,11 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 	case IKE_CMD_DOWN_IKE:
 	case IKE_CMD_DOWN_CHILD:
 		command_down_id(&s, cmd);
+		break;
+	case IKE_CMD_REKEY_CHILD:
+	case IKE_CMD_REKEY_IKE:
+	case IKE_CMD_CHECK:
+		rekey_command(&s, cmd);
 		break;
 	case IKE_CMD_ORPHAN:
 		if (t)

@@ -114,7 +114,7 @@ struct ike_sa_view {
 	struct suite suite;
 	bool nat_here, nat_there;
 	mono_t since;                  /* established, or created */
-	mono_t reauth_at;              /* MONO_NEVER = disabled */
+	mono_t reauth_at, rekey_at;    /* when a new set-up or a rekey of it begins; MONO_NEVER = disabled */
 	uint32_t retransmits;          /* of the request under way */
 	mono_t last_in;                /* last authenticated message */
 };

@@ -38,8 +38,8 @@ enum ike_act_type {
 	IKE_ACT_PSK_VERIFY,    /* ticket */
 	IKE_ACT_SPI_ALLOC,     /* ticket */
 	IKE_ACT_SPI_FREE,      /* an allocated SPI that was never installed */
-	IKE_ACT_CHILD_INSTALL, /* ticket: both SAs, policies. Without a ticket and with out.spi 0: the inbound SA alone, early;
-	                        * a second one follows, or SPI_FREE takes it away */
+	IKE_ACT_CHILD_INSTALL, /* ticket: both SAs, policies. With out.spi 0, perhaps without a ticket: the inbound SA alone,
+	                        * early; a second one follows, or SPI_FREE takes it away */
 	IKE_ACT_CHILD_MOVE,    /* new addresses or ports of an installed child */
 	IKE_ACT_CHILD_REMOVE,
 	IKE_ACT_NOTE,          /* a log line, also progress for those who wait */

@@ -3,10 +3,12 @@
 #ifndef IKE_IKE_INT_H
 #define IKE_IKE_INT_H
 
+#include "ike/rekey.h"
 #include "ike/rules.h"
 #include "ike/state.h"
 
 /* --- sa.c --- */
+struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
 struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *local, const struct endpoint *remote,
                       mono_t now);
 void sa_free(struct ike *e, struct ike_sa *sa);
@@ -24,6 +26,9 @@ void sa_handshake_free(struct ike *e, struct ike_sa *sa);
 struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t now);
 void child_free(struct ike *e, struct child *c);
 void child_index(struct ike *e, struct child *c);
+void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
+struct child *child_by_id(struct ike_sa *sa, uint32_t id);
+struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
@@ -90,6 +95,8 @@ bool proposals_has_group(const struct proposals *p, uint16_t group);
 uint16_t proposals_first_group(const struct proposals *p);
 
 /* --- keymat.c --- */
+/* The lower one of two nonces, cut or filled up with zeroes (RFC 7296 2.8.1). */
+void nonce_lowest(const struct nonce *ni, const struct nonce *nr, uint8_t out[NONCE_KEEP]);
 int keymat_ike(struct ike *e, struct ike_sa *sa, const struct nonce *ni, const struct nonce *nr, struct span shared,
                const struct secret *old_sk_d, uint16_t old_prf) MUST_USE;
 int keymat_child(struct ike *e, const struct ike_sa *sa, struct child *c, bool we_initiate) MUST_USE;
@@ -150,24 +157,14 @@ void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_ini
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
 handler_fn x_auth_i_spi, x_auth_i_signed, x_auth_i, x_auth_i_error, x_auth_i_verified;
 handler_fn x_auth_r, x_auth_r_verified, x_auth_r_spi, x_auth_r_installed, x_auth_r_signed;
-handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_i_late;
-handler_fn x_rekey_ike_r, x_inherited;
+handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_late;
+handler_fn x_child_i, x_create_i_error;
+handler_fn x_rekey_ike_r, x_rekey_ike_i, x_rekey_ike_i_dying, x_inherited;
 handler_fn x_info_r, x_info_i, x_info_r_dying, x_info_i_dying;
 handler_fn x_give_up, x_give_up_init, x_expired, x_expired_dying, x_delete, x_drop;
 /* The first error notify among the payloads of s; false when there is none. */
 bool error_notify(const struct step *s, struct ike_notify *out);
 bool has_notify(const struct step *s, uint16_t type, struct ike_notify *out);
-
-/* --- child.c: what is common to children made in IKE_AUTH and CREATE_CHILD_SA --- */
-void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel);
-void child_ask_spi(struct step *s, struct child *c);
-void child_got_spi(struct step *s, struct child *c);
-bool child_install(struct step *s, struct child *c, bool we_initiate); /* derives keys, emits the action */
-void child_install_early(struct step *s, struct child *c, const struct proposals *offer);
-void child_up(struct step *s, struct child *c);
-void child_remove(struct step *s, struct child *c, const char *why); /* from the kernel and from the SA; frees it */
-void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in); /* tells the peer */
-void child_on_timer(struct step *s, struct child *c);
 
 /* --- liveness.c, collide.c, engine.c --- */
 void sa_established(struct step *s);        /* timers, notes, index */
@@ -176,9 +173,15 @@ void sa_delete(struct step *s, struct ike_sa *sa, const char *why); /* politely:
 void sa_delete_soon(struct step *s, struct ike_sa *sa, const char *why);
 void sa_drop(struct step *s, struct ike_sa *sa, const char *why);   /* at once; children go; sa is dead */
 void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the window */
+void sa_check(struct step *s); /* asks the peer for a sign of life */
+void sa_send_delete(struct step *s);
 void sa_on_timer(struct step *s);
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
+/* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
+bool collide_child_lost(struct step *s, struct child *rival);
+/* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
+void collide_ike_rekeyed(struct step *s);
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */
 
 #endif

@@ -9,12 +9,12 @@ static void put_u64(uint8_t *p, uint64_t v)
 		p[i] = (uint8_t)v;
 }
 
-static void remember_lowest(struct ike_sa *sa, const struct nonce *ni, const struct nonce *nr)
+void nonce_lowest(const struct nonce *ni, const struct nonce *nr, uint8_t out[NONCE_KEEP])
 {
 	uint8_t a[NONCE_KEEP] = {0}, b[NONCE_KEEP] = {0};
 	memcpy(a, ni->b, min_z(ni->n, NONCE_KEEP));
 	memcpy(b, nr->b, min_z(nr->n, NONCE_KEEP));
-	memcpy(sa->lowest_nonce, memcmp(a, b, NONCE_KEEP) < 0 ? a : b, NONCE_KEEP);
+	memcpy(out, memcmp(a, b, NONCE_KEEP) < 0 ? a : b, NONCE_KEEP);
 }
 
 /* Cuts SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr. */
@@ -69,7 +69,7 @@ int keymat_ike(struct ike *e, struct ike_sa *sa, const struct nonce *ni, const s
 		r = -22;
 	sa->keyed = r == 0;
 	if (r == 0)
-		remember_lowest(sa, ni, nr);
+		nonce_lowest(ni, nr, sa->lowest_nonce);
 	wipe(skeyseed, sizeof skeyseed);
 	wipe(keys, sizeof keys);
 	return r;

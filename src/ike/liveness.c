@@ -34,7 +34,8 @@ void sa_established(struct step *s)
 		dur_t soft = t->ike_life.life - margin - (dur_t)rng_below(s->e->rng, (uint64_t)spread + 1);
 		if (soft > 0) {
 			sa_due(s->e, sa, T_REAUTH, mono_add(s->now, soft));
-			note(s, sa->tun, NOTE_CONTROL, "scheduling reauthentication in %lds", (long)dur_to_s(soft));
+			note(s, sa->tun, NOTE_CONTROL, "scheduling %s in %lds", t->reauth ? "reauthentication" : "rekeying",
+			     (long)dur_to_s(soft));
 			note(s, sa->tun, NOTE_CONTROL, "maximum IKE_SA lifetime %lds", (long)dur_to_s(soft + margin));
 			sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, soft + margin));
 		}
@@ -57,6 +58,8 @@ void sa_delete(struct step *s, struct ike_sa *sa, const char *why) { run_other(s
 void sa_delete_soon(struct step *s, struct ike_sa *sa, const char *why)
 {
 	enum { ROOM = 64 };
+	if (sa->state == ST_NEW) /* it goes with what it was to succeed */
+		return;
 	if (s->acts->n < IKE_ACTS_MAX - ROOM && s->acts->used < IKE_ARENA / 2) {
 		sa_delete(s, sa, why);
 		return;
@@ -74,7 +77,7 @@ enum verdict x_drop(struct step *s)
 	return V_DONE;
 }
 
-static void send_delete(struct step *s)
+void sa_send_delete(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct out o;
@@ -105,7 +108,7 @@ enum verdict x_delete(struct step *s)
 	sa_due(s->e, sa, T_DUPLICATE, MONO_NEVER);
 	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(DELETE_GRACE_S)));
 	if (window_free(sa)) /* else when the request under way is answered */
-		send_delete(s);
+		sa_send_delete(s);
 	return V_DONE;
 }
 
@@ -115,7 +118,7 @@ enum verdict x_info_i_dying(struct step *s)
 	window_answered(s);
 	if (deleted)
 		return x_expired_dying(s);
-	send_delete(s);
+	sa_send_delete(s);
 	return V_WAIT;
 }
 
@@ -177,8 +180,15 @@ static void send_child_deletes(struct step *s)
 	struct out o;
 	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
 	ike_enc_delete_esp(&o.enc, sa->del_queue, sa->n_del);
-	if (out_request(s, &o))
-		sa->n_del = 0;
+	if (!out_request(s, &o))
+		return;
+	sa->req.is_child_delete = true;
+	for (uint8_t i = 0; i < sa->n_del; i++) {
+		struct child *c = child_by_spi_in(s->e, sa->del_queue[i]);
+		if (c && c->sa == sa)
+			c->delete_sent = true;
+	}
+	sa->n_del = 0;
 }
 
 void sa_pump(struct step *s, struct ike_sa *sa)
@@ -192,6 +202,8 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 		step_run(&sub, EV_DELETE);
 	else if (sa->n_del)
 		send_child_deletes(&sub);
+	else
+		(void)rekey_pump(&sub);
 }
 
 /* --- timers --- */
@@ -199,7 +211,6 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 static void check_liveness(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
-	struct out o;
 	mono_t next = mono_add(sa->last_in, sa->tun->t->dpd_delay / 2);
 	if (!checks_liveness(sa) || sa->state != ST_ESTABLISHED) {
 		sa_due(s->e, sa, T_LIVENESS, MONO_NEVER);
@@ -216,12 +227,21 @@ static void check_liveness(struct step *s)
 			step_run(s, EV_GIVE_UP);
 		return;
 	}
+	sa_check(s);
+}
+
+void sa_check(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct out o;
+	if (!window_free(sa)) /* a request is out: its answer will say as much */
+		return;
 	note(s, sa->tun, NOTE_MORE, "sending DPD request");
 	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
-	if (out_request(s, &o)) {
-		sa->req.is_liveness = true;
-		sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, sa->tun->t->dpd_delay / 30));
-	}
+	if (!out_request(s, &o) || !checks_liveness(sa))
+		return;
+	sa->req.is_liveness = true;
+	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, sa->tun->t->dpd_delay / 30));
 }
 
 static void keep_alive(struct step *s)
@@ -305,8 +325,7 @@ void sa_on_timer(struct step *s)
 		keep_alive(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_REAUTH]) {
 		sa_due(s->e, sa, T_REAUTH, MONO_NEVER);
-		if (sa->state == ST_ESTABLISHED)
-			ike_tun_renew(s, sa);
+		rekey_ike_due(s);
 	}
 	if (sa->state != ST_DEAD)
 		sa_due(s->e, sa, T_EXPIRE, sa->due[T_EXPIRE]); /* puts the timer back into the heap */

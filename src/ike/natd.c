@@ -82,6 +82,8 @@ void natd_mapping(struct step *s, struct child *c, const struct endpoint *source
 	if (!addr_eq(&source->addr, &c->p.remote) || source->port == c->p.encap_dport || !c->p.encap)
 		return;
 	c->p.encap_dport = source->port;
+	if (c->half) /* its outbound SA is made with it */
+		return;
 	struct ike_act *a = act_add(s, IKE_ACT_CHILD_MOVE, c->tun);
 	a->move.child_id = c->id;
 	a->move.sa = c->p;

@@ -82,6 +82,16 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	return sa;
 }
 
+struct ike_sa *sa_by_id(struct ike *e, uint32_t id)
+{
+	LIST_EACH(it, tmp, &e->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+		if (sa->id == id)
+			return sa;
+	}
+	return NULL;
+}
+
 struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa)
 {
 	sa->hs = mem_get(e->mem, sizeof *sa->hs);
@@ -101,8 +111,26 @@ void sa_handshake_free(struct ike *e, struct ike_sa *sa)
 	sa->hs = NULL;
 }
 
+/* Two SAs that know of each other, one of which goes. */
+static void unlink_rekeys(struct ike *e, struct ike_sa *sa)
+{
+	struct ike_sa *ours = sa->ours;
+	if (sa->before && sa->before->ours == sa)
+		sa->before->ours = NULL;
+	if (sa->before && sa->before->theirs == sa)
+		sa->before->theirs = NULL;
+	if (sa->theirs)
+		sa->theirs->before = NULL;
+	sa->before = sa->ours = sa->theirs = NULL;
+	if (ours) {
+		ours->before = NULL;
+		sa_free(e, ours); /* it never was one for anybody else */
+	}
+}
+
 void sa_free(struct ike *e, struct ike_sa *sa)
 {
+	unlink_rekeys(e, sa);
 	LIST_EACH(it, tmp, &sa->children)
 		child_free(e, LIST_ENTRY(it, struct child, link));
 	sa_handshake_free(e, sa);
@@ -241,7 +269,7 @@ struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t
 	c->tun = sa->tun;
 	c->origin = origin;
 	c->since = now;
-	c->soft = c->hard = c->gone_at = c->timer.due = MONO_NEVER;
+	c->soft = c->hard = c->gone_at = c->whole_at = c->timer.due = MONO_NEVER;
 	c->wait.kind = WAIT_CHILD;
 	c->timer.tag = TIMER_CHILD;
 	if (++e->next_child_id == 0)
@@ -266,9 +294,30 @@ void child_free(struct ike *e, struct child *c)
 	e->n_children--;
 	mem_put(e->mem, c->ni, sizeof *c->ni);
 	mem_put(e->mem, c->nr, sizeof *c->nr);
+	mem_put(e->mem, c->dh, sizeof *c->dh);
 	blob_free(e, &c->shared);
 	blob_free(e, &c->public);
 	mem_put(e->mem, c, sizeof *c);
+}
+
+struct child *child_by_id(struct ike_sa *sa, uint32_t id)
+{
+	LIST_EACH(it, tmp, &sa->children) {
+		struct child *c = LIST_ENTRY(it, struct child, link);
+		if (c->id == id)
+			return c;
+	}
+	return NULL;
+}
+
+struct child *child_by_id_any(struct ike *e, uint32_t id)
+{
+	LIST_EACH(it, tmp, &e->sas) {
+		struct child *c = child_by_id(LIST_ENTRY(it, struct ike_sa, link), id);
+		if (c)
+			return c;
+	}
+	return NULL;
 }
 
 void child_index(struct ike *e, struct child *c)

@@ -3,32 +3,13 @@
 #ifndef IKE_STATE_H
 #define IKE_STATE_H
 
-#include "ike/ike.h"
+#include "ike/state_child.h"
 
-enum { NONCE_LEN = 32, NONCE_KEEP = 32, MSG_BUF = 16384, INIT_MSG_MAX = 4096, CHILDREN_MAX = 4,
+enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
        TICKET_S = 165 /* how long a set-up waits for facts */ };
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
-
-enum wait_kind { WAIT_TUN, WAIT_SA, WAIT_CHILD };
-struct wait {
-	struct hnode node;
-	uint32_t ticket; /* 0 = not waiting */
-	uint8_t kind;    /* enum wait_kind: what it is embedded in */
-	uint8_t fact;    /* enum ike_fact_type that ends it */
-};
-
-/* A run of octets on the heap, exact size. */
-struct blob {
-	uint8_t *p;
-	size_t n;
-};
-
-struct nonce {
-	uint16_t n;
-	uint8_t b[256];
-};
 
 /* --- Tunnels --- */
 struct tun {
@@ -56,29 +37,6 @@ struct tun {
 	uint8_t n_orphans;
 };
 
-/* --- Child SAs --- */
-enum child_state { CH_NEW, CH_SPI, CH_INSTALL, CH_UP, CH_REKEYED, CH_DELETING };
-enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_R_CREATE };
-struct child {
-	struct hnode by_spi;     /* inbound SPI */
-	struct list link;        /* in sa->children */
-	struct ike_sa *sa;
-	struct tun *tun;
-	struct wait wait;
-	struct timer timer;
-	mono_t soft, hard, since, gone_at;
-	uint32_t id;
-	uint8_t state, origin;
-	bool announced;          /* CHILD_UP was told */
-	bool early;              /* its inbound SA was put in place before the answer */
-	struct child_sa p;
-	/* While its exchange runs: */
-	struct nonce *ni, *nr;
-	struct blob shared, public; /* g^ir of a PFS exchange, our public value */
-	uint8_t proposal_number;
-	uint32_t replaces;       /* outbound SPI of the peer's old SA (REKEY_SA), 0 none */
-};
-
 /* --- IKE SAs --- */
 enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_N };
 
@@ -89,6 +47,9 @@ struct request {
 	mono_t first;
 	uint8_t exchange;
 	bool is_delete, is_liveness; /* what it is, where that matters */
+	bool is_child_delete, is_ike_rekey;
+	uint32_t child, spi;     /* CREATE_CHILD_SA: the child that it is for, and its inbound SPI; 0 none */
+	uint32_t gone_spi;       /* one of the peer's that it deleted meanwhile and we do not know */
 };
 
 /* What only the set-up of an SA needs. */
@@ -141,6 +102,7 @@ struct ike_sa {
 	bool peer_told_gone;     /* the peer deleted it or lost it: no DELETE of ours */
 	bool want_delete;        /* DELETE as soon as the window is free */
 	bool restart;            /* its end is a reason to begin anew, also when not `wanted` */
+	bool want_rekey;         /* to be rekeyed by us as soon as the window is free */
 	bool replaced;           /* a successor is up: no re-initiation when it goes */
 	bool half_open;          /* counted in ike.half_open */
 	bool had_child;          /* a child SA was up in it */
@@ -158,6 +120,10 @@ struct ike_sa {
 	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
 	uint8_t n_del;
 	struct handshake *hs;
+	/* While a rekey of ours is under way: its successor to be (ST_NEW), and the one that the peer made meanwhile. */
+	struct ike_sa *ours, *theirs;
+	struct ike_sa *before;   /* in these two: what they are to succeed */
+	uint8_t rekey_tries;     /* that failed */
 };
 
 struct ike {

@@ -9,9 +9,11 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 {
 	for (struct list *it = e->sas.next; it != &e->sas; it = it->next) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (sa->id <= *cursor)
+		if (sa->id <= *cursor || sa->state == ST_NEW)
 			continue;
 		*cursor = sa->id;
+		bool reauth = sa->tun && sa->tun->t->reauth;
+		mono_t at = sa->ours || sa->want_rekey ? sa->established : sa->due[T_REAUTH];
 		*out = (struct ike_sa_view){
 			.ike_id = sa->id,
 			.tunnel = sa->tun ? sa->tun->id : 0,
@@ -30,7 +32,8 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 			.nat_here = sa->nat_here,
 			.nat_there = sa->nat_there,
 			.since = sa->established ? sa->established : sa->created,
-			.reauth_at = sa->due[T_REAUTH],
+			.reauth_at = reauth ? at : MONO_NEVER,
+			.rekey_at = reauth ? MONO_NEVER : at,
 			.retransmits = sa->req.tries,
 			.last_in = sa->last_in,
 		};
@@ -58,10 +61,10 @@ bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view
 		.ike_id = next->sa->id,
 		.tunnel = next->tun->id,
 		.sa = &next->p,
-		.installed = next->state >= CH_UP,
+		.installed = next->state >= CH_UP && !next->half,
 		.rekeyed = next->state > CH_UP,
 		.since = next->since,
-		.rekey_at = next->soft,
+		.rekey_at = next->due || rekey_heir_of(next) ? next->since : next->soft,
 	};
 	return true;
 }

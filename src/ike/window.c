@@ -78,7 +78,8 @@ bool out_request(struct step *s, struct out *o)
 	sa->req.exchange = o->exchange;
 	sa->req.tries = 0;
 	sa->req.first = s->now;
-	sa->req.is_delete = sa->req.is_liveness = false;
+	sa->req.is_delete = sa->req.is_liveness = sa->req.is_child_delete = sa->req.is_ike_rekey = false;
+	sa->req.child = sa->req.spi = sa->req.gone_spi = 0;
 	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, jittered(s, window_interval(&s->e->setup, 0))));
 	window_send(s, &sa->req.msg);
 	return true;

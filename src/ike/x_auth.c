@@ -378,7 +378,7 @@ enum verdict x_auth_r_installed(struct step *s)
 			sb_put(&hint, "another peer behind the same NAT address holds this tunnel's selectors; it goes on");
 		else
 			sb_printf(&hint, "the kernel refuses the child SA: %s", strerror(-s->fact->status));
-		s->child->state = CH_NEW;
+		child_set(s->child, CH_NEW);
 	}
 	ask_sign(s, hs->key);
 	return V_DONE;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { WHOLE_S = 30 }; /* a peer that rekeyed and is silent: when we send on the new SA nevertheless */
+
 struct create_body {
 	struct proposals sa;
 	struct ike_ts_list tsi, tsr;
@@ -68,6 +70,14 @@ static enum verdict refuse(struct step *s, uint16_t notify, const char *why)
 	return V_FAIL;
 }
 
+/* Of a child that has gone already nothing is left but the DELETE that waits for its answer. */
+static bool is_closing(const struct ike_sa *sa, const struct child *old)
+{
+	if (old)
+		return old->state == CH_DELETING || old->redundant;
+	return sa->n_del > 0 || (!window_free(sa) && sa->req.is_child_delete);
+}
+
 enum verdict x_child_r(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
@@ -82,11 +92,17 @@ enum verdict x_child_r(struct step *s)
 	if (!decode(s, &b))
 		return refuse(s, N_INVALID_SYNTAX, "malformed");
 	struct child *old = b.rekey ? child_by_spi_out(sa, b.rekey_spi) : NULL;
+	/* RFC 7296 2.25.2; of two successors it is not known yet which one stays */
+	if (sa->ours || sa->before)
+		return refuse(s, N_TEMPORARY_FAILURE, "the IKE SA is being rekeyed");
+	/* RFC 7296 2.25.1. A replaced SA too: what the peer makes in it now it would send on, and goes with it in a moment. */
+	if (sa->want_delete || sa->replaced || (b.rekey && is_closing(sa, old)))
+		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted");
+	if (old && old->state == CH_INSTALL)
+		return refuse(s, N_TEMPORARY_FAILURE, "it is being made");
 	if (b.rekey && (!old || old->state < CH_UP))
 		return refuse(s, N_CHILD_SA_NOT_FOUND, "the child SA to be rekeyed is not here");
-	/* RFC 7296 2.25.1. A replaced SA too: what the peer makes in it now it would send on, and goes with it in a moment. */
-	if (sa->want_delete || sa->replaced || (old && old->state == CH_DELETING))
-		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted");
+	rekey_complete(s, sa);
 	if (!has_notify(s, N_USE_TRANSPORT_MODE, &n))
 		return refuse(s, N_NO_PROPOSAL_CHOSEN, "the peer wants tunnel mode, this tunnel is for transport mode");
 	proposals_prepare(conf_proposals(t->conf, t->t->esp), PROTO_ESP, 0, 4, true, &mine);
@@ -109,7 +125,10 @@ enum verdict x_child_r(struct step *s)
 	rng_fill(s->e->rng, c->nr->b, NONCE_LEN);
 	c->p.out.spi = (uint32_t)spi;
 	c->proposal_number = number;
-	c->replaces = b.rekey ? b.rekey_spi : 0;
+	c->old = old ? old->id : 0;
+	nonce_lowest(c->ni, c->nr, c->lowest_nonce);
+	if (old) /* we wanted to do the same, and have not said so */
+		rekey_cancel_unsent(s, sa, old->id);
 	child_fill(s, c, &suite, &sel);
 	child_ask_spi(s, c);
 	return V_WAIT; /* the answer follows when the SAs are in */
@@ -126,12 +145,29 @@ static void answer_failure(struct step *s, struct child *c, uint16_t notify, con
 		respond_error(s, notify);
 }
 
+/* Our own rekey goes on when the window is free: when this step ends, or later. */
+static void spi_for_rekey(struct step *s, struct child *c)
+{
+	if (s->fact->status == 0) {
+		child_got_spi(s, c);
+		child_set(c, CH_READY);
+		return;
+	}
+	struct child *old = rekey_old_of(c);
+	child_remove(s, c, "no SPI");
+	rekey_child_failed(s, old, false, "the kernel gives no SPI");
+}
+
 enum verdict x_child_spi(struct step *s)
 {
 	struct child *c = s->child;
+	if (c->origin == CHILD_I_CREATE) {
+		spi_for_rekey(s, c);
+		return V_WAIT;
+	}
 	if (s->fact->status == 0) {
 		child_got_spi(s, c);
-		if (child_install(s, c, false))
+		if (c->old ? child_install_half(s, c) : child_install(s, c, false))
 			return V_WAIT;
 	}
 	answer_failure(s, c, N_NO_ADDITIONAL_SAS, "no SPI or no keys for it");
@@ -157,27 +193,79 @@ static void answer_child(struct step *s, struct child *c)
 		answer_failure(s, c, N_TEMPORARY_FAILURE, "no memory for the answer");
 		return;
 	}
-	struct child *old = c->replaces ? child_by_spi_out(s->sa, c->replaces) : NULL;
+	struct child *old = rekey_old_of(c);
+	if (c->half && !c->redundant)
+		c->whole_at = mono_add(s->now, DUR_S(WHOLE_S));
 	child_up(s, c);
-	if (old) {
+	if (old && old->state == CH_UP) {
 		/* RFC 7296 2.8: who rekeyed deletes the old one; it still takes what is on its way. */
-		old->state = CH_REKEYED;
+		child_set(old, CH_REKEYED);
 		old->soft = MONO_NEVER;
+		old->due = false;
+		child_rearm(s, old);
 		note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} is rekeyed by {%u}", ike_tun_name(c->tun), old->id, c->id);
 	}
+}
+
+/* A child goes that the peer takes for good. */
+static void close_failed(struct step *s, struct child *c)
+{
+	struct ike_sa *sa = c->sa;
+	uint32_t spi = c->p.in.spi;
+	char why[120];
+	struct sbuf b = SB(why);
+	sb_printf(&b, "the kernel refuses the child SA: %s", strerror(-s->fact->status));
+	note(s, c->tun, NOTE_CONTROL, "%s", why);
+	struct child *old = rekey_old_of(c);
+	child_remove(s, c, why);
+	if (old && old->state == CH_REKEYED)
+		child_set(old, CH_UP);
+	rekey_child_failed(s, old, false, why);
+	child_delete_request(s, sa, spi);
+	rekey_none_left(s, sa);
+}
+
+/* The second half of what the peer has rekeyed. */
+static void completed(struct step *s, struct child *c)
+{
+	if (s->fact->status == 0) {
+		child_announce(s, c);
+		return;
+	}
+	c->half = true; /* nothing of it is in the kernel, its SPI is */
+	close_failed(s, c);
+}
+
+/* What we have rekeyed is in use. */
+static void installed_rekey(struct step *s, struct child *c)
+{
+	if (s->fact->status != 0) {
+		close_failed(s, c);
+		return;
+	}
+	child_up(s, c);
+	rekey_child_done(s, c);
 }
 
 enum verdict x_child_installed(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct child *c = s->child;
+	if (c->state >= CH_UP) {
+		completed(s, c);
+		return V_WAIT;
+	}
 	if (s->fact->status != 0)
-		c->state = CH_NEW; /* it is not in the kernel, its SPI is */
+		child_set(c, CH_NEW); /* it is not in the kernel, its SPI is */
 	if (c->origin == CHILD_R_CREATE) {
 		if (s->fact->status == 0)
 			answer_child(s, c);
 		else
 			answer_failure(s, c, N_NO_ADDITIONAL_SAS, strerror(-s->fact->status));
+		return V_WAIT;
+	}
+	if (c->origin == CHILD_I_CREATE) {
+		installed_rekey(s, c);
 		return V_WAIT;
 	}
 	if (s->fact->status != 0) {
@@ -204,14 +292,15 @@ enum verdict x_child_r_busy(struct step *s)
 }
 
 /* A fact about a child of an SA that is going: the child goes with it. */
-enum verdict x_child_i_late(struct step *s)
+enum verdict x_child_late(struct step *s)
 {
+	bool ours = s->child->origin == CHILD_I_CREATE || s->child->state >= CH_UP;
 	if (s->fact->type == IKE_FACT_SPI && s->fact->status == 0 && s->child->p.in.spi == 0) {
 		child_got_spi(s, s->child);
 	}
 	if (s->fact->type == IKE_FACT_INSTALLED && s->fact->status != 0)
-		s->child->state = CH_NEW;
-	if (s->sa->rx_busy) {
+		s->child->half = true; /* it is not in the kernel, its SPI is */
+	if (s->sa->rx_busy && !ours) {
 		s->pl = NULL;
 		respond_error(s, N_TEMPORARY_FAILURE);
 	}

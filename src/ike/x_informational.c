@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { AGAIN_S = 10 };
+
 /* The child that the peer's SPI names: in this IKE SA, or, where the peer moved children between IKE SAs of its own (a
  * reauthentication that adopted them), in another one of the same peer. */
 static struct child *named_child(struct step *s, uint32_t spi_out)
@@ -13,32 +15,58 @@ static struct child *named_child(struct step *s, uint32_t spi_out)
 	return c;
 }
 
+/* Packets that are still on their way find their SA for a while. */
+static void linger(struct step *s, struct child *c)
+{
+	c->gone_at = mono_add(s->now, s->e->setup.delete_rekeyed_delay);
+	child_rearm(s, c);
+}
+
+/* The peer has rekeyed c and deletes it: it has the new one, RFC 7296 2.8 lets us send on that now. */
+static void rekeyed_by_peer(struct step *s, struct child *c)
+{
+	LIST_EACH(it, tmp, &c->sa->children) {
+		struct child *o = LIST_ENTRY(it, struct child, link);
+		if (o->old == c->id)
+			child_complete(s, o);
+	}
+}
+
 /* Returns our inbound SPI for the answer, 0 when there is nothing to say. */
 static uint32_t delete_child(struct step *s, uint32_t spi_out)
 {
 	struct child *c = named_child(s, spi_out);
-	if (!c || c->state < CH_UP)
+	if (!c) /* perhaps what we have just asked for, and the answer was lost: that comes again */
+		s->sa->req.gone_spi = spi_out;
+	if (!c || c->state < CH_INSTALL)
 		return 0;
 	uint32_t spi_in = c->p.in.spi;
-	if (c->state == CH_DELETING)
-		return spi_in;
+	if (c->state == CH_DELETING) {
+		/* RFC 7296 2.25.1, 1.4.1: both delete it: no word of it in the answer */
+		bool crossed = c->gone_at == MONO_NEVER;
+		if (crossed)
+			linger(s, c);
+		return crossed ? 0 : spi_in;
+	}
 	note(s, c->tun, NOTE_CONTROL, "received DELETE for ESP CHILD_SA with SPI %08x", spi_out);
-	if (c->state == CH_REKEYED || c->sa->replaced) {
-		/* Packets that are still on their way find their SA for a while. */
-		c->state = CH_DELETING;
-		c->gone_at = mono_add(s->now, s->e->setup.delete_rekeyed_delay);
-		heap_set(&s->e->timers, &c->timer, mono_min(c->gone_at, c->hard));
+	rekeyed_by_peer(s, c);
+	if (c->state == CH_REKEYED || (c->state == CH_UP && (c->sa->replaced || rekey_heir_of(c)))) {
+		child_set(c, CH_DELETING);
+		c->soft = MONO_NEVER;
+		c->due = false;
+		linger(s, c);
 		return spi_in;
 	}
 	struct ike_sa *sa = c->sa;
+	struct child *old = c->half && !rekey_rival_of(c, CH_UP) ? rekey_old_of(c) : NULL;
 	child_remove(s, c, "the peer deleted it");
-	if (sa->n_children == 0 && sa->tun->wanted) {
-		/* A wanted tunnel gets a new child by a new IKE SA; this one has no further use. */
-		sa->restart = true;
-		sa->want_delete = true;
-		if (sa != s->sa)
-			sa_pump(s, sa);
+	if (old && old->state == CH_REKEYED) {
+		/* The peer has undone its rekey. Does it come again? */
+		child_set(old, CH_UP);
+		old->soft = mono_add(s->now, DUR_S(AGAIN_S));
+		child_rearm(s, old);
 	}
+	rekey_none_left(s, sa);
 	return spi_in;
 }
 
@@ -55,6 +83,28 @@ static bool delete_payload(struct step *s, const struct ike_payload *p, uint32_t
 			answer[(*n)++] = spi;
 	}
 	return true;
+}
+
+/* RFC 7296 2.8.2: of two successors this was the redundant one, and we have not heard the answer yet that says so. */
+static void return_children(struct step *s, struct ike_sa *sa)
+{
+	if (!sa->before)
+		return;
+	LIST_EACH(it, tmp, &sa->children)
+		child_move_to(LIST_ENTRY(it, struct child, link), sa->before);
+	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is redundant", ike_tun_name(sa->tun), sa->id);
+	sa->replaced = true;
+	sa->before->theirs = NULL;
+	sa->before = NULL;
+}
+
+/* RFC 7296 2.25.2: we were rekeying it too, and forget that: what the peer made in its place is the one. */
+static void settle_heir(struct step *s, struct ike_sa *sa)
+{
+	struct ike_sa *heir = sa->theirs;
+	sa_discard_ours(s, sa);
+	if (heir)
+		sa_pump(s, heir);
 }
 
 enum verdict x_info_r(struct step *s)
@@ -77,6 +127,7 @@ enum verdict x_info_r(struct step *s)
 		ike_enc_delete_esp(&o.enc, answer, n);
 	if (!out_response(s, &o))
 		return V_DROP;
+	rekey_complete(s, sa);
 	if (refused && !ike_gone) {
 		/* RFC 7296 2.21.2: an initiator that could not verify us says so in an exchange of its own. */
 		note(s, sa->tun, NOTE_CONTROL, "received AUTHENTICATION_FAILED notify error");
@@ -87,6 +138,8 @@ enum verdict x_info_r(struct step *s)
 	if (ike_gone) {
 		note(s, sa->tun, NOTE_CONTROL, "received DELETE for IKE_SA %s[%u]", ike_tun_name(sa->tun), sa->id);
 		sa->peer_told_gone = true;
+		return_children(s, sa);
+		settle_heir(s, sa);
 		uint8_t action = sa->tun->t->close_action;
 		sa->restart = action == DPD_RESTART || action == DPD_HOLD;
 		sa_drop(s, sa, "the peer deleted the tunnel");
@@ -121,6 +174,9 @@ enum verdict x_info_r_dying(struct step *s)
 
 enum verdict x_info_i(struct step *s)
 {
+	bool of_children = s->sa->req.is_child_delete;
 	window_answered(s);
+	if (of_children)
+		rekey_retired(s);
 	return V_WAIT;
 }

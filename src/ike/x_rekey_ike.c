@@ -1,5 +1,5 @@
 /* CREATE_CHILD_SA for the IKE SA itself (RFC 7296 1.3.2, 2.8, 2.18), as responder. The new SA inherits the children; the peer
- * deletes the old one. */
+ * deletes the old one. When we are rekeying it as well, the answer to ours decides (collide.c). */
 #include "ike/ike_int.h"
 
 #include <string.h>
@@ -31,9 +31,19 @@ static bool derive(struct step *s, struct ike_sa *sa, const struct rekey_body *b
 	return ok;
 }
 
-/* What the successor takes over from the old SA. */
-static void inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
+/* reauth=yes: a rekey does not put off the proof of the identities. */
+static void keep_reauth(struct step *s, struct ike_sa *sa, const struct ike_sa *old)
 {
+	if (!sa->tun->t->reauth || old->due[T_REAUTH] == MONO_NEVER)
+		return;
+	sa_due(s->e, sa, T_REAUTH, old->due[T_REAUTH]);
+	sa_due(s->e, sa, T_EXPIRE, old->due[T_EXPIRE]);
+}
+
+/* What the successor takes over from the old SA. */
+void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
+{
+	struct step sub = step_sub(s, sa);
 	sa_set_tun(sa, old->tun);
 	sa->natt_port = old->natt_port;
 	sa->nat_here = old->nat_here;
@@ -42,10 +52,34 @@ static void inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	sa->my_id = old->my_id;
 	sa->peer_id = old->peer_id;
 	sa->had_child = old->had_child;
+	sa->want_delete = old->want_delete; /* it has lost its child meanwhile */
+	sa->restart = old->restart;
 	LIST_EACH(it, tmp, &old->children)
 		child_move_to(LIST_ENTRY(it, struct child, link), sa);
 	old->replaced = true;
 	sa_peer_index(s->e, sa);
+	step_run(&sub, EV_INHERITED);
+	keep_reauth(s, sa, old);
+	for (enum sa_timer i = T_LIVENESS; i <= T_REAUTH; i++) /* the successor has its own */
+		sa_due(s->e, old, i, MONO_NEVER);
+	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] rekeyed, now [%u]", ike_tun_name(sa->tun), old->id, sa->id);
+}
+
+/* RFC 7296 2.25.2: 0, or what an IKE SA in use has to answer. */
+static uint16_t not_now(const struct ike_sa *sa, const char **why)
+{
+	*why = "a child SA is being made or deleted";
+	LIST_EACH(it, tmp, &sa->children) {
+		if (LIST_ENTRY(it, struct child, link)->state < CH_UP)
+			return N_TEMPORARY_FAILURE;
+	}
+	if (sa->n_del > 0 || (!window_free(sa) && sa->req.is_child_delete))
+		return N_TEMPORARY_FAILURE;
+	*why = "it is being deleted";
+	if (sa->want_delete || sa->replaced)
+		return N_TEMPORARY_FAILURE;
+	*why = "it is being rekeyed";
+	return sa->before ? N_TEMPORARY_FAILURE : 0;
 }
 
 enum verdict x_rekey_ike_r(struct step *s)
@@ -62,12 +96,11 @@ enum verdict x_rekey_ike_r(struct step *s)
 	    ike_ke_decode(ike_payload_find(s->pl, P_KE)->body, &b.ke) != WIRE_OK ||
 	    ike_nonce_decode(ike_payload_find(s->pl, P_NONCE)->body, &b.nonce) != WIRE_OK)
 		return refuse(s, N_INVALID_SYNTAX, "malformed");
-	LIST_EACH(it, tmp, &old->children) {
-		if (LIST_ENTRY(it, struct child, link)->state < CH_UP)
-			return refuse(s, N_TEMPORARY_FAILURE, "a child SA is being made"); /* RFC 7296 2.25.2 */
-	}
-	if (old->want_delete || old->replaced)
-		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted");
+	rekey_complete(s, old);
+	rekey_cancel_unsent(s, old, 0);
+	const char *why;
+	if (not_now(old, &why))
+		return refuse(s, N_TEMPORARY_FAILURE, why);
 	proposals_prepare(conf_proposals(old->tun->conf, old->tun->t->ike), PROTO_IKE, 0, 8, true, &mine);
 	if (!negotiate(&mine, &b.sa, s->e->setup.prefer_configured_proposals, NEG_DH, &suite, &number, &spi) || spi == 0)
 		return refuse(s, N_NO_PROPOSAL_CHOSEN, "no proposal in common");
@@ -96,14 +129,14 @@ enum verdict x_rekey_ike_r(struct step *s)
 		sa_free(s->e, sa);
 		return refuse(s, N_TEMPORARY_FAILURE, "no memory");
 	}
-	inherit(s, sa, old);
-	struct step sub = step_sub(s, sa);
-	step_run(&sub, EV_INHERITED);
-	/* The successor has its own. */
-	for (enum sa_timer i = T_LIVENESS; i <= T_REAUTH; i++)
-		sa_due(s->e, old, i, MONO_NEVER);
-	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] rekeyed, now [%u]", ike_tun_name(sa->tun), old->id, sa->id);
+	old->want_rekey = false;
+	sa_inherit(s, sa, old);
 	sa_due(s->e, old, T_EXPIRE, mono_add(s->now, DUR_S(165)));
+	if (old->ours) {
+		old->theirs = sa;
+		sa->before = old;
+	}
+	sa_pump(s, sa);
 	return V_DONE;
 }
 

@@ -131,13 +131,14 @@ static bool fits(const struct proposal *p, uint8_t type, uint16_t id)
 	return has(p, type, id, 0) || (id == 0 && !has_type(p, type));
 }
 
-/* A child that comes with the IKE SA has no key exchange of its own, whatever the proposal says (RFC 7296 1.2). */
+/* A child that comes with the IKE SA has no key exchange of its own, whatever the proposal says (RFC 7296 1.2). A peer
+ * that insists on one has its way. */
 static bool suite_allowed(const struct proposals *v, const struct suite *s)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		const struct proposal *p = &v->p[i];
 		if (has(p, T_ENCR, s->encr, s->encr_bits) && fits(p, T_INTEG, s->integ) && fits(p, T_ESN, s->esn) &&
-		    (s->dh == DH_NONE || has(p, T_DH, s->dh, 0)))
+		    (s->dh == DH_NONE || has(p, T_DH, s->dh, 0) || !has_type(p, T_DH)))
 			return true;
 	}
 	return false;

@@ -232,13 +232,21 @@ static USED_OR_NOT void frame_v6(struct world *w, uint8_t *p, size_t n, uint8_t 
 	p[39] = 2;
 }
 
-static USED_OR_NOT void put_octets(struct world *w, int from, uint32_t device, const uint8_t *p, size_t n)
+/* From a block of exact size, which is changed. */
+static USED_OR_NOT void put_vnet(struct world *w, int from, uint32_t device, const struct esp_vnet *v, const uint8_t *p, size_t n)
 {
 	struct esp_tx *tx = w->end[from].tx;
-	struct span_rw room = esp_tx_room(tx);
-	assert_true(room.n >= n);
-	memcpy(room.p, p, n);
-	esp_tx_put(tx, device, &(struct esp_vnet){0}, n, w->now);
+	uint8_t *frame = malloc(n);
+	assert_non_null(frame);
+	assert_true(esp_tx_room(tx));
+	memcpy(frame, p, n);
+	esp_tx_put(tx, device, v, frame, n, w->now);
+	free(frame);
+}
+
+static USED_OR_NOT void put_octets(struct world *w, int from, uint32_t device, const uint8_t *p, size_t n)
+{
+	put_vnet(w, from, device, &(struct esp_vnet){0}, p, n);
 }
 
 /* Seals, and takes the datagrams apart on their way. */

@@ -262,6 +262,7 @@ static struct ike_sa_view seed_sa(void)
 		.nat_here = true,
 		.since = NOW - DUR_S(25) - 1,
 		.reauth_at = NOW + DUR_S(9700),
+		.rekey_at = MONO_NEVER,
 		.last_in = NOW - DUR_S(3),
 	};
 }
@@ -434,6 +435,7 @@ static void trouble_world(struct child_sa child[2])
 	sas[0].last_in = 0;
 	sas[1].tunnel = 4;
 	sas[1].reauth_at = MONO_NEVER;
+	sas[1].rekey_at = NOW + DUR_S(5400);
 	sas[2].tunnel = 7;
 	sas[2].state = IKE_S_DELETING;
 	sas[3] = sas[0];

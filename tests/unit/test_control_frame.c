@@ -329,6 +329,7 @@ static void test_verbs(void **state)
 		{"guard-clear", true, false}, {"counters", false, false}, {"version", false, false},
 		{"show", false, false},       {"explain", false, false},  {"gre-add", true, false},
 		{"gre-del", true, false},     {"clear", true, false},
+		{"rekey", true, false},
 	};
 	(void)state;
 	for (unsigned v = 0; v < CONTROL_VERB_N; v++) {

@@ -141,7 +141,7 @@ static void test_full(void **state)
 	uint8_t *p = malloc(60000);
 	for (int round = 0; round < 2; round++) {
 		unsigned n = 0;
-		while (esp_tx_room(w->end[A].tx).n) {
+		while (esp_tx_room(w->end[A].tx)) {
 			frame_v4(w, p, 60000, 0, true);
 			put_octets(w, A, GRE1, p, 60000);
 			n++;
@@ -153,7 +153,7 @@ static void test_full(void **state)
 			arrive(w, &w->wire[i]);
 		lose_wire(w);
 		unsigned small = 0;
-		while (esp_tx_room(w->end[A].tx).n) {
+		while (esp_tx_room(w->end[A].tx)) {
 			frame_v4(w, p, 28, 0, true);
 			put_octets(w, A, GRE1, p, 28);
 			small++;
@@ -430,9 +430,7 @@ static void test_gso(void **state)
 	be16_put(p + 36, csum_fold(6 + csum_add(N - 20, p + 12, 8)));
 	struct esp_vnet v = {.gso = ESP_GSO_TCP4, .csum = true, .hdr_len = HEAD, .gso_size = MSS, .csum_start = 20, .csum_offset = 16};
 	for (int round = 0; round < 3; round++) {
-		struct span_rw room = esp_tx_room(w->end[A].tx);
-		memcpy(room.p, p, N);
-		esp_tx_put(w->end[A].tx, GRE1, &v, N, w->now);
+		put_vnet(w, A, GRE1, &v, p, N);
 		if (round == 1) { /* a plain frame behind it, where one with gso was expected */
 			uint8_t q[80];
 			frame_v4(w, q, sizeof q, 0, true);
@@ -453,23 +451,17 @@ static void test_gso(void **state)
 	}
 	/* too big for the path as packets, not as a frame */
 	uint32_t mtu;
-	struct span_rw room = esp_tx_room(w->end[A].tx);
 	esp_path_mtu(w->end[A].e, &w->end[B].at, 1000, w->now);
-	memcpy(room.p, p, N);
-	esp_tx_put(w->end[A].tx, GRE1, &v, N, w->now);
+	put_vnet(w, A, GRE1, &v, p, N);
 	flush(w, A);
 	assert_int_equal(w->runs, 0);
 	assert_true(reply(w, A, &mtu));
 	assert_int_equal(mtu, 1000 - 66);
 	/* nonsense */
 	v.gso_size = 0;
-	room = esp_tx_room(w->end[A].tx);
-	memcpy(room.p, p, N);
-	esp_tx_put(w->end[A].tx, GRE1, &v, N, w->now);
+	put_vnet(w, A, GRE1, &v, p, N);
 	v.gso_size = 1; /* more packets than a batch has */
-	room = esp_tx_room(w->end[A].tx);
-	memcpy(room.p, p, N);
-	esp_tx_put(w->end[A].tx, GRE1, &v, N, w->now);
+	put_vnet(w, A, GRE1, &v, p, N);
 	flush(w, A);
 	assert_int_equal(w->runs, 0);
 	assert_int_equal(drops(w, A, TUNNEL, ESP_DROP_GSO), 2);
@@ -485,12 +477,8 @@ static void test_partial_sum(void **state)
 	uint8_t p[101];
 	frame_v4(w, p, sizeof p, 0, true);
 	be16_put(p + 26, csum_fold(17 + csum_add(sizeof p - 20, p + 12, 8)));
-	struct span_rw room = esp_tx_room(w->end[A].tx);
-	memcpy(room.p, p, sizeof p);
-	esp_tx_put(w->end[A].tx, GRE1, &(struct esp_vnet){.csum = true, .csum_start = 20, .csum_offset = 6}, sizeof p, w->now);
-	room = esp_tx_room(w->end[A].tx);
-	memcpy(room.p, p, sizeof p);
-	esp_tx_put(w->end[A].tx, GRE1, &(struct esp_vnet){.csum = true, .csum_start = 200, .csum_offset = 6}, sizeof p, w->now);
+	put_vnet(w, A, GRE1, &(struct esp_vnet){.csum = true, .csum_start = 20, .csum_offset = 6}, p, sizeof p);
+	put_vnet(w, A, GRE1, &(struct esp_vnet){.csum = true, .csum_start = 200, .csum_offset = 6}, p, sizeof p);
 	flush(w, A);
 	assert_int_equal(w->n_wire, 1);
 	assert_int_equal(all_drops(w, A), 1);

@@ -24,8 +24,7 @@ static void *send_all(void *arg)
 	unsigned n = 0;
 	for (int i = 0; i < BATCHES; i++) {
 		for (int k = 0; k < BATCH; k++) {
-			memcpy(esp_tx_room(tx).p, me->frame, LEN);
-			esp_tx_put(tx, GRE1, &(struct esp_vnet){0}, LEN, 1);
+			esp_tx_put(tx, GRE1, &(struct esp_vnet){0}, me->frame, LEN, 1);
 		}
 		esp_tx_seal(tx, 1);
 		for (const struct esp_dgrams *d; (d = esp_tx_next(tx));) {

@@ -162,7 +162,6 @@ static void s_bits(struct m_child_install *m) { m->sa.suite.encr_bits = 192; }
 static void s_integ(struct m_child_install *m) { m->sa.suite.integ = AUTH_HMAC_SHA1_96; }
 static void s_no_integ(struct m_child_install *m) { m->sa.suite.integ = AUTH_NONE; }
 static void s_esn(struct m_child_install *m) { m->sa.suite.esn = ESN_YES; }
-static void s_dh(struct m_child_install *m) { m->sa.suite.dh = DH_MODP_1024; }
 static void s_key_in(struct m_child_install *m) { m->sa.in.encr.len--; }
 static void s_key_out(struct m_child_install *m) { m->sa.out.encr.len++; }
 static void s_integ_in(struct m_child_install *m) { m->sa.in.integ.len = 0; }
@@ -185,7 +184,7 @@ static const struct { const char *what; void (*spoil)(struct m_child_install *m)
 	{"remote", s_remote, -EACCES},         {"family", s_family, -EAFNOSUPPORT}, {"peer", s_peer, -EACCES},
 	{"protocol", s_proto, -EPERM},         {"any protocol", s_proto_any, -EPERM}, {"encr", s_encr, -EPERM},
 	{"no encryption", s_null, -EPERM},     {"key bits", s_bits, -EPERM},        {"integ", s_integ, -EPERM},
-	{"no integ", s_no_integ, -EPERM},      {"esn", s_esn, -EPERM},              {"dh", s_dh, -EPERM},
+	{"no integ", s_no_integ, -EPERM},      {"esn", s_esn, -EPERM},              
 	{"key in", s_key_in, -EINVAL},         {"key out", s_key_out, -EINVAL},     {"integ in", s_integ_in, -EINVAL},
 	{"integ out", s_integ_out, -EINVAL},   {"hard", s_hard, -ERANGE},           {"for ever", s_for_ever, -ERANGE},
 	{"soft", s_soft, -ERANGE},             {"mark", s_mark, -EPERM},            {"mask", s_mark_mask, -EPERM},
@@ -240,10 +239,17 @@ static void test_install_suites(void **state)
 		m.sa.in.encr.len = m.sa.out.encr.len = 36;
 		assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), 0);
 	}
-	/* never one half of each */
+	/* another group than its own */
 	world_install_body(w, "net", &m);
-	m.sa.suite.dh = DH_MODP_2048;
+	m.sa.suite = (struct suite){.encr = ENCR_AES_GCM_16, .encr_bits = 256, .dh = DH_MODP_1024};
+	m.sa.in.integ.len = m.sa.out.integ.len = 0;
+	m.sa.in.encr.len = m.sa.out.encr.len = 36;
 	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), -EPERM);
+	/* the first proposal has none: whichever the peer insists on */
+	world_install_body(w, "net", &m);
+	m.sa.out.spi = 0x77777777;
+	m.sa.suite.dh = DH_MODP_2048;
+	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), 0);
 }
 
 static void test_install_limits(void **state)

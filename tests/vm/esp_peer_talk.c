@@ -184,10 +184,11 @@ static bool seal(struct peer *t, struct dgrams *out, size_t n)
 	mono_t at = now();
 	out->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct span_rw room = esp_tx_room(t->tx);
-		if (room.n < FRAME_ROOM)
+		uint8_t frame[FRAME_ROOM];
+		if (!esp_tx_room(t->tx))
 			return fail(t, "the tx is full");
-		esp_tx_put(t->tx, t->c->n, &plain, echo(t, t->number++, false, room.p), at);
+		size_t len = echo(t, t->number++, false, frame);
+		esp_tx_put(t->tx, t->c->n, &plain, frame, len, at);
 	}
 	esp_tx_seal(t->tx, at);
 	while ((r = esp_tx_next(t->tx))) {

@@ -312,6 +312,37 @@ ike_lifetimes() {
 	check "reauthentication by strongSwan: it is up" ping_gre cn 10.0.0.1 3
 }
 
+# Either end rekeys every few seconds, a child SA or the IKE SA; no packet is lost, and nobody complains.
+rekeys() {
+	local lost n i who what
+	base reauth=no dpdaction=clear dpddelay=10s
+	check "rekeys on command: up" gretel cn up tunnel
+	swan_mark=$(wc -l <"$(swan_log us)")
+	log_mark cn
+	pings_start life cn 10.0.0.1 $life
+	for i in $(seq 1 $((life / 10))); do
+		for what in child ike; do
+			gretel cn rekey tunnel $what >/lab/rekey.txt 2>&1 || echo "        $(cat /lab/rekey.txt)"
+			sleep 1
+			[ $what = child ] && who='tunnel{*}' || who='tunnel[*]'
+			on us ipsec stroke rekey "$who" >/dev/null 2>&1
+			sleep 1
+		done
+	done
+	lost=$(pings_lost life)
+	n=$(swan_count 'CHILD_SA tunnel.*established')
+	check "rekeys on command: $lost pings of $((life * 5)) are lost, $n new child SAs at us" unbroken "$lost" "$n" $((life / 10))
+	count_own
+	n=$(swan_count 'IKE_SA tunnel.*rekeyed between')
+	check "rekeys on command: $n new IKE SAs, and never a whole new one" \
+		test "$n" -ge $((life / 10)) -a "$(swan_count 'IKE_SA tunnel.*established between')" = 0
+	check "rekeys on command: one IKE SA and one child are left" wait_for 15 one_of_each
+	check "rekeys on command: nothing was refused" test "$(log_since cn | grep -c 'notify error\|failed')" = 0
+}
+one_of_each() {
+	[ "$(gretel cn status tunnel | grep -c ESTABLISHED)" = 1 ] && [ "$(gretel cn status tunnel | grep -c INSTALLED)" = 1 ]
+}
+
 # ---- loss
 
 lossy() { # lossy PERCENT
@@ -508,7 +539,7 @@ swan_start us & gretel_start cn & gretel_start home & wait
 home_up
 check "home's tunnel is up" bystander
 pair_start
-for t in ${LAB_ONLY:-responder initiator silence port_taken bad_conn hooks severed lifetimes ike_lifetimes loss ends asks pair}; do
+for t in ${LAB_ONLY:-responder initiator silence port_taken bad_conn hooks severed lifetimes ike_lifetimes rekeys loss ends asks pair}; do
 	echo "-- $t ($SECONDS s)"
 	$t
 done

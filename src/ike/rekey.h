@@ -1,0 +1,51 @@
+/* Inside of ike/: child SAs and rekeys of both kinds: what child.c, rekey.c and the exchanges of their kind call of each other.
+ * Part of ike_int.h, which includes it. */
+#ifndef IKE_REKEY_H
+#define IKE_REKEY_H
+
+#include "ike/rules.h"
+#include "ike/state.h"
+
+/* --- child.c: what is common to children made in IKE_AUTH and CREATE_CHILD_SA --- */
+void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel);
+void child_ask_spi(struct step *s, struct child *c);
+void child_got_spi(struct step *s, struct child *c);
+bool child_install(struct step *s, struct child *c, bool we_initiate); /* derives keys, emits the action */
+void child_install_early(struct step *s, struct child *c, const struct proposals *offer);
+/* As child_install, but the inbound SA first: alone until child_complete(), or (initiator) with the rest behind it. */
+bool child_install_half(struct step *s, struct child *c) MUST_USE;
+bool child_install_answered(struct step *s, struct child *c) MUST_USE;
+void child_complete(struct step *s, struct child *c);
+void child_up(struct step *s, struct child *c);
+void child_announce(struct step *s, struct child *c); /* both directions are in use */
+void child_rearm(struct step *s, struct child *c);      /* its timer, after a change of what it waits for */
+void child_remove(struct step *s, struct child *c, const char *why); /* from the kernel and from the SA; frees it */
+void child_delete_request(struct step *s, struct ike_sa *sa, uint32_t spi_in); /* tells the peer */
+void child_on_timer(struct step *s, struct child *c);
+
+/* --- rekey.c: when an SA is rekeyed by us, what becomes of the old one, and what when it fails --- */
+void rekey_child_due(struct step *s, struct child *c);
+void rekey_ike_due(struct step *s);
+bool rekey_pump(struct step *s);                       /* begins what is due; true: the window is taken */
+struct child *rekey_old_of(const struct child *c);     /* what c replaces, while it is there */
+struct child *rekey_heir_of(const struct child *c);    /* what we are making in its place */
+struct child *rekey_rival_of(const struct child *c, uint8_t from); /* another one, in this state or later, that replaces the same */
+void rekey_child_done(struct step *s, struct child *c);
+void rekey_child_failed(struct step *s, struct child *old, bool for_good, const char *why);
+void rekey_ike_failed(struct step *s, bool for_good, const char *why);
+void rekey_cancel_unsent(struct step *s, struct ike_sa *sa, uint32_t old); /* old 0: of any */
+void rekey_complete(struct step *s, struct ike_sa *sa); /* the peer has read our answers */
+void rekey_retire(struct step *s, struct child *old);  /* deletes it, and keeps its inbound SA for a while */
+void rekey_retired(struct step *s);                    /* the peer has answered our DELETE of children */
+unsigned rekey_alive(const struct ike_sa *sa);         /* children that carry traffic */
+void rekey_none_left(struct step *s, struct ike_sa *sa); /* a child went: a wanted tunnel without one begins anew */
+/* c is closed by our wish, with what it was to replace and what is to replace it. */
+void rekey_close(struct step *s, struct child *c, const char *why);
+void rekey_command(struct step *s, const struct ike_cmd *cmd);
+void x_child_i_send(struct step *s, struct child *c);
+void x_rekey_ike_i_send(struct step *s);
+void x_rekey_ike_i_refused(struct step *s, const struct ike_notify *n); /* n NULL: nonsense */
+void sa_discard_ours(struct step *s, struct ike_sa *sa); /* the rekey of sa came to nothing */
+void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old);
+
+#endif

@@ -1,0 +1,251 @@
+/* Both ends decide at the same moment: the rules of RFC 7296 2.8.1, 2.8.2 and 2.25 one by one, and every pair of wishes with each
+ * of the first packets lost. tests/sim/sim.h and rekey.h say what the words mean. */
+#include "../sim/rekey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef GRETEL_SANITIZED
+enum { SEEDS = 12, LOST_MAX = 6, STEPS = 3 };
+#else
+enum { SEEDS = 60, LOST_MAX = 12, STEPS = 6 };
+#endif
+
+/* RFC 7296 2.8.1: the lowest of four nonces loses; its maker deletes it, the other one the old SA. */
+static void children_cross(void **state)
+{
+	(void)state;
+	unsigned a_lost = 0;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
+		struct counts a0 = counts_of(p.a), b0 = counts_of(p.b);
+		p.s->watch = nothing_lost;
+		rekey_child(p.a);
+		rekey_child(p.b);
+		sim_run(p.s, DUR_S(1));
+		CHECK(p, sent_since(p.a, &a0, 1, 1, 1, 1) && sent_since(p.b, &b0, 1, 1, 1, 1));
+		bool lost = sim_noted(p.a, "CHILD_SA rekey collision lost");
+		CHECK(p, lost == sim_noted(p.b, "CHILD_SA rekey collision won") &&
+		                 lost != sim_noted(p.a, "CHILD_SA rekey collision won"));
+		a_lost += lost;
+		/* The one that stays is the winner's own. */
+		CHECK(p, hand_child(lost ? p.b : p.a, CH_UP)->origin == CHILD_I_CREATE);
+		CHECK(p, p.a->ups == 2 && p.b->ups == 2 && p.a->n_early + p.b->n_early == 0);
+		sim_run(p.s, DUR_S(10));
+		AGREE(p);
+		CHECK(p, sent_since(p.a, &a0, 1, 1, 1, 1) && sent_since(p.b, &b0, 1, 1, 1, 1));
+		pair_free(&p);
+	}
+	assert_true(a_lost > 0 && a_lost < SEEDS);
+}
+
+static void ike_sas_cross(void **state)
+{
+	(void)state;
+	unsigned a_lost = 0;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
+		struct counts a0 = counts_of(p.a), b0 = counts_of(p.b);
+		p.s->watch = nothing_lost;
+		rekey_ike(p.a);
+		rekey_ike(p.b);
+		sim_run(p.s, DUR_S(1));
+		AGREE(p);
+		CHECK(p, sent_since(p.a, &a0, 1, 1, 1, 1) && sent_since(p.b, &b0, 1, 1, 1, 1));
+		bool lost = sim_noted(p.a, "IKE_SA rekey collision lost");
+		CHECK(p, lost == sim_noted(p.b, "IKE_SA rekey collision won"));
+		a_lost += lost;
+		CHECK(p, hand_sa(lost ? p.b : p.a, ST_ESTABLISHED)->initiator);
+		CHECK(p, p.a->ups == 1 && p.b->ups == 1 && p.a->downs + p.b->downs == 0);
+		rekey_child(p.a);
+		sim_run(p.s, DUR_S(10));
+		AGREE(p);
+		pair_free(&p);
+	}
+	assert_true(a_lost > 0 && a_lost < SEEDS);
+}
+
+/* RFC 7296 2.25.2: a child and the IKE SA at once: both have to wait, and come to it. */
+static void child_and_ike_cross(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
+		uint64_t was = hand_sa(p.a, ST_ESTABLISHED)->spi_i;
+		p.s->watch = nothing_lost;
+		rekey_ike(p.b);
+		sim_run(p.s, DUR_MS(seed % 12));
+		rekey_child(p.a);
+		sim_run(p.s, DUR_S(40));
+		AGREE(p);
+		CHECK(p, hand_sa(p.a, ST_ESTABLISHED)->spi_i != was && p.a->ups == 2 && p.b->ups == 2);
+		CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) == 1);
+		pair_free(&p);
+	}
+}
+
+/* RFC 7296 2.25.1: what one rekeys the other one deletes. The tunnel is wanted: it comes back. */
+static void rekey_and_delete_cross(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
+		struct child *c = hand_child(p.b, CH_UP);
+		rekey_child(p.a);
+		sim_run(p.s, DUR_MS(seed % 30));
+		sim_cmd(p.b, IKE_CMD_DOWN_CHILD, c->id);
+		sim_run(p.s, DUR_S(60));
+		AGREE(p);
+		pair_free(&p);
+	}
+}
+
+/* --- every pair of wishes, every packet lost --- */
+
+enum wish { W_REKEY_CHILD, W_REKEY_IKE, W_DELETE_CHILD, W_DELETE_IKE, W_CHECK, W_N };
+static const char *const wish_names[W_N] = {"rekey child", "rekey IKE", "delete child", "delete IKE", "check"};
+
+static void wish(struct sim_node *n, enum wish w)
+{
+	struct child *c = hand_child(n, CH_UP);
+	struct ike_sa *sa = hand_sa(n, ST_ESTABLISHED);
+	switch (w) {
+	case W_REKEY_CHILD:
+		rekey_child(n);
+		break;
+	case W_REKEY_IKE:
+		rekey_ike(n);
+		break;
+	case W_DELETE_CHILD:
+		if (c)
+			sim_cmd(n, IKE_CMD_DOWN_CHILD, c->id);
+		break;
+	case W_DELETE_IKE:
+		if (sa)
+			sim_cmd(n, IKE_CMD_DOWN_IKE, sa->id);
+		break;
+	default:
+		check_peer(n);
+	}
+}
+
+static unsigned seen, lost_first, lost_n;
+
+static bool lose(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	(void)p;
+	unsigned i = seen++;
+	return i < lost_first || i >= lost_first + lost_n;
+}
+
+/* mess: each packet comes twice, and none when it should. */
+static void one_case(enum wish wa, enum wish wb, unsigned step, unsigned first, unsigned n, uint64_t seed, bool mess)
+{
+	struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
+	p.s->delay_min = mess ? DUR_MS(1) : DUR_MS(9);
+	p.s->delay_max = mess ? DUR_MS(60) : DUR_MS(11);
+	p.s->dup = mess ? 1000 : 0;
+	bool rekeys = wa != W_DELETE_CHILD && wa != W_DELETE_IKE && wb != W_DELETE_CHILD && wb != W_DELETE_IKE;
+	if (rekeys)
+		p.s->watch = nothing_lost;
+	seen = 0;
+	lost_first = first;
+	lost_n = n;
+	p.s->tap = lose;
+	wish(p.a, wa);
+	sim_run(p.s, DUR_MS(40) * step / STEPS);
+	wish(p.b, wb);
+	sim_run(p.s, DUR_S(240));
+	if (!sim_agree(p.a, p.b)) {
+		sim_dump(p.s);
+		fail_msg("%s, %u/%u of two round trips later %s, %u packets from the %uth on lost", wish_names[wa], step,
+		         (unsigned)STEPS, wish_names[wb], n, first);
+	}
+	if (rekeys && sim_sent(p.a, IKE_SA_INIT, false) + sim_sent(p.b, IKE_SA_INIT, false) != 1) {
+		sim_dump(p.s);
+		fail_msg("%s, %s: a new IKE SA was not needed", wish_names[wa], wish_names[wb]);
+	}
+	pair_free(&p);
+}
+
+static void every_pair_with_each_packet_lost(void **state)
+{
+	(void)state;
+	for (enum wish a = 0; a < W_N; a++) {
+		for (enum wish b = 0; b < W_N; b++) {
+			for (unsigned step = 0; step < STEPS; step++) {
+				for (unsigned first = 0; first <= LOST_MAX; first++)
+					one_case(a, b, step, first, 1, first + step * 100u, false);
+			}
+		}
+	}
+}
+
+/* Two in a row: a request and what crosses it. */
+static void every_pair_with_two_lost(void **state)
+{
+	(void)state;
+	for (enum wish a = 0; a < W_N; a++) {
+		for (enum wish b = 0; b < W_N; b++) {
+			for (unsigned first = 0; first < LOST_MAX; first++)
+				one_case(a, b, first % STEPS, first, 2, first, false);
+		}
+	}
+}
+
+static void every_pair_doubled_and_mixed_up(void **state)
+{
+	(void)state;
+	for (enum wish a = 0; a < W_N; a++) {
+		for (enum wish b = 0; b < W_N; b++) {
+			for (unsigned seed = 0; seed < LOST_MAX; seed++)
+				one_case(a, b, seed % STEPS, 0, 0, seed, true);
+		}
+	}
+}
+
+/* Both rekey all the time, on a network that loses a tenth and mixes up the rest. */
+static void for_an_hour(void **state)
+{
+	(void)state;
+	static const char *const life = "lifetime=30s\nmargintime=8s\nikelifetime=45s\nrekeyfuzz=100%";
+	for (uint64_t seed = 0; seed < SEEDS / 6; seed++) {
+		char a[256], b[256];
+		snprintf(a, sizeof a, BASE_START "%s", life);
+		snprintf(b, sizeof b, BASE "%s", life);
+		struct pair p = pair_new(seed);
+		pair_conf(&p, a, b);
+		pair_start(&p);
+		sim_run(p.s, DUR_S(5));
+		p.s->loss = 100;
+		p.s->dup = 50;
+		p.s->delay_max = DUR_MS(400);
+		sim_run(p.s, DUR_S(600));
+		CHECK(p, p.a->faults + p.b->faults == 0 && !p.s->stuck);
+		p.s->loss = p.s->dup = 0;
+		sim_run(p.s, DUR_S(180));
+		CHECK(p, sim_common(p.a, p.b) >= 1 && sim_ikes(p.a, IKE_S_ESTABLISHED) == 1);
+		sim_cmd(p.a, IKE_CMD_DOWN, 0);
+		sim_cmd(p.b, IKE_CMD_DOWN, 0);
+		sim_run(p.s, DUR_S(60));
+		CHECK(p, ike_idle(p.a->ike) && ike_idle(p.b->ike) && p.a->n_sas + p.b->n_sas == 0);
+		CHECK(p, p.a->ups == p.a->downs && p.b->ups == p.b->downs && p.a->n_spis + p.b->n_spis == 0);
+		pair_free(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(children_cross),
+		cmocka_unit_test(ike_sas_cross),
+		cmocka_unit_test(child_and_ike_cross),
+		cmocka_unit_test(rekey_and_delete_cross),
+		cmocka_unit_test(every_pair_with_each_packet_lost),
+		cmocka_unit_test(every_pair_with_two_lost),
+		cmocka_unit_test(every_pair_doubled_and_mixed_up),
+		cmocka_unit_test(for_an_hour),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
