@@ -170,17 +170,12 @@ static bool build(struct run *r)
 
 /* --- what is done --- */
 
-static uint32_t newest_child(const struct sim_node *n, uint32_t *spi)
+/* In use, one way at least. */
+static uint32_t newest_child(struct sim_node *n, uint32_t *spi)
 {
-	struct ike_child_view v;
-	uint32_t id = 0;
-	for (uint32_t at = 0; ike_next_child(n->ike, &at, &v);) {
-		if (!v.installed || v.rekeyed || v.child_id < id)
-			continue;
-		id = v.child_id;
-		*spi = v.sa->in.spi;
-	}
-	return id;
+	const struct child *c = hand_child(n, CH_UP);
+	*spi = c ? c->p.in.spi : 0;
+	return c ? c->id : 0;
 }
 
 static uint32_t newest_ike(const struct sim_node *n)
