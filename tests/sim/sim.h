@@ -20,8 +20,8 @@
 
 enum {
 	SIM_NODES = 24,
-	SIM_SAS = 256,
-	SIM_SPIS = 256,
+	SIM_SAS = 2048,
+	SIM_SPIS = 2048,
 	SIM_TOLD = 512,
 	SIM_SENT = 4096,
 	SIM_LOG = 1 << 17,
@@ -123,8 +123,11 @@ struct sim_node {
 	uint32_t orphan[SIM_SAS]; /* inbound SPIs of an earlier life */
 	uint32_t n_orphans;
 	mono_t answered; /* when the last answer of priv comes: they come in order */
-	int fail_path, fail_spi, fail_sign, fail_verify, fail_install; /* -errno to answer with, 0 */
+	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
+	mono_t heard;                                                  /* when ESP came in last; 0: never */
+	uint32_t queries, traps, paths;                                /* CHILD_QUERY, TRAP, PATH actions */
+	struct addr dns;                                               /* what the peer's name resolves to; AF_NONE: nothing */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */
 	struct sim_told told[SIM_TOLD];

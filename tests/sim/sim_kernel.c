@@ -46,9 +46,12 @@ static void act_path(struct sim_node *n, const struct ike_act *a)
 	struct ike_fact f = {.type = IKE_FACT_PATH, .status = failure(n, n->fail_path), .local = {.addr = n->addr}};
 	if (t->remote.n_hosts && t->remote.host[0].kind == HOST_ADDR)
 		f.remote.addr = t->remote.host[0].lo;
+	else if (n->dns.family)
+		f.remote.addr = n->dns;
 	else if (!f.status)
 		f.status = -ENOENT;
 	f.text = f.status ? "no route to the peer" : NULL;
+	n->paths++;
 	answer(n, a, f, NULL, 0);
 }
 
@@ -102,6 +105,25 @@ static void act_verify(struct sim_node *n, const struct ike_act *a)
 	if (!f.status && !f.key)
 		f.status = c ? -EBADMSG : -ENOKEY;
 	answer(n, a, f, NULL, 0);
+}
+
+static void act_mix(struct sim_node *n, const struct ike_act *a)
+{
+	uint8_t out[3 * 64] = {0};
+	struct ike_fact f = {.type = IKE_FACT_MIXED, .status = n->fail_mix};
+	const char *want = conf_ppk(n->conf, conf_tunnel(n->conf, a->tunnel - 1));
+	bool ours = strcmp(want, a->mix.id) == 0 || strcmp(want, CONF_PPK_ANY) == 0;
+	const struct ppk *k = ours ? psk_ppk(&n->psks, a->mix.id) : NULL;
+	size_t len = prf_len(a->mix.prf);
+	if (a->mix.keys.n != 3 * len)
+		fault(n, "asked to mix what are no keys", 0);
+	if (!f.status && !k)
+		f.status = -ENOKEY;
+	for (size_t i = 0; i < 3 && !f.status; i++) {
+		struct span key = SPAN(a->mix.keys.p + i * len, len);
+		f.status = prf_plus(n->sim->crypto, a->mix.prf, SPAN(k->key, k->key_len), &key, 1, out + i * len, len);
+	}
+	answer(n, a, f, out, f.status ? 0 : 3 * len);
 }
 
 /* --- SPIs and SAs --- */
@@ -248,6 +270,14 @@ static void act_move(struct sim_node *n, const struct ike_act *a)
 	sa->sa.encap_dport = a->move.sa.encap_dport;
 }
 
+static void act_query(struct sim_node *n, const struct ike_act *a)
+{
+	struct ike_fact f = {.type = IKE_FACT_USED, .ago = n->heard ? n->sim->now - n->heard : -1};
+	f.status = sa_find(n, a->query.spi_in) ? 0 : -ESRCH;
+	n->queries++;
+	answer(n, a, f, NULL, 0);
+}
+
 /* --- what is told --- */
 
 static void told(struct sim_node *n, const struct ike_act *a)
@@ -289,6 +319,9 @@ static void carry_out(struct sim_node *n, const struct ike_act *a)
 	case IKE_ACT_PSK_VERIFY:
 		act_verify(n, a);
 		break;
+	case IKE_ACT_PPK_MIX:
+		act_mix(n, a);
+		break;
 	case IKE_ACT_SPI_ALLOC:
 		act_spi_alloc(n, a);
 		break;
@@ -305,6 +338,12 @@ static void carry_out(struct sim_node *n, const struct ike_act *a)
 		break;
 	case IKE_ACT_CHILD_REMOVE:
 		act_remove(n, a);
+		break;
+	case IKE_ACT_CHILD_QUERY:
+		act_query(n, a);
+		break;
+	case IKE_ACT_TRAP:
+		n->traps++;
 		break;
 	case IKE_ACT_NOTE:
 		sim_log(n, "%s", a->note.text);
