@@ -174,6 +174,10 @@ void collide_settle(struct step *s);        /* sa is up with its child: one of i
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
 /* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
 bool collide_child_lost(struct step *s, struct child *rival);
+/* s->child, of the peer's making, is agreed on, while one of ours in place of the same is up. */
+void collide_child_answered(struct step *s);
+/* s->child is used both ways: what lost against it goes. */
+void collide_child_whole(struct step *s);
 /* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
 void collide_ike_rekeyed(struct step *s);
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */
