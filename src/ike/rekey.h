@@ -26,7 +26,7 @@ void child_on_timer(struct step *s, struct child *c);
 /* --- rekey.c: when an SA is rekeyed by us, what becomes of the old one, and what when it fails --- */
 void rekey_child_due(struct step *s, struct child *c);
 void rekey_ike_due(struct step *s);
-bool rekey_pump(struct step *s);                       /* begins what is due; true: the window is taken */
+void rekey_pump(struct step *s);                       /* begins what is due, while the window is free */
 struct child *rekey_old_of(const struct child *c);     /* what c replaces, while it is there */
 struct child *rekey_heir_of(const struct child *c);    /* what we are making in its place */
 struct child *rekey_rival_of(const struct child *c, uint8_t from); /* another one, in this state or later, that replaces the same */

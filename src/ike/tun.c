@@ -197,7 +197,9 @@ bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but)
 {
 	LIST_EACH(it, tmp, &t->sas) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa != but && sa->state == ST_ESTABLISHED && !sa->want_delete)
+		/* One that both ends rekey at once has its children until the answer to ours has come. */
+		bool heir_comes = sa->state == ST_REKEYED && sa->ours;
+		if (sa != but && (sa->state == ST_ESTABLISHED || heir_comes) && !sa->want_delete)
 			return true;
 	}
 	return false;

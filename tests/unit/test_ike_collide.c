@@ -205,6 +205,30 @@ static void every_pair_doubled_and_mixed_up(void **state)
 	}
 }
 
+/* Wishes of both ends at random, on a bad network; then peace. */
+static void at_random(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < SEEDS * 4; seed++) {
+		struct pair p = pair_run(seed, BASE_START, seed % 2 ? BASE_START : BASE, DUR_S(10));
+		struct rng *r = &p.s->rng.rng;
+		bool rekeys = rng_below(r, 2);
+		p.s->loss = rng_below(r, 3) ? (unsigned)rng_below(r, 200) : 0;
+		p.s->dup = (unsigned)rng_below(r, 100);
+		p.s->delay_min = DUR_MS(1);
+		p.s->delay_max = DUR_MS(1) << rng_below(r, 11);
+		for (unsigned i = (unsigned)rng_below(r, 20); i > 0; i--) {
+			sim_run(p.s, (dur_t)rng_below(r, (uint64_t)p.s->delay_max * 4));
+			wish(rng_below(r, 2) ? p.a : p.b, rekeys ? (enum wish)rng_below(r, 2) : (enum wish)rng_below(r, W_N));
+		}
+		sim_run(p.s, DUR_S(20));
+		p.s->loss = p.s->dup = 0;
+		sim_run(p.s, DUR_S(400));
+		AGREE(p);
+		pair_free(&p);
+	}
+}
+
 /* Both rekey all the time, on a network that loses a tenth and mixes up the rest. */
 static void for_an_hour(void **state)
 {
@@ -245,6 +269,7 @@ int main(void)
 		cmocka_unit_test(every_pair_with_each_packet_lost),
 		cmocka_unit_test(every_pair_with_two_lost),
 		cmocka_unit_test(every_pair_doubled_and_mixed_up),
+		cmocka_unit_test(at_random),
 		cmocka_unit_test(for_an_hour),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
