@@ -438,11 +438,11 @@ static void ike_refused(void **state)
 
 /* --- memory --- */
 
-/* The n-th request of either host fails while both kinds are rekeyed. */
+/* The n-th request of either host fails while both kinds are rekeyed, by one end or by both. */
 static void allocations_fail(void **state)
 {
 	(void)state;
-	for (int who = 0; who < 4; who++) {
+	for (int who = 0; who < 8; who++) {
 		uint64_t asked = 1;
 		for (uint64_t n = 1; n <= asked + 1; n++) {
 			struct pair p = pair_run(15, BASE_START, BASE, DUR_S(5));
@@ -450,6 +450,8 @@ static void allocations_fail(void **state)
 			uint64_t before = bad->mem.asked;
 			bad->mem.fail_at = before + n;
 			(who & 2 ? rekey_ike : rekey_child)(p.a);
+			if (who & 4)
+				(who & 2 ? rekey_ike : rekey_child)(p.b);
 			sim_run(p.s, DUR_S(10));
 			asked = bad->mem.asked - before;
 			bad->mem.fail_at = 0;
