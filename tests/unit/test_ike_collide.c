@@ -22,7 +22,12 @@ static void children_cross(void **state)
 		p.s->watch = nothing_lost;
 		rekey_child(p.a);
 		rekey_child(p.b);
+		sim_run(p.s, DUR_MS(30)); /* each has the other's, and no answer */
+		struct child *of_b = hand_child(p.a, CH_UP), *of_a = hand_child(p.b, CH_UP);
+		CHECK(p, of_a->half && of_b->half);
+		bool a_is_lower = memcmp(of_a->lowest_nonce, of_b->lowest_nonce, NONCE_KEEP) < 0;
 		sim_run(p.s, DUR_S(1));
+		CHECK(p, sim_noted(p.a, "CHILD_SA rekey collision lost") == a_is_lower);
 		CHECK(p, sent_since(p.a, &a0, 1, 1, 1, 1) && sent_since(p.b, &b0, 1, 1, 1, 1));
 		bool lost = sim_noted(p.a, "CHILD_SA rekey collision lost");
 		CHECK(p, lost == sim_noted(p.b, "CHILD_SA rekey collision won") &&
@@ -49,7 +54,12 @@ static void ike_sas_cross(void **state)
 		p.s->watch = nothing_lost;
 		rekey_ike(p.a);
 		rekey_ike(p.b);
+		sim_run(p.s, DUR_MS(30));
+		struct ike_sa *of_b = hand_sa(p.a, ST_ESTABLISHED), *of_a = hand_sa(p.b, ST_ESTABLISHED);
+		CHECK(p, of_b->before && of_a->before);
+		bool a_is_lower = memcmp(of_a->lowest_nonce, of_b->lowest_nonce, NONCE_KEEP) < 0;
 		sim_run(p.s, DUR_S(1));
+		CHECK(p, sim_noted(p.a, "IKE_SA rekey collision lost") == a_is_lower);
 		AGREE(p);
 		CHECK(p, sent_since(p.a, &a0, 1, 1, 1, 1) && sent_since(p.b, &b0, 1, 1, 1, 1));
 		bool lost = sim_noted(p.a, "IKE_SA rekey collision lost");
