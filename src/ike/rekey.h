@@ -6,6 +6,25 @@
 #include "ike/rules.h"
 #include "ike/state.h"
 
+/* --- sa.c --- */
+struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t now);
+void child_free(struct ike *e, struct child *c);
+void child_index(struct ike *e, struct child *c);
+void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
+struct child *child_by_id(struct ike_sa *sa, uint32_t id);
+struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+void child_index_out(struct ike *e, struct child *c);
+struct child *child_by_spi_in(struct ike *e, uint32_t spi);
+struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
+struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
+void child_move_to(struct child *c, struct ike_sa *sa);
+
+/* --- collide.c --- */
+/* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
+bool collide_child_lost(struct step *s, struct child *rival);
+/* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
+void collide_ike_rekeyed(struct step *s);
+
 /* --- child.c: what is common to children made in IKE_AUTH and CREATE_CHILD_SA --- */
 void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel);
 void child_ask_spi(struct step *s, struct child *c);
@@ -38,7 +57,8 @@ void rekey_complete(struct step *s, struct ike_sa *sa); /* the peer has read our
 void rekey_retire(struct step *s, struct child *old);  /* deletes it, and keeps its inbound SA for a while */
 void rekey_retired(struct step *s);                    /* the peer has answered our DELETE of children */
 unsigned rekey_alive(const struct ike_sa *sa);         /* children that carry traffic */
-void rekey_none_left(struct step *s, struct ike_sa *sa); /* a child went: a wanted tunnel without one begins anew */
+/* A child went: a wanted tunnel without one begins anew, another one does as `action` (enum dpd_action) says. */
+void rekey_none_left(struct step *s, struct ike_sa *sa, uint8_t action);
 /* c is closed by our wish, with what it was to replace and what is to replace it. */
 void rekey_close(struct step *s, struct child *c, const char *why);
 void rekey_command(struct step *s, const struct ike_cmd *cmd);
