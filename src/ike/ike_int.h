@@ -33,17 +33,6 @@ struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev);
 struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa); /* allocates; NULL no memory */
 void sa_handshake_free(struct ike *e, struct ike_sa *sa);
-struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t now);
-void child_free(struct ike *e, struct child *c);
-void child_index(struct ike *e, struct child *c);
-void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
-struct child *child_by_id(struct ike_sa *sa, uint32_t id);
-struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
-void child_index_out(struct ike *e, struct child *c);
-struct child *child_by_spi_in(struct ike *e, uint32_t spi);
-struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
-struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
-void child_move_to(struct child *c, struct ike_sa *sa);
 bool blob_set(struct ike *e, struct blob *b, const void *p, size_t n) MUST_USE;
 void blob_free(struct ike *e, struct blob *b);
 /* A sentence that few have is on the heap while it is there; else it is "". Without memory it stays "". */
@@ -172,14 +161,6 @@ void liveness_used(struct step *s, const struct child *c); /* the answer about i
 void sa_end_action(struct ike_sa *sa, uint8_t action); /* what dpdaction or closeaction asks for */
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
-/* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
-bool collide_child_lost(struct step *s, struct child *rival);
-/* s->child, of the peer's making, is agreed on, while one of ours in place of the same is up. */
-void collide_child_answered(struct step *s);
-/* s->child is used both ways: what lost against it goes. */
-void collide_child_whole(struct step *s);
-/* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
-void collide_ike_rekeyed(struct step *s);
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */
 
 #endif

@@ -206,6 +206,8 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 	struct step sub = step_sub(s, sa);
 	if (sa->state != ST_ESTABLISHED && sa->state != ST_REKEYED)
 		return;
+	if (window_free(sa) && !sa->want_delete && !sa->n_del)
+		rekey_pump(&sub); /* what comes of it may be something to delete */
 	if (!window_free(sa))
 		return;
 	if (sa->want_delete)
@@ -214,8 +216,6 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 		mobike_send(&sub);
 	else if (sa->n_del)
 		send_child_deletes(&sub);
-	else
-		(void)rekey_pump(&sub);
 }
 
 /* --- timers --- */

@@ -85,6 +85,7 @@ static void start_child(struct step *s, struct child *old)
 	child_ask_spi(s, c);
 }
 
+/* True: the window is taken. */
 static bool pump_child(struct step *s, struct child *c)
 {
 	if (c->state == CH_READY) {
@@ -96,22 +97,21 @@ static bool pump_child(struct step *s, struct child *c)
 	return false;
 }
 
-bool rekey_pump(struct step *s)
+void rekey_pump(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	bool making = false;
 	if (sa->state != ST_ESTABLISHED || sa->replaced || sa->before) /* of two successors it is not known yet which one stays */
-		return false;
+		return;
 	LIST_EACH(it, tmp, &sa->children)
 		if (pump_child(s, LIST_ENTRY(it, struct child, link)))
-			return true;
+			return;
 	LIST_EACH(it, tmp, &sa->children)
 		making |= LIST_ENTRY(it, struct child, link)->state < CH_UP;
 	if (!sa->want_rekey || making || sa->ours)
-		return false;
+		return;
 	sa->want_rekey = false;
 	x_rekey_ike_i_send(s);
-	return !window_free(sa);
 }
 
 /* --- success --- */

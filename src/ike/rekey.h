@@ -6,6 +6,29 @@
 #include "ike/rules.h"
 #include "ike/state.h"
 
+/* --- sa.c --- */
+struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t now);
+void child_free(struct ike *e, struct child *c);
+void child_index(struct ike *e, struct child *c);
+void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
+struct child *child_by_id(struct ike_sa *sa, uint32_t id);
+struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+void child_index_out(struct ike *e, struct child *c);
+struct child *child_by_spi_in(struct ike *e, uint32_t spi);
+struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
+struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
+void child_move_to(struct child *c, struct ike_sa *sa);
+
+/* --- collide.c --- */
+/* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
+bool collide_child_lost(struct step *s, struct child *rival);
+/* s->child, of the peer's making, is agreed on, while one of ours in place of the same is up. */
+void collide_child_answered(struct step *s);
+/* s->child is used both ways: what lost against it goes. */
+void collide_child_whole(struct step *s);
+/* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
+void collide_ike_rekeyed(struct step *s);
+
 /* --- child.c: what is common to children made in IKE_AUTH and CREATE_CHILD_SA --- */
 void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel);
 void child_ask_spi(struct step *s, struct child *c);
@@ -26,7 +49,7 @@ void child_on_timer(struct step *s, struct child *c);
 /* --- rekey.c: when an SA is rekeyed by us, what becomes of the old one, and what when it fails --- */
 void rekey_child_due(struct step *s, struct child *c);
 void rekey_ike_due(struct step *s);
-bool rekey_pump(struct step *s);                       /* begins what is due; true: the window is taken */
+void rekey_pump(struct step *s);                       /* begins what is due, while the window is free */
 struct child *rekey_old_of(const struct child *c);     /* what c replaces, while it is there */
 struct child *rekey_heir_of(const struct child *c);    /* what we are making in its place */
 struct child *rekey_rival_of(const struct child *c, uint8_t from); /* another one, in this state or later, that replaces the same */

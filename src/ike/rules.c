@@ -173,7 +173,7 @@ static void set_state(struct ike *e, struct ike_sa *sa, uint8_t to)
 {
 	sa_count_state(e, sa->state, to);
 	if (sa->tun)
-		sa->tun->n_up += (uint32_t)(to == ST_ESTABLISHED) - (uint32_t)(sa->state == ST_ESTABLISHED);
+		sa->tun->n_up += (uint32_t)sa_is_up(to) - (uint32_t)sa_is_up(sa->state);
 	sa->state = to;
 }
 

@@ -26,6 +26,9 @@ enum sa_state {
 	ST_N
 };
 
+/* Set up, and not on its way out: it may have children. */
+static inline bool sa_is_up(uint8_t state) { return state == ST_ESTABLISHED || state == ST_REKEYED; }
+
 enum event {
 	EV_NONE,
 	EV_REQ_SA_INIT, EV_RSP_SA_INIT, EV_REQ_AUTH, EV_RSP_AUTH, EV_REQ_CREATE_CHILD, EV_RSP_CREATE_CHILD,

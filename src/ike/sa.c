@@ -268,7 +268,7 @@ void sa_set_tun(struct ike_sa *sa, struct tun *t)
 	if (sa->tun == t)
 		return;
 	list_del(&sa->of_tun);
-	if (sa->state == ST_ESTABLISHED) {
+	if (sa_is_up(sa->state)) {
 		t->n_up++;
 		if (sa->tun)
 			sa->tun->n_up--;

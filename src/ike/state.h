@@ -27,7 +27,7 @@ struct tun {
 	struct list wild_id;     /* in ike.wild_id when the remote identity is a pattern */
 	struct list sas;         /* struct ike_sa.of_tun */
 	struct list mine;        /* struct ike_sa.of_mine: attempts of ours that are not up yet */
-	uint32_t n_up;           /* of sas: in ST_ESTABLISHED */
+	uint32_t n_up;           /* of sas: those that sa_is_up() says */
 	uint64_t *looked_at;     /* the engine's counter of what searches go by */
 	struct timer timer;      /* the next attempt */
 	struct wait wait;        /* for a path */

@@ -212,12 +212,14 @@ void ike_tun_command_del(struct step *s, uint32_t id)
 
 bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but)
 {
-	if (t->n_up == (but && but->state == ST_ESTABLISHED && but->tun == t))
+	if (t->n_up == (but && sa_is_up(but->state) && but->tun == t))
 		return false; /* a hub has thousands that are on their way out */
 	LIST_EACH(it, tmp, &t->sas) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
 		++*t->looked_at;
-		if (sa != but && sa->state == ST_ESTABLISHED && !sa->want_delete)
+		/* One that both ends rekey at once has its children until the answer to ours has come. */
+		bool heir_comes = sa->state == ST_REKEYED && sa->ours;
+		if (sa != but && (sa->state == ST_ESTABLISHED || heir_comes) && !sa->want_delete)
 			return true;
 	}
 	return false;

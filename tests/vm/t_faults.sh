@@ -338,9 +338,25 @@ rekeys() {
 		test "$n" -ge $((life / 10)) -a "$(swan_count 'IKE_SA tunnel.*established between')" = 0
 	check "rekeys on command: one IKE SA and one child are left" wait_for 15 one_of_each
 	check "rekeys on command: nothing was refused" test "$(log_since cn | grep -c 'notify error\|failed')" = 0
+	# Both at once, and one kind against the other.
+	log_mark cn
+	pings_start life cn 10.0.0.1 20
+	for what in child ike; do
+		for who in 'tunnel{*}' 'tunnel[*]'; do
+			gretel cn rekey tunnel $what >/dev/null 2>&1 & on us ipsec stroke rekey "$who" >/dev/null 2>&1 & wait
+			sleep 3
+		done
+	done
+	lost=$(pings_lost life)
+	check "rekeys by both at once: $lost of 100 pings are lost, $(log_since cn | grep -c 'collision') collisions" unbroken "$lost" 1 1
+	count_own
+	check "rekeys by both at once: one IKE SA and one child are left" wait_for 25 one_of_each
+	check "rekeys by both at once: us says the same" test "$(on us ipsec status tunnel | grep -c 'ESTABLISHED\|INSTALLED')" = 2
 }
 one_of_each() {
-	[ "$(gretel cn status tunnel | grep -c ESTABLISHED)" = 1 ] && [ "$(gretel cn status tunnel | grep -c INSTALLED)" = 1 ]
+	local text
+	text=$(gretel cn status tunnel)
+	[ "$(grep -c ESTABLISHED <<<"$text")" = 1 ] && [ "$(grep -c INSTALLED <<<"$text")" = 1 ]
 }
 
 # ---- loss
