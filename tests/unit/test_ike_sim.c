@@ -16,7 +16,7 @@
 #ifdef GRETEL_SANITIZED
 enum { STORMS = 40, STEP = 1999 };
 #else
-enum { STORMS = 300, STEP = 97 };
+enum { STORMS = 300, STEP = 41 };
 #endif
 
 static char *read_file(const char *path)
