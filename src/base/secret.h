@@ -4,7 +4,7 @@
 
 #include "base/bug.h"
 
-enum { SECRET_MAX = 128 };
+enum { SECRET_MAX = 64 }; /* keys of HMAC-SHA-512; a cipher with its salt has 36 */
 
 struct secret {
 	uint8_t len; /* octets */

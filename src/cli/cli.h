@@ -19,7 +19,7 @@ enum { CLI_STRONGSWAN_NOT_RUNNING = 3 }; /* of `ipsec status` */
 
 struct cli {
 	FILE *out, *err;
-	bool json, strict, follow, print, secrets;
+	bool json, strict, follow, print, secrets, ppk;
 	const char *socket; /* of the control socket */
 	const char *file;   /* -c; NULL = the usual places */
 	int timeout_s;      /* 0 = the daemon's own limits */
@@ -56,10 +56,14 @@ int cli_counters(struct cli *c, int n, char **args);
 int cli_version(struct cli *c, int n, char **args);
 int cli_check(struct cli *c, int n, char **args);
 int cli_guard(struct cli *c, int n, char **args);
+int cli_genpsk(struct cli *c, int n, char **args);
 int cli_ipsec(struct cli *c, int n, char **args);
 int cli_show_routing(struct cli *c, int n, char **args);
 int cli_explain(struct cli *c, int n, char **args);
 int cli_clear(struct cli *c, int n, char **args);
+#ifdef GRETEL_IMPAIR
+int cli_impair(struct cli *c, int n, char **args);
+#endif
 
 /* --- asking the daemon (ask.c) --- */
 /* One request. Lines are written as they come (with --json: kept, and shown with the result). 0 and *out, or a negative

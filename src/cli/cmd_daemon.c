@@ -54,6 +54,17 @@ int cli_log_level(struct cli *c, int n, char **args)
 	return cli_do(c, &(struct ask){.verb = "log-level", .arg = args[0]});
 }
 
+#ifdef GRETEL_IMPAIR
+int cli_impair(struct cli *c, int n, char **args)
+{
+	char order[CONTROL_ARG_MAX + 1];
+	struct sbuf q = SB(order);
+	for (int i = 0; i < n; i++)
+		sb_printf(&q, "%s%s", i ? " " : "", args[i]);
+	return cli_do(c, &(struct ask){.verb = "impair", .arg = order});
+}
+#endif
+
 /* --strict: whether all that is shown and wanted (named, or auto=start) is up. */
 static bool all_up(const json_t *doc, bool named)
 {

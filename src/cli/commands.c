@@ -18,12 +18,16 @@ static const struct cli_command rows[] = {
 	{"log",       "",           0, 0,  cli_log,       "the last lines of the log; -f: follow it"},
 	{"log-level", "LEVEL",      1, 1,  cli_log_level, "how much is logged, 0 to 4"},
 	{"check",     "",           0, 0,  cli_check,     "say what is wrong with the files; --print: as gretel.conf"},
+	{"genpsk",    "[ID ...]",   0, 16, cli_genpsk,   "make a pre-shared key for ipsec.secrets; --ppk NAME: a PPK"},
 	{"guard",     "[clear]",    0, 1,  cli_guard,     "what keeps GRE from the clear; clear: take it away"},
 	{"counters",  "",           0, 0,  cli_counters,  "IKE packets and drops"},
 	{"show",      "WHAT ...",   1, 5,  cli_show_routing, "bgp [PREFIX], bgp summary, bgp neighbor X, routes, ..."},
 	{"explain",   "route PREFIX", 1, 4, cli_explain,  "why a route is as it is; to PEER: announced to it"},
 	{"clear",     "bgp X",      1, 4,  cli_clear,     "end a session; soft [in|out]: only look at its routes again"},
 	{"version",   "",           0, 0,  cli_version,   "versions of gretel and greteld"},
+#ifdef GRETEL_IMPAIR
+	{"impair",    "WORD ...",   1, 16, cli_impair,    "mistakes on purpose (src/ike/impair.c); none: no more"},
+#endif
 	{"ipsec",     "COMMAND ...", 0, 16, cli_ipsec,    "strongSwan's ipsec: its words and exit codes"},
 };
 /* clang-format on */
@@ -58,6 +62,7 @@ void cli_usage(FILE *f)
 	      "  --socket PATH      of greteld's control socket\n"
 	      "  -c FILE            check, ipsec start: the configuration instead of the usual places\n"
 	      "  --print            check: print what was read as a gretel.conf; --secrets: with its keys\n"
+	      "  --ppk              genpsk: a post-quantum key with this name\n"
 	      "  -f, -l LINES       log: follow; only the last LINES\n"
 	      "  -h, -V             this text; the version\n",
 	      f);
@@ -72,7 +77,7 @@ static bool number(const char *s, int *out)
 }
 
 enum { WORDS_MAX = 20 };
-enum { OPT_JSON = 256, OPT_SOCKET, OPT_TIMEOUT, OPT_STRICT, OPT_PRINT, OPT_SECRETS };
+enum { OPT_JSON = 256, OPT_SOCKET, OPT_TIMEOUT, OPT_STRICT, OPT_PRINT, OPT_SECRETS, OPT_PPK };
 
 static const struct option longs[] = {
 	{"json", no_argument, NULL, OPT_JSON},
@@ -82,6 +87,7 @@ static const struct option longs[] = {
 	{"strict-exit", no_argument, NULL, OPT_STRICT},
 	{"print", no_argument, NULL, OPT_PRINT},
 	{"secrets", no_argument, NULL, OPT_SECRETS},
+	{"ppk", no_argument, NULL, OPT_PPK},
 	{"follow", no_argument, NULL, 'f'},
 	{"lines", required_argument, NULL, 'l'},
 	{"config", required_argument, NULL, 'c'},
@@ -108,6 +114,9 @@ static int take_option(struct cli *c, int o, const char *word)
 		return -1;
 	case OPT_SECRETS:
 		c->secrets = true;
+		return -1;
+	case OPT_PPK:
+		c->ppk = true;
 		return -1;
 	case 'f':
 		c->follow = true;

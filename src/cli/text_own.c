@@ -79,6 +79,20 @@ static void print_weak(FILE *f, const json_t *t)
 	}
 }
 
+/* Keys that are not what they might be, or more. */
+static void print_keys(FILE *f, const json_t *t)
+{
+	if (js_true(t, "short_psk"))
+		fputs("  |   warning, its pre-shared key is short and can be guessed\n", f);
+	const json_t *list = json_object_get(t, "ike_sas"), *sa;
+	size_t i;
+	bool used = false;
+	json_array_foreach(list, i, sa)
+		used |= js_true(sa, "ppk");
+	if (used)
+		fputs("  |   post-quantum pre-shared key in use\n", f);
+}
+
 /* What the data plane in user space has dropped, and why. */
 static void print_drops(FILE *f, const json_t *drops)
 {
@@ -126,6 +140,7 @@ static void print_tunnel(FILE *f, const json_t *t)
 		fprintf(f, "  |   its script ended with status %lld\n", (long long)js_int(t, "hook_status"));
 	print_guard(f, t);
 	print_weak(f, t);
+	print_keys(f, t);
 	print_drops(f, json_object_get(t, "drops"));
 	if (js_true(t, "kept"))
 		fputs("  |   its text in the file cannot be used, the version before it runs on\n", f);

@@ -10,6 +10,7 @@ enum { FIRST_POOL = 16384, FIRST_SLOTS = 256 };
 struct conf_slot {
 	conf_ref at; /* 0 = free */
 	uint32_t n;
+	uint32_t tunnel; /* index + 1 of the tunnel that has this as its name, 0 = none */
 };
 
 /* Room for one more of n elements of an array: the array, moved or not, or NULL and b->bad. */
@@ -77,7 +78,7 @@ static uint64_t content_hash(const uint8_t *p, size_t n)
 }
 
 /* The slot of these octets, or the free slot where they belong. */
-static struct conf_slot *slot_find(struct conf_builder *b, const void *octets, size_t n)
+static struct conf_slot *slot_find(const struct conf_builder *b, const void *octets, size_t n)
 {
 	for (size_t i = content_hash(octets, n);; i++) {
 		struct conf_slot *s = &b->slot[i & (b->cap_slots - 1)];
@@ -160,6 +161,16 @@ void conf_builder_tunnel(struct conf_builder *b, const struct tunnel_conf *t)
 		return;
 	b->tunnel = v;
 	v[b->n_tunnels++] = *t;
+	const char *name = conf_builder_text(b, t->name);
+	struct conf_slot *s = t->name ? slot_find(b, name, strlen(name) + 1) : NULL;
+	if (s && !s->tunnel)
+		s->tunnel = (uint32_t)b->n_tunnels;
+}
+
+struct tunnel_conf *conf_builder_find(const struct conf_builder *b, const char *name)
+{
+	const struct conf_slot *s = b->cap_slots && *name ? slot_find(b, name, strlen(name) + 1) : NULL;
+	return s && s->tunnel ? &b->tunnel[s->tunnel - 1] : NULL;
 }
 
 static void carry_end(struct conf_builder *b, const struct conf *from, struct conf_end *e)
@@ -171,7 +182,7 @@ static void carry_end(struct conf_builder *b, const struct conf *from, struct co
 void conf_builder_carry(struct conf_builder *b, const struct conf *from, const struct tunnel_conf *t)
 {
 	struct tunnel_conf n = *t;
-	conf_ref *const text[] = {&n.name, &n.origin, &n.ike_text, &n.esp_text, &n.updown};
+	conf_ref *const text[] = {&n.name, &n.origin, &n.ike_text, &n.esp_text, &n.updown, &n.ppk_id};
 	for (size_t i = 0; i < ARRAY_LEN(text); i++)
 		*text[i] = conf_builder_str(b, conf_str(from, *text[i]));
 	carry_end(b, from, &n.local);

@@ -39,6 +39,8 @@ const char *conf_builder_text(const struct conf_builder *b, conf_ref r);
 conf_ref conf_builder_proposals(struct conf_builder *b, const struct proposals *p);
 /* Adds a copy of *t, whose references come from this builder, under t->name. The order is kept. */
 void conf_builder_tunnel(struct conf_builder *b, const struct tunnel_conf *t);
+/* The first of this name; NULL: none. */
+struct tunnel_conf *conf_builder_find(const struct conf_builder *b, const char *name);
 /* Adds t of another configuration, with its strings and proposals. */
 void conf_builder_carry(struct conf_builder *b, const struct conf *from, const struct tunnel_conf *t);
 /* Notes a conn that is in the file but unusable. */

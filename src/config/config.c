@@ -231,12 +231,49 @@ static void keep_running(struct config_job *j)
 	}
 }
 
+/* The same of its post-quantum key. */
+static void check_ppk(struct config_job *j, const struct tunnel_conf *t)
+{
+	const char *id = conf_builder_text(j->build, t->ppk_id);
+	char text[2 * PPK_ID_MAX + 128];
+	if (t->ppk_required && !id[0])
+		snprintf(text, sizeof text, "ppk_required without ppk_id: no peer will be let in");
+	else if (strlen(id) > PPK_ID_MAX)
+		snprintf(text, sizeof text, "ppk_id is longer than %d octets: there is no such key", PPK_ID_MAX);
+	else if (id[0] && strcmp(id, CONF_PPK_ANY) != 0 && !psk_ppk(j->psks, id + (id[0] == '@')))
+		snprintf(text, sizeof text, "no post-quantum key (PPK) is named %s", id);
+	else
+		return;
+	tell_conn(j, t->origin, t->name, text);
+}
+
+static struct ident end_ident(const struct conf_end *e)
+{
+	if (e->id_set)
+		return e->id;
+	if (e->n_hosts == 1 && e->host[0].kind == HOST_ADDR)
+		return ident_from_addr(&e->host[0].lo);
+	return (struct ident){.type = ID_ANY};
+}
+
+/* Whether the key that comes first for this tunnel is a short one, as far as the file tells who its ends are. */
+static bool has_short_key(const struct config_job *j, const struct tunnel_conf *t)
+{
+	struct ident me = end_ident(&t->local), peer = end_ident(&t->remote);
+	size_t one;
+	return psk_candidates(j->psks, &me, &peer, &one, 1) && j->psks->v[one].key_len < PSK_SHORT;
+}
+
 /* A tunnel without a key will fail at the first packet; better to say it now. */
 static void check_keys(struct config_job *j)
 {
-	const struct conf_builder *b = j->build;
+	struct conf_builder *b = j->build;
 	size_t one;
 	bool none = b->source == CONF_IPSEC && j->psks->n == 0; /* said already */
+	for (size_t i = 0; i < b->n_tunnels; i++) {
+		check_ppk(j, &b->tunnel[i]);
+		b->tunnel[i].short_psk = has_short_key(j, &b->tunnel[i]);
+	}
 	for (size_t i = 0; i < b->n_tunnels && !none; i++) {
 		const struct tunnel_conf *t = &b->tunnel[i];
 		if (t->kind != TUNNEL_TRANSPORT || !t->local.id_set || !t->remote.id_set || t->remote.id.type == ID_ANY)

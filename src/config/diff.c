@@ -61,11 +61,38 @@ static int tunnel_differs(const struct conf *a, const struct tunnel_conf *ta, co
 	return rows_differ(&cfg_tunnels, a, &x, b, &y);
 }
 
-static int diff_tunnels(const struct conf *old, const struct conf *new, struct config_diff *d)
+/* The tunnels of a configuration in the order of their names. */
+struct named {
+	const char *name;
+	int at;
+};
+
+static int by_name(const void *a, const void *b) { return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name); }
+
+static struct named *name_index(const struct conf *c)
+{
+	size_t n = c ? c->n_tunnels : 0;
+	struct named *v = calloc(n ? n : 1, sizeof *v);
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = (struct named){conf_str(c, conf_tunnel(c, (uint32_t)i)->name), (int)i};
+	if (v && n)
+		qsort(v, n, sizeof *v, by_name);
+	return v;
+}
+
+static int index_find(const struct conf *c, const struct named *v, const char *name)
+{
+	struct named key = {.name = name};
+	const struct named *at = c && c->n_tunnels ? bsearch(&key, v, c->n_tunnels, sizeof key, by_name) : NULL;
+	return at ? at->at : -1;
+}
+
+static int diff_named(const struct conf *old, const struct named *olds, const struct conf *new, const struct named *news,
+                      struct config_diff *d)
 {
 	for (uint32_t i = 0; i < new->n_tunnels; i++) {
 		const struct tunnel_conf *t = conf_tunnel(new, i);
-		int was = old ? conf_find(old, conf_str(new, t->name)) : -1;
+		int was = index_find(old, olds, conf_str(new, t->name));
 		int needs = was < 0 ? 0 : tunnel_differs(old, conf_tunnel(old, (uint32_t)was), new, t);
 		if (needs < 0)
 			return needs;
@@ -79,11 +106,20 @@ static int diff_tunnels(const struct conf *old, const struct conf *new, struct c
 	}
 	for (uint32_t i = 0; old && i < old->n_tunnels; i++) {
 		const char *name = conf_str(old, conf_tunnel(old, i)->name);
-		if (conf_find(new, name) < 0)
+		if (index_find(new, news, name) < 0)
 			d->change[d->n++] = (struct config_change){
 				.name = name, .type = CONFIG_REMOVED, .was = (int)i, .now = -1};
 	}
 	return 0;
+}
+
+static int diff_tunnels(const struct conf *old, const struct conf *new, struct config_diff *d)
+{
+	struct named *olds = name_index(old), *news = name_index(new);
+	int rc = olds && news ? diff_named(old, olds, new, news, d) : -ENOMEM;
+	free(olds);
+	free(news);
+	return rc;
 }
 
 /* The routing part is compared as it is printed: lists and references and all. -ENOMEM. */

@@ -191,6 +191,8 @@ static void set_rest(struct ipsec_conn *c)
 	t->auto_mode = mode[c->auto_mode];
 	t->fragmentation = c->frag != IPSEC_FRAG_NO;
 	t->frag_accept_only = c->frag == IPSEC_FRAG_ACCEPT;
+	if (c->ppk_id)
+		t->ppk_id = conf_builder_str(c->doc->job->build, c->ppk_id->value);
 	t->replay_window = c->window < 0 ? c->doc->job->build->setup.replay_window : (uint32_t)c->window;
 	t->mark_in = c->mark_in[0], t->mark_in_mask = c->mark_in[1];
 	t->mark_out = c->mark_out[0], t->mark_out_mask = c->mark_out[1];

@@ -30,7 +30,7 @@ struct ipsec_conn {
 	int64_t window;
 	struct conf_life life;   /* CHILD; margin and fuzz count for the IKE SA too */
 	uint32_t mark_in[2], mark_out[2];
-	const struct ipsec_setting *ike, *esp;
+	const struct ipsec_setting *ike, *esp, *ppk_id;
 	struct ipsec_setting *life_set, *ikelife_set, *margin_set; /* where the times come from */
 };
 

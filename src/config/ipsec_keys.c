@@ -185,6 +185,8 @@ static const struct ipsec_key keys[] = {
 	{"x-gre-ttl", IN_CONN, MUST, C(t.gre.ttl), value_ttl, NULL, NULL, NULL},
 	{"x-gre-key", IN_CONN, MUST, C(t.gre.key), value_u32, NULL, NULL, NULL},
 	{"x-gre-mss-clamp", IN_CONN, MUST, C(t.gre.mss_clamp), value_bool, NULL, NULL, NULL},
+	{"x-ppk-id", IN_CONN, MUST, C(ppk_id), NULL, NULL, NULL, NULL},
+	{"x-ppk-required", IN_CONN, MUST, C(t.ppk_required), value_bool, NULL, NULL, NULL},
 	{"x-guard", IN_CONN, MUST, C(t.guard), value_word, guard_words, NULL, NULL},
 	{"ikev2", IN_CONN, ELSEWHERE, 0, NULL, NULL, "write keyexchange=ikev2", NULL},
 	{"encapsulation", IN_CONN, ELSEWHERE, 0, NULL, NULL, "write forceencaps=yes", NULL},

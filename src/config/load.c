@@ -3,7 +3,7 @@
  *   daemon    table's defaults, then what a strongswan.conf and an ipsec.conf say (section ipsec), then the keys here
  *   ipsec     conns of an ipsec.conf become tunnels; keys of an ipsec.secrets go first into the set
  *   defaults  table's defaults, then the keys here: where each tunnel begins
- *   tunnels   new ones, or additions (gre, guard, psk) to a conn of that name
+ *   tunnels   new ones, or additions (gre, guard, psk, ppk) to a conn of that name
  *   secrets   and the keys of tunnels go last, where equals are preferred
  *   routing   names tunnels */
 #include "config/load.h"
@@ -70,11 +70,8 @@ conf_ref cfg_origin(struct cfg_load *l, const struct cfg_node *v)
 
 struct tunnel_conf *cfg_find_tunnel(const struct conf_builder *b, size_t n, const char *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(conf_builder_text(b, b->tunnel[i].name), name) == 0)
-			return &b->tunnel[i];
-	}
-	return NULL;
+	struct tunnel_conf *t = conf_builder_find(b, name);
+	return t && t < b->tunnel + n ? t : NULL;
 }
 
 bool cfg_is_refused(const struct conf_builder *b, const char *name)
@@ -98,7 +95,7 @@ static void add_to_conn(struct cfg_load *l, struct tunnel_conf *conn, const stru
 		sb_printf(&b, "%s.%s", path, row->path);
 		if (g->at[i] && !(row->flags & CFG_ADDABLE) && strcmp(row->path, "name") != 0)
 			cfg_tell(l, DIAG_ERROR, g->at[i], full,
-			         "a conn of ipsec.conf has this name: only gre, guard, psk and psk_file can be added to it");
+			         "a conn of ipsec.conf has this name: only gre, guard, psk, psk_file, ppk_id and ppk_required can be added to it");
 	}
 	if (!conn) {
 		cfg_tell(l, DIAG_WARNING, v, path, "the conn of this name was left out: nothing to add to");

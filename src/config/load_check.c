@@ -32,8 +32,7 @@ void cfg_check_setup(struct cfg_load *l, const struct cfg_given *g)
 	if (s->initiator_only && s->init_limit_half_open)
 		cfg_tell(l, DIAG_NOTE, cfg_given_at(&cfg_daemon, g, "init_limit_half_open"), "daemon.init_limit_half_open",
 		         "has no effect with initiator_only");
-	static const char *const idle[] = {"fragment_size", "keep_alive_dpd_margin", "make_before_break", "max_packet",
-	                                   "retry_initiate_interval"};
+	static const char *const idle[] = {"keep_alive_dpd_margin", "make_before_break", "retry_initiate_interval"};
 	check_idle(l, &cfg_daemon, g, "daemon", idle, ARRAY_LEN(idle));
 }
 

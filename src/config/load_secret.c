@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDS_MAX = 64, KEY_SHORT = 20 };
+enum { IDS_MAX = 64, KEY_SHORT = 20, PPK_SHORT = 32 };
 
 static int digit(char c, const char *alphabet)
 {
@@ -233,6 +233,25 @@ static bool secret_ids(struct cfg_load *l, const struct cfg_node *v, const char 
 	return step == CFG_END;
 }
 
+/* A post-quantum key. Grover's algorithm halves what a key is worth, hence 256 bits (RFC 8784 6). */
+static void ppk_add(struct cfg_load *l, const struct cfg_secret *s, const struct cfg_node *at, const char *path)
+{
+	struct cfg_octets key;
+	const char *id = s->ppk_id->text;
+	if (s->ids)
+		cfg_tell(l, DIAG_ERROR, s->ids, path, "a key with ppk_id belongs to no ids");
+	if (!cfg_key_read(l, s->psk, s->psk_file, path, "psk", &key))
+		return;
+	if (key.n && key.n < PPK_SHORT)
+		cfg_tell(l, DIAG_WARNING, at, path, "a post-quantum key of %zu octets is short: at least %d random ones", key.n,
+		         PPK_SHORT);
+	int rc = psk_set_add_ppk(l->job->psks, id + (id[0] == '@'), key.p, key.n);
+	if (rc == -ENOMEM)
+		l->arena.bad = true;
+	else if (rc < 0)
+		cfg_tell(l, DIAG_ERROR, at, path, "expected ppk_id of 1 to %d octets and a key that is not empty", PPK_ID_MAX);
+}
+
 static void load_secret(struct cfg_load *l, const struct cfg_node *v, const char *path)
 {
 	struct cfg_secret s = {0};
@@ -251,6 +270,8 @@ static void load_secret(struct cfg_load *l, const struct cfg_node *v, const char
 		cfg_tell(l, DIAG_ERROR, v, path, "expected psk or psk_file, found neither");
 	else if (s.psk && s.psk_file)
 		cfg_tell(l, DIAG_ERROR, v, path, "expected psk or psk_file, found both");
+	else if (s.ppk_id && at)
+		ppk_add(l, &s, at, path);
 	else if (id && at && secret_ids(l, s.ids, path, id, &n) && key_read(l, s.psk, s.psk_file, path, &key))
 		key_add(l, at, id, n, &key);
 }

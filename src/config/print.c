@@ -136,6 +136,13 @@ static void print_secrets(struct cfg_buf *o, const struct psk_set *psks)
 		print_key(o, k->key, k->key_len);
 		cfg_buf_put(o, "; }");
 	}
+	for (size_t i = 0; i < psks->n_ppk; i++) {
+		cfg_buf_put(o, psks->n + i ? ",\n\t{ ppk_id = " : "\t{ ppk_id = ");
+		cfg_buf_quote(o, psks->ppk[i].id);
+		cfg_buf_put(o, "; psk = ");
+		print_key(o, psks->ppk[i].key, psks->ppk[i].key_len);
+		cfg_buf_put(o, "; }");
+	}
 	cfg_buf_put(o, "\n);\n");
 }
 
@@ -160,7 +167,7 @@ int config_print(const struct conf *c, const struct psk_set *psks, char **text)
 		print_tunnel(&o, c, i);
 	cfg_buf_put(&o, "};\n");
 	print_routing(&o, c, psks);
-	if (psks && psks->n)
+	if (psks && psks->n + psks->n_ppk)
 		print_secrets(&o, psks);
 	bool bad = o.bad || daemon.bad;
 	cfg_buf_fini(&daemon);

@@ -98,10 +98,12 @@ static const struct cfg_row daemon_rows[] = {
 	 .swan = "charon.cookie_threshold_ip", .doc = "The same, counted for one address."},
 	{"block_threshold", CT_INT, D(block_threshold), CFG_LIVE, .min = 0, .max = 1000000, .dflt = "5",
 	 .swan = "charon.block_threshold",
-	 .doc = "With so many half-open IKE SAs from one address further ones are ignored; 0 is never."},
+	 .doc = "With so many half-open IKE SAs from one address (of IPv6: one /64) that has returned a cookie for each of them further "
+	        "ones are ignored; who has not is asked for one. 0 is never."},
 	{"init_limit_half_open", CT_INT, D(init_limit_half_open), CFG_LIVE, .min = 0, .max = 1000000, .dflt = "0",
 	 .swan = "charon.init_limit_half_open",
-	 .doc = "With so many half-open IKE SAs new ones are ignored; 0 is no limit."},
+	 .doc = "With so many half-open IKE SAs new ones are ignored. 0 is no limit but one of memory: of more than 1024 the oldest go, "
+	        "those first that have returned no cookie; a higher number puts that limit up."},
 	{"ikesa_limit", CT_INT, D(ikesa_limit), CFG_LIVE, .min = 0, .max = 1000000, .dflt = "0",
 	 .swan = "charon.ikesa_limit", .doc = "With so many IKE SAs what a peer begins is ignored; 0 is no limit."},
 	{"initiator_only", CT_BOOL, D(initiator_only), CFG_LIVE, .dflt = "false", .swan = "charon.initiator_only",
@@ -176,6 +178,11 @@ static const struct cfg_row tunnel_rows[] = {
 	 .doc = "The pre-shared key for remote_id: text, 0x and hexadecimal digits, or 0s and base64."},
 	{"psk_file", CT_NODE, N(cfg_tunnel, psk_file), CFG_LIVE, CFG_ADDABLE,
 	 .doc = "A file whose first line is the key, in the same forms; relative to the file that names it."},
+	{"ppk_id", CT_TEXT, T(ppk_id), CFG_IKE, CFG_ADDABLE, .dflt = "\"\"", .swan = "ppk_id",
+	 .doc = "The name of a post-quantum pre-shared key, RFC 8784, that is mixed into the keys besides psk; the section secrets "
+	        "has it. \"%any\" begins without one and takes whichever of ours the peer names; empty is none."},
+	{"ppk_required", CT_BOOL, T(ppk_required), CFG_IKE, CFG_ADDABLE, .dflt = "false", .swan = "ppk_required",
+	 .doc = "Whether a peer that does not have that key is refused, rather than let in with psk alone."},
 	{"ike", CT_PROPOSAL, T(ike), CFG_IKE, .off2 = (uint16_t)offsetof(struct tunnel_conf, ike_text), .min = PROTO_IKE,
 	 .dflt = "\"\"", .swan = "ike",
 	 .doc = "Proposals for the IKE SA in strongSwan's notation, commas between them; without a ! at the end the "
@@ -212,7 +219,7 @@ static const struct cfg_row tunnel_rows[] = {
 	 .swan = "closeaction", .doc = "What happens when the peer deletes the SAs (strongSwan: none)."},
 	{"keyingtries", CT_INT, T(keyingtries), CFG_LIVE, .min = 0, .max = 1000000, .words = forever_words,
 	 .dflt = "\"forever\"", .swan = "keyingtries",
-	 .doc = "How many set-ups are tried; auto = \"start\" never gives up (strongSwan: 3)."},
+	 .doc = "After how many set-ups in a row that nobody answers a tunnel stays down; start and route never give up (strongSwan: 3)."},
 	{"rekey", CT_BOOL, T(rekey), CFG_IKE, .dflt = "true", .swan = "rekey",
 	 .doc = "Whether we renew keys before they expire."},
 	{"reauth", CT_BOOL, T(reauth), CFG_IKE, .dflt = "false", .swan = "reauth",
@@ -291,6 +298,8 @@ static const struct cfg_row tunnel_rows[] = {
 };
 
 static const struct cfg_row secret_rows[] = {
+	{"ppk_id", CT_NODE, N(cfg_secret, ppk_id), CFG_LIVE,
+	 .doc = "The name of a post-quantum key; with it the key below is no key of ids, but that of tunnels with this ppk_id."},
 	{"ids", CT_NODE_TEXTS, N(cfg_secret, ids), CFG_LIVE,
 	 .doc = "The identities that the key belongs to, the peers' and ours; none means everybody."},
 	{"psk", CT_NODE, N(cfg_secret, psk), CFG_LIVE, .doc = "The key, as in a tunnel."},

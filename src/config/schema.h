@@ -97,7 +97,7 @@ struct cfg_tunnel {
 };
 /* An entry of `secrets`, and the section `ipsec`. */
 struct cfg_secret {
-	const struct cfg_node *ids, *psk, *psk_file;
+	const struct cfg_node *ids, *psk, *psk_file, *ppk_id;
 };
 struct cfg_ipsec {
 	const struct cfg_node *conf, *secrets, *strongswan;

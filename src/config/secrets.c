@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SELECTORS_MAX = 64, LINES_MAX = 16 };
+enum { SELECTORS_MAX = 64, LINES_MAX = 16, PPK_SHORT = 32 };
 
 struct secrets {
 	struct config_job *j;
@@ -210,6 +210,48 @@ static const char *read_selectors(struct secrets *s, unsigned line, struct piece
 	return NULL;
 }
 
+/* "NAME : PPK secret": the post-quantum key that tunnels name by x-ppk-id. Grover's algorithm halves what a key is worth, hence 256
+ * bits (RFC 8784 6). */
+static const char *add_ppk_key(struct secrets *s, unsigned line, struct piece ids, const uint8_t *key, size_t n)
+{
+	char id[PPK_ID_MAX + 1] = "";
+	skip_blanks(&ids);
+	struct piece name = word(&ids);
+	skip_blanks(&ids);
+	if (name.n && (*name.p == '"' || *name.p == '\'') && name.n > 1 && name.p[name.n - 1] == *name.p)
+		name = (struct piece){name.p + 1, name.n - 2};
+	if (name.n && *name.p == '@')
+		cut(&name, 1);
+	if (name.n == 0 || ids.n || name.n > PPK_ID_MAX)
+		return "expected one name in front of ': PPK', at most 64 octets long";
+	if (n == 0)
+		return "the secret is empty";
+	memcpy(id, name.p, name.n);
+	if (n < PPK_SHORT)
+		diag_add(s->j->d, DIAG_WARNING, s->file, line, NULL,
+		         "a post-quantum key of %zu octets is short: at least %d random ones", n, PPK_SHORT);
+	s->err = psk_set_add_ppk(s->j->psks, id, key, n);
+	return NULL;
+}
+
+static enum verdict add_ppk(struct secrets *s, unsigned line, struct piece ids, struct piece rest)
+{
+	size_t n = 0;
+	uint8_t *key = malloc(rest.n + 1);
+	if (!key) {
+		s->err = -ENOMEM;
+		return ENTRY_BAD;
+	}
+	const char *why = read_secret(rest, key, &n);
+	if (!why)
+		why = add_ppk_key(s, line, ids, key, n);
+	if (why)
+		bad(s, line, why);
+	explicit_bzero(key, rest.n + 1);
+	free(key);
+	return why ? ENTRY_BAD : ENTRY_DONE;
+}
+
 static enum verdict add_psk(struct secrets *s, unsigned line, struct piece ids, struct piece rest)
 {
 	struct config_job *j = s->j;
@@ -232,6 +274,9 @@ static enum verdict add_psk(struct secrets *s, unsigned line, struct piece ids, 
 		s->err = psk_set_add(j->psks, origin, s->ids, n_ids, key, n_key);
 		if (n_key == 0)
 			diag_add(j->d, DIAG_WARNING, s->file, line, NULL, "the secret is empty");
+		else if (n_key < PSK_SHORT)
+			diag_add(j->d, DIAG_WARNING, s->file, line, NULL,
+			         "a key of %zu octets can be guessed: at least %d random ones (gretel genpsk makes one)", n_key, PSK_SHORT);
 	}
 	explicit_bzero(key, rest.n + 1);
 	free(key);
@@ -259,7 +304,7 @@ static enum verdict parse_entry(struct secrets *s, unsigned line, struct piece l
 		return ENTRY_BAD;
 	}
 	struct piece type = cut(&l, n);
-	if (!is(type, "PSK")) {
+	if (!is(type, "PSK") && !is(type, "PPK")) {
 		diag_add(s->j->d, DIAG_NOTE, s->file, line, NULL, "a secret of type %.*s is not used", (int)type.n, type.p);
 		return ENTRY_DONE;
 	}
@@ -267,6 +312,8 @@ static enum verdict parse_entry(struct secrets *s, unsigned line, struct piece l
 	skip_blanks(&l);
 	if (l.n == 0)
 		return ENTRY_INCOMPLETE;
+	if (is(type, "PPK"))
+		return add_ppk(s, line, ids, l);
 	if ((!strict || !gap) && !s->told) {
 		s->told = true;
 		diag_add(s->j->d, DIAG_NOTE, s->file, line, NULL, "strongSwan wants a blank on each side of ':' and behind PSK");

@@ -139,8 +139,7 @@ static const struct swan_option {
 
 /* Read and kept, but without effect so far. */
 static const char *const idle[] = {
-	"charon.fragment_size", "charon.keep_alive_dpd_margin", "charon.make_before_break", "charon.max_packet",
-	"charon.retry_initiate_interval",
+	"charon.keep_alive_dpd_margin", "charon.make_before_break", "charon.retry_initiate_interval",
 };
 
 /* Read elsewhere, or of no concern to anybody who replaces charon. A name that ends in '.' stands

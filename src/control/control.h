@@ -67,6 +67,9 @@ enum control_verb {
 	CONTROL_GUARD,
 	CONTROL_GUARD_CLEAR,
 	CONTROL_COUNTERS,
+#ifdef GRETEL_IMPAIR
+	CONTROL_IMPAIR,
+#endif
 	CONTROL_VERSION,
 	CONTROL_SHOW,    /* a question to the routing module, as one text: "summary", "bgp 10.0.0.0/8" (bgp_show) */
 	CONTROL_EXPLAIN, /* "PREFIX [to PEER]" */
@@ -140,6 +143,8 @@ struct control_ops {
 	/* Who is at the other end: 0 or -errno. NULL: the kernel is asked (control_peer_of). Tests put their own
 	 * here. */
 	int (*peer)(void *ctx, int fd, gid_t group, struct control_peer *out);
+	/* Whether there is a tunnel of this name. NULL: tunnel_name is gone through. */
+	bool (*tunnel_there)(void *ctx, const char *name);
 };
 
 /* listen_fd: a listening SOCK_STREAM socket, made by priv, owned from now on. group: whose members may look,

@@ -183,26 +183,32 @@ static void on_listen(void *ctx, int fd, uint32_t events, mono_t now)
 }
 
 /* --- Requests --- */
+static bool there(struct control *s, const char *name)
+{
+	const char *at;
+	if (s->ops->tunnel_there)
+		return s->ops->tunnel_there(s->ctx, name);
+	for (size_t i = 0; (at = s->ops->tunnel_name(s->ctx, i)) != NULL; i++) {
+		if (strcmp(at, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether the name that a request gives exists; else the sentence. */
 static bool name_known(struct control *s, struct control_args *a, struct sbuf *err)
 {
-	const char *at, *reason;
+	const char *reason;
 	if (a->row->arg == CONTROL_ARG_TEXT || a->n == 0 || !s->ops->tunnel_name)
 		return true;
-	for (size_t i = 0; (at = s->ops->tunnel_name(s->ctx, i)) != NULL; i++) {
-		if (strcmp(at, a->v[0]) == 0) {
-			/* A name may look like NAME[1] and still be a name. */
-			a->target = (struct control_target){.kind = CONTROL_TARGET_TUNNEL};
-			snprintf(a->target.name, sizeof a->target.name, "%s", at);
-			return true;
-		}
-	}
-	if (a->target.name[0] == '\0')
+	if (strlen(a->v[0]) <= CONF_NAME_MAX && there(s, a->v[0])) {
+		/* A name may look like NAME[1] and still be a name. */
+		a->target = (struct control_target){.kind = CONTROL_TARGET_TUNNEL};
+		snprintf(a->target.name, sizeof a->target.name, "%s", a->v[0]);
 		return true;
-	for (size_t i = 0; (at = s->ops->tunnel_name(s->ctx, i)) != NULL; i++) {
-		if (a->target.kind != CONTROL_TARGET_TUNNEL && strcmp(at, a->target.name) == 0)
-			return true;
 	}
+	if (a->target.name[0] == '\0' || (a->target.kind != CONTROL_TARGET_TUNNEL && there(s, a->target.name)))
+		return true;
 	reason = s->ops->refused ? s->ops->refused(s->ctx, a->target.name) : NULL;
 	if (reason)
 		sb_printf(err, "'%s' was left out of the configuration: %s", a->target.name, reason);

@@ -17,6 +17,9 @@ static const struct control_verb_row rows[] = {
 	{"guard",        CONTROL_GUARD,       0, 0, CONTROL_ARG_TEXT,   false, false, ""},
 	{"guard-clear",  CONTROL_GUARD_CLEAR, 0, 0, CONTROL_ARG_TEXT,   true,  false, ""},
 	{"counters",     CONTROL_COUNTERS,    0, 0, CONTROL_ARG_TEXT,   false, false, ""},
+#ifdef GRETEL_IMPAIR
+	{"impair",       CONTROL_IMPAIR,      1, 1, CONTROL_ARG_TEXT,   true,  false, ""},
+#endif
 	{"version",      CONTROL_VERSION,     0, 0, CONTROL_ARG_TEXT,   false, false, ""},
 	{"show",         CONTROL_SHOW,        1, 1, CONTROL_ARG_TEXT,   false, false, ""},
 	{"explain",      CONTROL_EXPLAIN,     1, 1, CONTROL_ARG_TEXT,   false, false, ""},

@@ -93,13 +93,13 @@ static int open_all(struct crypto *c)
 	c->ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
 	if (!c->sha1 || !c->md || !c->ecb)
 		return -EIO;
-	int rc = crypto_init_mac(c);
-	if (rc == 0)
-		rc = crypto_init_sk(c);
+	int rc = crypto_init_sk(c);
 	if (rc == 0)
 		rc = crypto_init_dh(c);
 	return rc ? rc : touch(c);
 }
+
+static void drawn_fill(struct rng *r, void *p, size_t n);
 
 struct crypto *crypto_new(void)
 {
@@ -113,6 +113,7 @@ struct crypto *crypto_new(void)
 	struct crypto *c = calloc(1, sizeof *c);
 	if (!c)
 		return NULL;
+	c->drawn.fill = drawn_fill;
 	if (open_all(c) != 0) {
 		crypto_free(c);
 		crypto_fail(0);
@@ -128,10 +129,10 @@ void crypto_free(struct crypto *c)
 	crypto_fini_esp(c);
 	crypto_fini_dh(c);
 	crypto_fini_sk(c);
-	crypto_fini_mac(c);
 	EVP_MD_CTX_free(c->md);
 	EVP_MD_free(c->sha1);
 	EVP_CIPHER_free(c->ecb);
+	wipe(c->pool, sizeof c->pool);
 	free(c);
 }
 
@@ -155,6 +156,24 @@ struct rng *crypto_rng(void)
 	static const struct rng os = {.fill = os_fill};
 	return (struct rng *)&os;
 }
+
+static void drawn_fill(struct rng *r, void *p, size_t n)
+{
+	struct crypto *c = CONTAINER_OF(r, struct crypto, drawn);
+	if (n > sizeof c->pool) {
+		os_fill(r, p, n);
+		return;
+	}
+	if (c->left < n) { /* what is left over is not worth the trouble */
+		os_fill(r, c->pool, sizeof c->pool);
+		c->left = sizeof c->pool;
+	}
+	c->left -= n;
+	memcpy(p, c->pool + c->left, n);
+	wipe(c->pool + c->left, n);
+}
+
+struct rng *crypto_rng_drawn(struct crypto *c) { return &c->drawn; }
 
 bool crypto_equal(const void *a, const void *b, size_t n) { return n == 0 || CRYPTO_memcmp(a, b, n) == 0; }
 

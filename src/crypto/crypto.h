@@ -27,6 +27,9 @@ struct crypto *crypto_new(void); /* NULL: the library lacks something essential 
 void crypto_free(struct crypto *c);
 /* The operating system's generator (RAND_bytes; a failure ends the process). */
 struct rng *crypto_rng(void);
+/* The same octets, drawn half a kilobyte at a time, for one thread in a process that does not fork: a handshake asks for few at a time,
+ * and each question to the generator costs more than its octets. What has been given out is wiped. Lives as long as c. */
+struct rng *crypto_rng_drawn(struct crypto *c);
 
 bool crypto_equal(const void *a, const void *b, size_t n); /* constant time */
 /* SHA-1 of the spans: NAT_DETECTION_*_IP only (RFC 7296 2.23). */

@@ -37,17 +37,17 @@ struct dh_state {
 struct crypto {
 	EVP_MD *sha1;
 	EVP_MD_CTX *md;
-	EVP_MAC_CTX *mac[HASH_N]; /* digest set, key never left in */
 	EVP_CIPHER *cipher[CIPHER_ROWS];
 	EVP_CIPHER_CTX *cipher_ctx; /* empty between calls */
 	struct dh_state dh[DH_ROWS];
 	EVP_CIPHER *ecb; /* AES-128: makes the IVs of ESP */
+	struct rng drawn; /* crypto_rng_drawn: the first `left` octets of pool are still to be given out */
+	uint8_t pool[512];
+	size_t left;
 	void *lanes[8];  /* esp_mb.c's, one per worker */
 };
 
 /* 0 or -EIO; what failed half-way is dropped by the matching fini. */
-int crypto_init_mac(struct crypto *c) MUST_USE;
-void crypto_fini_mac(struct crypto *c);
 int crypto_init_sk(struct crypto *c) MUST_USE;
 void crypto_fini_sk(struct crypto *c);
 int crypto_init_dh(struct crypto *c) MUST_USE;
@@ -58,9 +58,19 @@ void crypto_fini_esp(struct crypto *c); /* all keys have gone */
 bool crypto_shape_find(uint16_t encr, uint16_t bits, uint16_t integ, uint16_t use, struct crypto_shape *s) MUST_USE;
 
 size_t crypto_hash_len(enum hash h);
-/* HMAC (RFC 2104) of the spans, crypto_hash_len octets into out. A key of any length, also
- * none. 0 or -EIO with out wiped. */
-int crypto_hmac(struct crypto *c, enum hash h, struct span key, const struct span *v, size_t n, uint8_t *out) MUST_USE;
+/* HMAC (RFC 2104) under a key: the states of the hash behind the two keyed blocks. A state is one of the library's, the largest of
+ * which has 216 octets. All of them derive from the key; their owner wipes them. Nothing here can fail. */
+struct hmac_state { uint64_t w[27]; };
+struct hmac {
+	enum hash hash;
+	struct hmac_state inner, outer;
+};
+void hmac_init(struct hmac *h, enum hash hash, struct span key); /* a key of any length, also none */
+void hmac_begin(const struct hmac *h, struct hmac_state *s);
+void hmac_add(const struct hmac *h, struct hmac_state *s, const void *p, size_t n);
+void hmac_end(const struct hmac *h, struct hmac_state *s, uint8_t *out); /* crypto_hash_len octets */
+/* HMAC of the spans, crypto_hash_len octets into out. */
+void crypto_hmac(enum hash h, struct span key, const struct span *v, size_t n, uint8_t *out);
 /* Empties the library's error queue, where every failure piles up, and returns err. */
 int crypto_fail(int err);
 /* Wipes a block from malloc, all of it. NULL is fine. */

@@ -21,13 +21,13 @@ struct worker {
 	EVP_CIPHER_CTX *iv;      /* CBC: AES-128-ECB */
 	bool has_next;           /* GCM: cipher has been given the IV in next */
 	uint8_t next[8];
-	uint64_t sha[27];       /* esp_hmac's scratch */
+	struct hmac_state sha;  /* of the packet at hand */
 	uint8_t nonce[16];      /* salt, IV and counter of the packet at hand */
 	uint8_t blocks[ESP_BURST][16];
 };
 
 struct evp {
-	struct esp_hmac hmac;
+	struct hmac hmac;
 	struct worker w[];
 };
 
@@ -84,7 +84,7 @@ static int init(struct esp_key *k, const struct esp_sa *sa)
 	if (!e)
 		return -ENOMEM;
 	if (k->shape.mode != MODE_AEAD)
-		esp_hmac_init(&e->hmac, k->shape.hash, sa->integ.b, sa->integ.len);
+		hmac_init(&e->hmac, k->shape.hash, SPAN(sa->integ.b, sa->integ.len));
 	uint8_t iv_key[16];
 	rng_fill(crypto_rng(), iv_key, sizeof iv_key);
 	bool ok = true;
@@ -176,13 +176,16 @@ static void open_aead(struct esp_key *k, struct worker *w, struct esp_job *v, si
 
 /* --- encrypt, then HMAC --- */
 
-static void hmac(struct esp_key *k, struct worker *w, struct esp_job *j, uint8_t out[HASH_LEN_MAX])
+static void packet_hmac(struct esp_key *k, struct worker *w, struct esp_job *j, uint8_t out[HASH_LEN_MAX])
 {
 	const struct evp *e = k->state;
 	uint8_t seq[8];
 	esp_seq(j, seq);
 	/* RFC 4303 2.2.1: the upper half is not sent, but authenticated behind all else */
-	esp_hmac(&e->hmac, w->sha, j->p, j->n - k->shape.icv, seq, k->esn ? 4 : 0, out);
+	hmac_begin(&e->hmac, &w->sha);
+	hmac_add(&e->hmac, &w->sha, j->p, j->n - k->shape.icv);
+	hmac_add(&e->hmac, &w->sha, seq, k->esn ? 4 : 0);
+	hmac_end(&e->hmac, &w->sha, out);
 }
 
 static bool ctr(struct esp_key *k, struct worker *w, struct esp_job *j)
@@ -208,7 +211,7 @@ static void seal_hmac(struct esp_key *k, struct worker *w, struct esp_job *v, si
 		if (!is_cbc)
 			esp_seq(&v[i], v[i].p + ESP_HEADER); /* RFC 3686 2.1: unique under one key */
 		v[i].ok = ready && (is_cbc ? cbc(k, w->cipher, &v[i]) : ctr(k, w, &v[i]));
-		hmac(k, w, &v[i], full);
+		packet_hmac(k, w, &v[i], full);
 		memcpy(esp_icv(k, &v[i]), full, k->shape.icv);
 	}
 }
@@ -219,7 +222,7 @@ static void open_hmac(struct esp_key *k, struct worker *w, struct esp_job *v, si
 	for (size_t i = 0; i < n; i++) {
 		if (!v[i].ok)
 			continue;
-		hmac(k, w, &v[i], full);
+		packet_hmac(k, w, &v[i], full);
 		v[i].ok = crypto_equal(full, esp_icv(k, &v[i]), k->shape.icv) &&
 		          (k->shape.mode == MODE_CBC ? cbc(k, w->decrypt, &v[i]) : ctr(k, w, &v[i]));
 	}

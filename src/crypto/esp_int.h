@@ -70,15 +70,4 @@ static inline size_t esp_text_len(const struct esp_key *k, const struct esp_job 
 	return j->n - ESP_HEADER - k->shape.iv - k->shape.icv;
 }
 
-/* HMAC (RFC 2104) under a key that stays: the states of the hash behind the two keyed blocks. */
-struct esp_hmac {
-	enum hash hash;
-	uint64_t inner[27], outer[27]; /* a state of the library's, the largest of which has 216 octets */
-};
-/* key_len at most the block of the hash. */
-void esp_hmac_init(struct esp_hmac *h, enum hash hash, const uint8_t *key, size_t key_len);
-/* The full HMAC of n octets and of the tail_n octets of tail. scratch: what is left there derives from the key. */
-void esp_hmac(const struct esp_hmac *h, uint64_t scratch[27], const uint8_t *p, size_t n, const uint8_t *tail,
-              size_t tail_n, uint8_t out[HASH_LEN_MAX]);
-
 #endif

@@ -185,10 +185,10 @@ static bool cipher_tag(struct crypto *c, int what, uint8_t *icv, size_t n)
 }
 
 /* HMAC over all that precedes the ICV, cut to the ICV's length. */
-static bool hmac_icv(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, const uint8_t *buf, size_t n,
+static void hmac_icv(const struct crypto_shape *s, const struct sk_keys *k, const uint8_t *buf, size_t n,
                      uint8_t full[HASH_LEN_MAX])
 {
-	return crypto_hmac(c, s->hash, SPAN(k->a.b, k->a.len), &SPAN(buf, n), 1, full) == 0;
+	crypto_hmac(s->hash, SPAN(k->a.b, k->a.len), &SPAN(buf, n), 1, full);
 }
 
 static bool seal_aead(struct crypto *c, const struct crypto_shape *s, const struct sk_keys *k, uint8_t *buf, size_t aad_len,
@@ -206,11 +206,11 @@ static bool seal_hmac(struct crypto *c, const struct crypto_shape *s, const stru
 	uint8_t *iv = buf + aad_len, *data = iv + s->iv;
 	uint8_t full[HASH_LEN_MAX];
 	/* RFC 7296 3.14: the checksum is over the encrypted message */
-	bool ok = cipher_start(c, s, k, iv, 1) && cipher_run(c, data, n) && cipher_end(c) &&
-	          hmac_icv(c, s, k, buf, aad_len + s->iv + n, full);
-	if (ok)
-		memcpy(data + n, full, s->icv);
-	return ok;
+	if (!cipher_start(c, s, k, iv, 1) || !cipher_run(c, data, n) || !cipher_end(c))
+		return false;
+	hmac_icv(s, k, buf, aad_len + s->iv + n, full);
+	memcpy(data + n, full, s->icv);
+	return true;
 }
 
 int sk_seal(struct crypto *c, struct rng *r, const struct sk_keys *k, uint8_t *buf, size_t aad_len, size_t data_len)
@@ -248,7 +248,8 @@ static bool open_hmac(struct crypto *c, const struct crypto_shape *s, const stru
 {
 	uint8_t *iv = buf + aad_len, *data = iv + s->iv;
 	uint8_t full[HASH_LEN_MAX];
-	return hmac_icv(c, s, k, buf, aad_len + s->iv + n, full) && crypto_equal(full, data + n, s->icv) &&
+	hmac_icv(s, k, buf, aad_len + s->iv + n, full);
+	return crypto_equal(full, data + n, s->icv) &&
 	       cipher_start(c, s, k, iv, 0) && cipher_run(c, data, n) && cipher_end(c);
 }
 

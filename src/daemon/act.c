@@ -163,6 +163,8 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 	case IKE_ACT_PSK_VERIFY:
 		return priv_psk_verify(r->priv, ticket, name, a->verify.prf, &a->verify.me, &a->verify.peer,
 		                       a->verify.octets, a->verify.auth);
+	case IKE_ACT_PPK_MIX:
+		return priv_ppk_mix(r->priv, ticket, name, a->mix.prf, a->mix.id, a->mix.keys);
 	case IKE_ACT_SPI_ALLOC:
 		return priv_spi_alloc(r->priv, ticket, name, &a->spi.local, &a->spi.remote, a->spi.reqid, a->spi.min,
 		                      a->spi.max);
@@ -170,6 +172,10 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 		return priv_spi_free(r->priv, a->spi_free.spi);
 	case IKE_ACT_CHILD_INSTALL:
 		return priv_child_install(r->priv, ticket, name, a->install.child_id, &a->install.peer, &a->install.sa);
+	case IKE_ACT_CHILD_QUERY:
+		return priv_sa_query(r->priv, ticket, a->query.spi_in);
+	case IKE_ACT_TRAP:
+		return priv_trap_set(r->priv, 0, name, &a->trap.local, &a->trap.remote);
 	case IKE_ACT_CHILD_MOVE:
 		return priv_child_move(r->priv, ticket, &a->move.sa);
 	case IKE_ACT_CHILD_REMOVE:
@@ -189,7 +195,8 @@ static void ike_refused(struct ike_role *r, const struct ike_act *a, int err, mo
 {
 	static const uint8_t fact[] = {[IKE_ACT_PATH] = IKE_FACT_PATH + 1, [IKE_ACT_PSK_SIGN] = IKE_FACT_SIGNED + 1,
 	                               [IKE_ACT_PSK_VERIFY] = IKE_FACT_VERIFIED + 1, [IKE_ACT_SPI_ALLOC] = IKE_FACT_SPI + 1,
-	                               [IKE_ACT_CHILD_INSTALL] = IKE_FACT_INSTALLED + 1, [IKE_ACT_CHILD_MOVE] = IKE_FACT_MOVED + 1};
+	                               [IKE_ACT_CHILD_INSTALL] = IKE_FACT_INSTALLED + 1, [IKE_ACT_PPK_MIX] = IKE_FACT_MIXED + 1,
+	                               [IKE_ACT_CHILD_QUERY] = IKE_FACT_USED + 1, [IKE_ACT_CHILD_MOVE] = IKE_FACT_MOVED + 1};
 	role_logf(r, NOTE_ERROR, "priv cannot be asked: %s", strerror(-err));
 	if (a->type >= ARRAY_LEN(fact) || !fact[a->type] || !a->ticket)
 		return;
@@ -204,6 +211,7 @@ void act_run(struct ike_role *r, mono_t now)
 		if (err < 0)
 			ike_refused(r, &r->acts.v[i], err, now);
 	}
+	net_flush(r);
 	if (r->acts.dropped)
 		role_logf(r, NOTE_ERROR, "%u actions found no room", r->acts.dropped);
 	ike_acts_reset(&r->acts);
@@ -219,6 +227,13 @@ void act_run(struct ike_role *r, mono_t now)
 }
 
 /* --- answers of priv --- */
+
+/* From the wall clock, which may have been set meanwhile: < 0 is no answer. */
+static dur_t ago(int64_t last_s)
+{
+	int64_t s = loop_wall_s() - last_s;
+	return last_s > 0 && s >= 0 && s < 86400 ? DUR_S(s) : -1;
+}
 
 static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 {
@@ -245,6 +260,10 @@ static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 			f.n_tried = p->n_tried;
 		}
 		break;
+	case PRIV_PPK_MIX:
+		f.type = IKE_FACT_MIXED;
+		f.octets = m->tail;
+		break;
 	case PRIV_SPI_ALLOC:
 		f.type = IKE_FACT_SPI;
 		if (m->body) {
@@ -260,6 +279,10 @@ static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 		f.type = IKE_FACT_MOVED;
 		if (m->status < 0)
 			role_logf(r, NOTE_CONTROL, "%s: %s", m->row->name, f.text);
+		break;
+	case PRIV_SA_QUERY:
+		f.type = IKE_FACT_USED;
+		f.ago = m->body ? ago(((const struct r_sa_query *)m->body)->counters.last_in_s) : -1;
 		break;
 	default:
 		if (m->status < 0)
@@ -330,7 +353,7 @@ static void kernel_event(struct ike_role *r, const struct kernel_event *e, mono_
 	switch (e->type) {
 	case KERNEL_EXPIRE:
 		if (e->hard)
-			orphan_expired(r, e->spi);
+			orphan_expired(r, e->spi, now);
 		f = (struct ike_fact){.type = IKE_FACT_EXPIRE, .spi = e->spi, .hard = e->hard};
 		break;
 	case KERNEL_MAPPING:
@@ -366,6 +389,11 @@ void act_event(struct ike_role *r, const struct priv_msg *m, mono_t now)
 {
 	if (m->verb == PRIV_KERNEL_EVENT) {
 		kernel_event(r, &((const struct e_kernel *)m->body)->event, now);
+	} else if (m->verb == PRIV_WANTED) {
+		struct tun_name *n = name_find(r, ((const struct e_wanted *)m->body)->tunnel);
+		struct ike_fact f = {.type = IKE_FACT_ACQUIRE, .tunnel = n ? n->id : 0};
+		ike_report(r->ike, &f, now, &r->acts);
+		act_run(r, now);
 	} else if (m->verb == PRIV_HOOK_LINE) {
 		const struct e_hook_line *e = m->body;
 		struct tun_name *n = name_find(r, e->tunnel);

@@ -176,6 +176,12 @@ static void tell_one(struct esp_role *r, const struct esp_event *e)
 {
 	struct x_event x;
 	memset(&x, 0, sizeof x);
+	if (e->type == ESP_EV_WANTED) {
+		struct x_id id = {.id = e->tunnel};
+		if (privsep_send(r->priv, EV_WANTED, 0, &id, SPAN(NULL, 0), NULL, 0) < 0)
+			loop_stop(r->loop, 1);
+		return;
+	}
 	x.event.type = e->type == ESP_EV_EXPIRE ? KERNEL_EXPIRE : KERNEL_MAPPING;
 	x.event.spi = e->spi_in;
 	x.event.hard = e->hard;

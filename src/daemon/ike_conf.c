@@ -1,5 +1,4 @@
-/* A new configuration in the ike role: names keep their numbers, config_diff says what each tunnel needs, and the children of
- * an earlier life wait for their successors. */
+/* A new configuration in the ike role: names keep their numbers, config_diff says what each tunnel needs. */
 #include "config/config.h"
 #include "daemon/ike_role.h"
 
@@ -8,8 +7,8 @@
 
 int names_init(struct ike_role *r)
 {
-	list_init(&r->orphans);
-	return hmap_init(&r->names_by_name, r->mem, rng_u64(crypto_rng()), rng_u64(crypto_rng()));
+	int err = orphans_init(r);
+	return err < 0 ? err : hmap_init(&r->names_by_name, r->mem, rng_u64(crypto_rng()), rng_u64(crypto_rng()));
 }
 
 struct tun_name *name_find(struct ike_role *r, const char *name)
@@ -30,21 +29,30 @@ const struct tunnel_conf *name_conf(const struct ike_role *r, const struct tun_n
 	return n && n->configured && r->conf ? conf_tunnel(r->conf, n->conf_index) : NULL;
 }
 
-static struct tun_name *name_new(struct ike_role *r, const char *name)
+static bool room_for_name(struct ike_role *r)
 {
-	struct tun_name **v = mem_get(r->mem, sizeof *v * (r->n_names + 1));
-	struct tun_name *t = mem_get(r->mem, sizeof *t);
-	if (!v || !t || strlen(name) > CONF_NAME_MAX) {
-		mem_put(r->mem, v, sizeof *v * (r->n_names + 1));
-		mem_put(r->mem, t, sizeof *t);
-		return NULL;
-	}
+	if (r->n_names < r->cap_names)
+		return true;
+	uint32_t cap = r->cap_names ? r->cap_names * 2 : 16;
+	struct tun_name **v = mem_get(r->mem, sizeof *v * cap);
+	if (!v)
+		return false;
 	if (r->n_names)
 		memcpy(v, r->names, sizeof *v * r->n_names);
-	mem_put(r->mem, r->names, sizeof *v * r->n_names);
+	mem_put(r->mem, r->names, sizeof *v * r->cap_names);
 	r->names = v;
-	v[r->n_names++] = t;
+	r->cap_names = cap;
+	return true;
+}
+
+static struct tun_name *name_new(struct ike_role *r, const char *name)
+{
+	struct tun_name *t = strlen(name) <= CONF_NAME_MAX && room_for_name(r) ? mem_get(r->mem, sizeof *t) : NULL;
+	if (!t)
+		return NULL;
+	r->names[r->n_names++] = t;
 	t->id = r->n_names;
+	list_init(&t->orphans);
 	memcpy(t->name, name, strlen(name) + 1);
 	hmap_add(&r->names_by_name, &t->by_name, hmap_hash(&r->names_by_name, name, strlen(name)));
 	return t;
@@ -74,79 +82,6 @@ void name_guarded(struct ike_role *r, struct tun_name *n, const struct addr *pee
 	n->n_guarded++;
 }
 
-/* --- children of an earlier life --- */
-
-void orphan_add(struct ike_role *r, const struct priv_msg *m)
-{
-	const struct e_child *e = m->body;
-	struct orphan *o = mem_get(r->mem, sizeof *o);
-	if (!o)
-		return;
-	memcpy(o->tunnel, e->tunnel, sizeof o->tunnel);
-	o->peer = e->peer;
-	o->sa = e->sa;
-	o->since = e->since;
-	list_add_tail(&r->orphans, &o->link);
-	role_logf(r, NOTE_CONTROL, "%s: the child SA %08x_i %08x_o of an earlier life forwards on", o->tunnel, o->sa.in.spi,
-	          o->sa.out.spi);
-}
-
-static void orphan_free(struct ike_role *r, struct orphan *o)
-{
-	list_del(&o->link);
-	mem_put(r->mem, o, sizeof *o);
-}
-
-void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct addr *remote)
-{
-	LIST_EACH(it, tmp, &r->orphans) {
-		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
-		if (!n || strcmp(o->tunnel, n->name) != 0 || !addr_eq(&o->sa.remote, remote))
-			continue;
-		/* Those that were handed over are removed by the engine, which also tells the peer. */
-		if (!o->handed_over && priv_child_remove(r->priv, 0, o->sa.in.spi) < 0)
-			role_logf(r, NOTE_ERROR, "%s: the old child SA %08x cannot be removed", o->tunnel, o->sa.in.spi);
-		orphan_free(r, o);
-	}
-}
-
-void orphan_expired(struct ike_role *r, uint32_t spi_in)
-{
-	LIST_EACH(it, tmp, &r->orphans) {
-		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
-		if (o->sa.in.spi == spi_in && priv_child_remove(r->priv, 0, spi_in) == 0)
-			orphan_free(r, o);
-	}
-}
-
-static void hand_over_orphans(struct ike_role *r, const struct tun_name *n, mono_t now)
-{
-	const struct tunnel_conf *t = name_conf(r, n);
-	LIST_EACH(it, tmp, &r->orphans) {
-		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
-		if (o->handed_over || strcmp(o->tunnel, n->name) != 0)
-			continue;
-		if (t->remote.n_hosts == 0 || (t->remote.host[0].kind != HOST_ADDR && t->remote.host[0].kind != HOST_NAME))
-			continue; /* many peers: the new child of the same address ends it */
-		struct ike_cmd cmd = {.type = IKE_CMD_ORPHAN, .tunnel = n->id, .id = o->sa.in.spi};
-		ike_command(r->ike, &cmd, now, &r->acts);
-		o->handed_over = true;
-	}
-}
-
-static void drop_stray_orphans(struct ike_role *r)
-{
-	LIST_EACH(it, tmp, &r->orphans) {
-		struct orphan *o = LIST_ENTRY(it, struct orphan, link);
-		struct tun_name *n = name_find(r, o->tunnel);
-		if (n && n->configured && !n->held)
-			continue;
-		role_logf(r, NOTE_CONTROL, "%s: nobody wants the child SA %08x any more, removed", o->tunnel, o->sa.in.spi);
-		if (priv_child_remove(r->priv, 0, o->sa.in.spi) == 0)
-			orphan_free(r, o);
-	}
-}
-
 /* --- taking a configuration over --- */
 
 static void set_tunnel(struct ike_role *r, struct tun_name *n, bool start, mono_t now)
@@ -157,7 +92,7 @@ static void set_tunnel(struct ike_role *r, struct tun_name *n, bool start, mono_
 	                      .conf = r->conf, .t = t};
 	act_tunnel(r, &f, now);
 	ike_command(r->ike, &cmd, now, &r->acts);
-	hand_over_orphans(r, n, now);
+	orphans_hand_over(r, n, now);
 	act_run(r, now);
 }
 
@@ -249,6 +184,7 @@ void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 		return;
 	}
 	take_held(r, conf, m);
+	orphans_sort(r);
 	const struct conf *old = r->conf;
 	r->conf = conf;
 	struct ike_cmd setup = {.type = IKE_CMD_SETUP, .conf = conf};
@@ -257,7 +193,7 @@ void conf_apply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 	/* Unchanged tunnels too: the engines must let go of the old blob. */
 	for (size_t i = 0; i < diff.n; i++)
 		apply_change(r, &diff.change[i], now);
-	drop_stray_orphans(r);
+	orphans_settle_conf(r, now);
 	if (e->reloaded)
 		role_logf(r, NOTE_CONTROL, diff.same ? "configuration reloaded, nothing changed" : "configuration reloaded");
 	config_diff_fini(&diff);

@@ -18,6 +18,7 @@ struct waiter *waiter_new(struct ike_role *r, uint8_t kind, uint64_t client)
 		if (w->kind != W_FREE)
 			continue;
 		*w = (struct waiter){.kind = kind, .client = client, .limit = MONO_NEVER};
+		ctl_note_level(r);
 		return w;
 	}
 	control_end(r->ctl->server, client, CONTROL_BUSY, "too many clients wait already");
@@ -55,6 +56,17 @@ void ctl_progress(struct ike_role *r, uint32_t tunnel, const char *text)
 		if ((w->kind == W_UP || w->kind == W_DOWN || w->kind == W_REKEY) && w->tunnel == tunnel)
 			control_line(r->ctl->server, w->client, text);
 	}
+}
+
+/* The log's, and what goes to those who wait for a tunnel. */
+void ctl_note_level(struct ike_role *r)
+{
+	int8_t most = r->log_level;
+	for (size_t i = 0; r->ctl && i < WAITERS && most < NOTE_CONTROL; i++) {
+		if (r->ctl->waiter[i].kind == W_UP || r->ctl->waiter[i].kind == W_DOWN)
+			most = NOTE_CONTROL;
+	}
+	ike_note_level(r->ike, most);
 }
 
 /* --- up and down --- */
@@ -367,6 +379,14 @@ static void on_request(void *ctx, uint64_t client, enum control_verb v, const st
 	case CONTROL_GRE_DEL:
 		gre_request(r, client, v, a, now);
 		break;
+#ifdef GRETEL_IMPAIR
+	case CONTROL_IMPAIR:
+		if (ike_impair(r->ike, a->v[0]))
+			control_end(r->ctl->server, client, CONTROL_OK, "");
+		else
+			control_end(r->ctl->server, client, CONTROL_USAGE, "omit|double|corrupt|delay EXCHANGE PAYLOAD ..., or none");
+		break;
+#endif
 	case CONTROL_GUARD_CLEAR:
 		control_end(r->ctl->server, client, CONTROL_FAILED,
 		            "greteld is running and keeps its guards; stop it first, then clear them");
@@ -381,6 +401,12 @@ static const char *tunnel_name(void *ctx, size_t i)
 	struct ike_role *r = ctx;
 	const struct tunnel_conf *t = r->conf ? conf_tunnel(r->conf, (uint32_t)i) : NULL;
 	return t ? conf_str(r->conf, t->name) : NULL;
+}
+
+static bool tunnel_there(void *ctx, const char *name)
+{
+	const struct tun_name *n = name_find(ctx, name);
+	return n && n->configured;
 }
 
 static const char *refused(void *ctx, const char *name)
@@ -457,7 +483,8 @@ int ctl_open(struct ike_role *r, int listen_fd)
 	r->ctl = mem_get(r->mem, sizeof *r->ctl);
 	if (!r->ctl)
 		return -ENOMEM;
-	r->ctl->ops = (struct control_ops){.request = on_request, .gone = on_gone, .tunnel_name = tunnel_name, .refused = refused};
+	r->ctl->ops = (struct control_ops){.request = on_request, .gone = on_gone, .tunnel_name = tunnel_name, .refused = refused,
+	                                .tunnel_there = tunnel_there};
 	r->ctl->server = control_new(r->loop, listen_fd, &r->ctl->ops, r, r->control_group);
 	return r->ctl->server ? loop_timer(r->loop, ctl_when, ctl_is_due, r) : -ENOMEM;
 }

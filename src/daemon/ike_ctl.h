@@ -27,9 +27,9 @@ struct waiter {
 
 /* Counters of one child SA as priv told them last. */
 struct counted {
-	uint32_t ticket;           /* of the question under way, 0 none */
+	uint32_t ticket;           /* of the question; those of a round follow each other */
 	uint32_t spi_in;
-	bool known;
+	bool answered, known;
 	struct sa_counters c;
 };
 
@@ -37,7 +37,7 @@ struct counted {
 struct dropped {
 	uint32_t ticket;           /* as above */
 	uint32_t tunnel;           /* its number here */
-	bool known;
+	bool answered, known;
 	uint64_t n[ESP_DROP_N];
 };
 
@@ -46,9 +46,10 @@ struct role_ctl {
 	struct control_ops ops;
 	struct waiter waiter[WAITERS];
 	struct counted *counted;
-	uint32_t n_counted, cap_counted;
+	uint32_t n_counted, cap_counted, counted_at;
 	struct dropped *dropped;
-	uint32_t n_dropped, cap_dropped;
+	uint32_t n_dropped, cap_dropped, dropped_at;
+	uint32_t n_unanswered;     /* of both */
 	bool drops_known;          /* of all together: */
 	uint64_t drops[ESP_DROP_N];
 	uint32_t next_ticket;

@@ -29,16 +29,33 @@ static bool is_held(void *ctx, uint32_t tunnel)
 	return n && n->held;
 }
 
+static int conf_index(void *ctx, const char *tunnel)
+{
+	struct tun_name *n = name_find(ctx, tunnel);
+	return n && n->configured ? (int)n->conf_index : -1;
+}
+
+static const struct addr *guarded(void *ctx, uint32_t tunnel, size_t *n)
+{
+	struct tun_name *t = name_by_id(ctx, tunnel);
+	*n = t ? t->n_guarded : 0;
+	return t ? t->guarded : NULL;
+}
+
+/* They are looked for in the order in which they were asked for, as a rule: behind the last one. */
 static struct counted *find_counted(struct role_ctl *c, uint32_t spi_in)
 {
 	for (uint32_t i = 0; i < c->n_counted; i++) {
-		if (c->counted[i].spi_in == spi_in)
-			return &c->counted[i];
+		uint32_t at = (c->counted_at + i) % c->n_counted;
+		if (c->counted[at].spi_in == spi_in) {
+			c->counted_at = at + 1;
+			return &c->counted[at];
+		}
 	}
 	return NULL;
 }
 
-static bool orphan_counters(void *ctx, uint32_t spi_in, struct sa_counters *out)
+static bool counters(void *ctx, uint32_t spi_in, struct sa_counters *out)
 {
 	struct ike_role *r = ctx;
 	struct counted *c = find_counted(r->ctl, spi_in);
@@ -48,21 +65,17 @@ static bool orphan_counters(void *ctx, uint32_t spi_in, struct sa_counters *out)
 	return true;
 }
 
-static bool child_counters(void *ctx, uint32_t child_id, struct sa_counters *out)
-{
-	struct ike_role *r = ctx;
-	struct ike_child_view v;
-	uint32_t at = child_id - 1;
-	return ike_next_child(r->ike, &at, &v) && v.child_id == child_id && orphan_counters(ctx, v.sa->in.spi, out);
-}
-
 static const uint64_t *drops_of(void *ctx, const char *tunnel)
 {
 	struct ike_role *r = ctx;
 	uint32_t id = id_of(ctx, tunnel);
-	for (uint32_t i = 0; id && i < r->ctl->n_dropped; i++) {
-		if (r->ctl->dropped[i].tunnel == id)
-			return r->ctl->dropped[i].known ? r->ctl->dropped[i].n : NULL;
+	struct role_ctl *c = r->ctl;
+	for (uint32_t i = 0; id && i < c->n_dropped; i++) { /* behind the last one, as above */
+		uint32_t at = (c->dropped_at + i) % c->n_dropped;
+		if (c->dropped[at].tunnel != id)
+			continue;
+		c->dropped_at = at + 1;
+		return c->dropped[at].known ? c->dropped[at].n : NULL;
 	}
 	return NULL;
 }
@@ -79,10 +92,10 @@ struct src_room {
 	struct status_orphan orphan[SHOWN_ORPHANS];
 };
 
-static void fill_src(struct ike_role *r, struct src_room *room)
+static void fill_src(struct ike_role *r, struct src_room *room, bool guards)
 {
 	*room = (struct src_room){.n_room = 1};
-	for (uint32_t i = 0; i < r->n_names; i++)
+	for (uint32_t i = 0; guards && i < r->n_names; i++)
 		room->n_room += r->names[i]->n_guarded;
 	room->guard = mem_get(r->mem, sizeof *room->guard * room->n_room);
 	room->plane = (struct status_plane){
@@ -98,8 +111,10 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		.id_of = id_of,
 		.name_of = name_of,
 		.held = is_held,
-		.counters = child_counters,
-		.orphan_counters = orphan_counters,
+		.conf_index = conf_index,
+		.guarded = guarded,
+		.counters = counters,
+		.orphan_counters = counters,
 		.drops = drops_of,
 		.plane = &room->plane,
 		.now = loop_now(r->loop),
@@ -117,7 +132,7 @@ static void fill_src(struct ike_role *r, struct src_room *room)
 		.n_listen = r->n_listen,
 		.routing = r->ctl ? r->ctl->routing : NULL,
 	};
-	for (uint32_t i = 0; room->guard && i < r->n_names; i++) {
+	for (uint32_t i = 0; guards && room->guard && i < r->n_names; i++) {
 		for (uint32_t k = 0; k < r->names[i]->n_guarded; k++)
 			room->guard[s->n_guards++] = (struct status_guard){r->names[i]->name, r->names[i]->guarded[k]};
 	}
@@ -144,7 +159,7 @@ static void send_doc(struct ike_role *r, uint64_t client, json_t *doc)
 void status_simple(struct ike_role *r, uint64_t client, enum control_verb v)
 {
 	struct src_room room;
-	fill_src(r, &room);
+	fill_src(r, &room, v == CONTROL_GUARD);
 	switch (v) {
 	case CONTROL_LIST:
 		send_doc(r, client, status_list(&room.src));
@@ -166,6 +181,7 @@ void status_simple(struct ike_role *r, uint64_t client, enum control_verb v)
 
 /* --- counters first --- */
 
+/* The tickets of a round's questions follow each other. */
 static bool ask_counters(struct ike_role *r, uint32_t spi_in)
 {
 	struct role_ctl *c = r->ctl;
@@ -185,15 +201,28 @@ static bool ask_counters(struct ike_role *r, uint32_t spi_in)
 	if (priv_sa_query(r->priv, n->ticket, spi_in) < 0)
 		return false;
 	c->n_counted++;
+	c->n_unanswered++;
 	return true;
 }
 
-/* One question for each tunnel, and one for none, so that there is one. Without memory nothing is asked. */
-static void ask_drops(struct ike_role *r)
+static bool ask_dropped(struct ike_role *r, const struct tun_name *n)
 {
 	struct role_ctl *c = r->ctl;
-	uint32_t want = r->n_names + 1;
-	c->n_dropped = 0;
+	struct dropped *d = &c->dropped[c->n_dropped];
+	*d = (struct dropped){.ticket = ctl_ticket(c), .tunnel = n ? n->id : 0};
+	if (priv_dp_stats(r->priv, d->ticket, n ? n->name : "") < 0)
+		return false;
+	c->n_dropped++;
+	c->n_unanswered++;
+	return true;
+}
+
+/* One question for each tunnel that is shown, and one for none, so that there is one. Without memory nothing is asked. */
+static void ask_drops(struct ike_role *r, const struct tun_name *only)
+{
+	struct role_ctl *c = r->ctl;
+	uint32_t want = only ? 2 : r->n_names + 1;
+	c->n_dropped = c->dropped_at = 0;
 	c->drops_known = false;
 	if (!r->dataplane.user)
 		return;
@@ -202,15 +231,11 @@ static void ask_drops(struct ike_role *r)
 		c->dropped = mem_get(r->mem, sizeof *c->dropped * want);
 		c->cap_dropped = c->dropped ? want : 0;
 	}
-	for (uint32_t i = 0; i < c->cap_dropped && i < want; i++) {
-		struct dropped *d = &c->dropped[c->n_dropped];
-		const struct tun_name *n = i ? r->names[i - 1] : NULL;
-		if (n && !n->configured)
-			continue;
-		*d = (struct dropped){.ticket = ctl_ticket(c), .tunnel = n ? n->id : 0};
-		if (priv_dp_stats(r->priv, d->ticket, n ? n->name : "") < 0)
-			break;
-		c->n_dropped++;
+	if (c->cap_dropped < want || !ask_dropped(r, NULL) || (only && !ask_dropped(r, only)) || only)
+		return;
+	for (uint32_t i = 0; i < r->n_names; i++) {
+		if (r->names[i]->configured && !ask_dropped(r, r->names[i]))
+			return;
 	}
 }
 
@@ -218,7 +243,7 @@ void status_answer(struct ike_role *r, struct waiter *w)
 {
 	struct src_room room;
 	uint64_t client = w->client;
-	fill_src(r, &room);
+	fill_src(r, &room, w->all);
 	w->kind = W_FREE;
 	r->ctl->routing_asked = false; /* in time or not: the next one asks anew */
 	send_doc(r, client, status_build(&room.src, w->name[0] ? w->name : NULL, w->all));
@@ -227,29 +252,42 @@ void status_answer(struct ike_role *r, struct waiter *w)
 
 static void answer_ready(struct ike_role *r)
 {
-	if (r->ctl->routing_asked)
+	if (r->ctl->routing_asked || r->ctl->n_unanswered)
 		return;
-	for (uint32_t i = 0; i < r->ctl->n_counted; i++) {
-		if (r->ctl->counted[i].ticket)
-			return;
-	}
-	for (uint32_t i = 0; i < r->ctl->n_dropped; i++) {
-		if (r->ctl->dropped[i].ticket)
-			return;
-	}
 	for (size_t i = 0; i < WAITERS; i++) {
 		if (r->ctl->waiter[i].kind == W_STATUS)
 			status_answer(r, &r->ctl->waiter[i]);
 	}
 }
 
-void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all)
+/* The questions for one tunnel, or (only NULL) for all. */
+static void ask_all(struct ike_role *r, const struct tun_name *only)
 {
 	struct ike_child_view v;
 	uint32_t at = 0;
-	bool round = false;
-	for (size_t i = 0; i < WAITERS; i++)
-		round |= r->ctl->waiter[i].kind == W_STATUS;
+	r->ctl->n_counted = r->ctl->counted_at = r->ctl->n_unanswered = 0;
+	while (only ? ike_next_child_of(r->ike, only->id, &at, &v) : ike_next_child(r->ike, &at, &v)) {
+		if (v.installed && !ask_counters(r, v.sa->in.spi))
+			break;
+	}
+	LIST_EACH(it, tmp, &r->orphans) {
+		if (!ask_counters(r, LIST_ENTRY(it, struct orphan, link)->sa.in.spi))
+			break;
+	}
+	ask_drops(r, only);
+	r->ctl->routing_asked = route_ask_status(r);
+}
+
+/* One round of questions serves all who ask meanwhile; it is begun anew for who wants to know more than is asked for. */
+void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all)
+{
+	struct tun_name *only = *name ? name_find(r, name) : NULL;
+	bool round = false, enough = false;
+	for (size_t i = 0; i < WAITERS; i++) {
+		const struct waiter *o = &r->ctl->waiter[i];
+		round |= o->kind == W_STATUS;
+		enough |= o->kind == W_STATUS && (!o->name[0] || (only && strcmp(o->name, name) == 0));
+	}
 	struct waiter *w = waiter_new(r, W_STATUS, client);
 	if (!w)
 		return;
@@ -257,19 +295,8 @@ void status_ask(struct ike_role *r, uint64_t client, const char *name, bool all)
 	w->limit = mono_add(loop_now(r->loop), DUR_S(STATUS_LIMIT_S));
 	struct sbuf b = SB(w->name);
 	sb_put(&b, name);
-	if (!round) { /* one round of questions serves all who ask meanwhile */
-		r->ctl->n_counted = 0;
-		while (ike_next_child(r->ike, &at, &v)) {
-			if (v.installed && !ask_counters(r, v.sa->in.spi))
-				break;
-		}
-		ask_drops(r);
-		r->ctl->routing_asked = route_ask_status(r);
-		LIST_EACH(it, tmp, &r->orphans) {
-			if (!ask_counters(r, LIST_ENTRY(it, struct orphan, link)->sa.in.spi))
-				break;
-		}
-	}
+	if (!enough)
+		ask_all(r, round ? NULL : only);
 	answer_ready(r);
 }
 
@@ -284,15 +311,16 @@ void status_routing(struct ike_role *r, const char *text, size_t n)
 
 void status_counted(struct ike_role *r, const struct priv_msg *m)
 {
-	for (uint32_t i = 0; i < r->ctl->n_counted; i++) {
-		struct counted *c = &r->ctl->counted[i];
-		if (c->ticket != m->ticket)
-			continue;
-		c->ticket = 0;
-		c->known = m->status >= 0 && m->body;
-		if (c->known)
-			c->c = ((const struct r_sa_query *)m->body)->counters;
-	}
+	struct role_ctl *c = r->ctl;
+	uint32_t i = c->n_counted ? m->ticket - c->counted[0].ticket : 0;
+	if (i >= c->n_counted || c->counted[i].ticket != m->ticket || c->counted[i].answered)
+		return; /* of an earlier round */
+	struct counted *n = &c->counted[i];
+	n->answered = true;
+	n->known = m->status >= 0 && m->body;
+	if (n->known)
+		n->c = ((const struct r_sa_query *)m->body)->counters;
+	c->n_unanswered--;
 	answer_ready(r);
 }
 
@@ -300,14 +328,14 @@ void status_dropped(struct ike_role *r, const struct priv_msg *m)
 {
 	struct role_ctl *c = r->ctl;
 	const struct r_dp_stats *s = m->status >= 0 ? m->body : NULL;
-	for (uint32_t i = 0; i < c->n_dropped; i++) {
+	uint32_t i = c->n_dropped ? m->ticket - c->dropped[0].ticket : 0;
+	if (i < c->n_dropped && c->dropped[i].ticket == m->ticket && !c->dropped[i].answered) {
 		struct dropped *d = &c->dropped[i];
-		if (d->ticket != m->ticket)
-			continue;
-		d->ticket = 0;
+		d->answered = true;
 		d->known = s && d->tunnel;
 		if (d->known)
 			memcpy(d->n, s->drops, sizeof d->n);
+		c->n_unanswered--;
 	}
 	if (s) {
 		memcpy(c->drops, s->all, sizeof c->drops);

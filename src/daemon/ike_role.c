@@ -73,6 +73,7 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 			loop_stop(r->loop, 1);
 		break;
 	case PRIV_KERNEL_EVENT:
+	case PRIV_WANTED:
 	case PRIV_HOOK_LINE:
 		act_event(r, m, now);
 		break;
@@ -103,7 +104,7 @@ static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
 		loop_stop(r->loop, 0);
 		return;
 	}
-	for (int n = 0; n < 64; n++) {
+	for (int n = 0; n < 64 || privsep_buffered(r->priv); n++) {
 		int got = privsep_recv(r->priv, &m);
 		if (got == 0)
 			break;
@@ -118,10 +119,13 @@ static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
 	}
 }
 
-/* What the socket did not take at once goes out when it is writable. */
+/* A turn's messages go out before the next wait; what the socket does not take, when it is writable. */
 static mono_t flush_when(void *ctx)
 {
 	struct ike_role *r = ctx;
+	if (privsep_flush(r->priv) < 0)
+		loop_stop(r->loop, 0);
+	ctl_note_level(r);
 	uint32_t events = EPOLLIN | (privsep_pending(r->priv) ? EPOLLOUT : 0u);
 	if (events != r->priv_events && loop_mod(r->loop, privsep_fd(r->priv), events) == 0)
 		r->priv_events = events;
@@ -152,7 +156,7 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	r->priv = privsep_new(start->chan, PRIV_ROLE_IKE, &PRIV_VERBS);
 	if (!r->loop || !r->crypto || !r->priv || names_init(r) < 0)
 		return -ENOMEM;
-	struct ike_env env = {.mem = r->mem, .crypto = r->crypto, .rng = crypto_rng()};
+	struct ike_env env = {.mem = r->mem, .crypto = r->crypto, .rng = crypto_rng_drawn(r->crypto)};
 	r->ike = ike_new(&env);
 	r->tunnels = tunnels_new(r->mem);
 	r->started = loop_now(r->loop);
@@ -166,6 +170,8 @@ static int open_role(struct ike_role *r, struct role_start *start)
 	if (err == 0)
 		err = loop_timer(r->loop, tunnels_when, tunnels_are_due, r);
 	if (err == 0)
+		err = loop_timer(r->loop, orphans_when, orphans_are_due, r);
+	if (err == 0)
 		err = loop_timer(r->loop, flush_when, flush_due, r);
 	return err;
 }
@@ -177,5 +183,8 @@ int ike_role_run(struct role_start *start)
 		return 1;
 	if (privsep_hello(r->priv, r->log_level) < 0)
 		return 1;
-	return loop_run(r->loop);
+	privsep_gather(r->priv);
+	int rc = loop_run(r->loop);
+	(void)!privsep_flush(r->priv); /* last words */
+	return rc;
 }

@@ -1,7 +1,10 @@
 /* The UDP sockets of the ike role: where each datagram came in and goes out (RFC 7296 2.11), the NAT-T port's marker (RFC
  * 3948), and ICMP errors from the error queue, which are hints. ESP does not come here: the kernel takes it off the NAT-T
  * sockets, or, with the data plane in user space, the role esp has sockets of its own. There the kernel's batches may
- * mix the two kinds, and a pair of sockets carries what came to the wrong role. */
+ * mix the two kinds, and a pair of sockets carries what came to the wrong role.
+ *
+ * Datagrams come and go in batches. Of a batch those come first that belong to an IKE SA that there is: strangers, who may be a
+ * flood, wait. */
 #include "daemon/ike_role.h"
 
 #include "dataplane/dataplane.h"
@@ -17,12 +20,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TURN_MAX = 64 }; /* datagrams of one socket before the others get their turn */
+/* Datagrams of one socket before the others get their turn. Longer ones than SLOT are lost: RFC 7296 2 asks for 1280 octets and
+ * would like 3000. */
+enum { TURN_MAX = 64, SLOT = 16384, CONTROL_IN = 128 };
 
 union sock {
 	struct sockaddr sa;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
+};
+
+struct net {
+	/* in */
+	struct mmsghdr in[TURN_MAX];
+	struct iovec in_v[TURN_MAX];
+	union sock in_from[TURN_MAX];
+	_Alignas(8) uint8_t in_control[TURN_MAX][CONTROL_IN];
+	struct ike_datagram datagram[TURN_MAX];
+	/* ICMP errors that the engine is still told of in this second: it looks through its SAs for each, and a flood from addresses that
+	 * are not there brings one for every answer. */
+	mono_t icmp_second;
+	unsigned icmp_left;
+	/* out: all of one socket */
+	int out_fd;
+	unsigned n_out;
+	struct mmsghdr out[TURN_MAX];
+	struct iovec out_v[TURN_MAX][2];
+	union sock out_to[TURN_MAX];
+	_Alignas(8) uint8_t out_control[TURN_MAX][CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	/* Pages that no datagram has touched cost nothing. */
+	uint8_t slot[TURN_MAX][SLOT];
 };
 
 static struct endpoint from_sock(const union sock *s)
@@ -80,33 +107,56 @@ static size_t put_source(struct msghdr *m, const struct addr *local)
 	return CMSG_SPACE(sizeof info);
 }
 
+void net_flush(struct ike_role *r)
+{
+	struct net *n = r->net;
+	unsigned at = 0;
+	bool again = true;
+	while (n && at < n->n_out) {
+		int sent = sendmmsg(n->out_fd, n->out + at, n->n_out - at, MSG_DONTWAIT);
+		if (sent > 0) {
+			at += (unsigned)sent;
+			again = true;
+		} else if (again) {
+			again = false; /* what failed may have been an earlier datagram, whose ICMP error is reported here too */
+		} else {
+			r->send_errors++; /* a lost datagram: retransmission is made for it */
+			at++;
+			again = true;
+		}
+	}
+	if (n)
+		n->n_out = 0;
+}
+
 void net_send(struct ike_role *r, const struct ike_act *a)
 {
 	static const uint8_t marker[4];
+	struct net *n = r->net;
 	bool v6 = a->send.remote.addr.family == AF_V6;
 	int fd = r->udp[v6 ? (a->send.natt_port ? PRIV_UDP6_NATT : PRIV_UDP6)
 	                   : (a->send.natt_port ? PRIV_UDP4_NATT : PRIV_UDP4)];
-	if (fd < 0)
+	if (fd < 0 || !n)
 		return;
-	union sock to;
-	uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))] __attribute__((aligned(8)));
-	struct iovec v[2] = {{(void *)marker, sizeof marker}, {(void *)a->send.data.p, a->send.data.n}};
+	if (n->n_out == TURN_MAX || n->out_fd != fd)
+		net_flush(r);
+	unsigned i = n->n_out++;
 	bool keep_alive = a->send.natt_port && a->send.data.n == 1;
 	bool marked = a->send.natt_port && !keep_alive;
-	struct msghdr m = {
-		.msg_name = &to,
-		.msg_namelen = to_sock(&a->send.remote, &to),
-		.msg_iov = marked ? v : v + 1,
+	struct msghdr *m = &n->out[i].msg_hdr;
+	n->out_fd = fd;
+	n->out_v[i][0] = (struct iovec){(void *)(uintptr_t)marker, sizeof marker};
+	n->out_v[i][1] = (struct iovec){(void *)(uintptr_t)a->send.data.p, a->send.data.n};
+	memset(n->out_control[i], 0, sizeof n->out_control[i]);
+	*m = (struct msghdr){
+		.msg_name = &n->out_to[i],
+		.msg_namelen = to_sock(&a->send.remote, &n->out_to[i]),
+		.msg_iov = marked ? n->out_v[i] : n->out_v[i] + 1,
 		.msg_iovlen = marked ? 2 : 1,
-		.msg_control = control,
-		.msg_controllen = sizeof control,
+		.msg_control = n->out_control[i],
+		.msg_controllen = sizeof n->out_control[i],
 	};
-	memset(control, 0, sizeof control);
-	m.msg_controllen = put_source(&m, &a->send.local.addr);
-	/* A send that fails is a lost datagram: retransmission is made for it. An error of an earlier one is
-	 * reported here too, so the send is tried twice. */
-	if (sendmsg(fd, &m, MSG_DONTWAIT) < 0 && sendmsg(fd, &m, MSG_DONTWAIT) < 0)
-		r->send_errors++;
+	m->msg_controllen = put_source(m, &a->send.local.addr);
 }
 
 /* --- in --- */
@@ -161,6 +211,16 @@ static const char *icmp_name(const struct sock_extended_err *ee)
 	return NULL;
 }
 
+static bool icmp_counts(struct net *n, mono_t now)
+{
+	enum { A_SECOND = 32 };
+	if (now - n->icmp_second >= DUR_S(1)) {
+		n->icmp_second = now;
+		n->icmp_left = A_SECOND;
+	}
+	return n->icmp_left > 0 && n->icmp_left--;
+}
+
 static void read_errors(struct ike_role *r, int fd, mono_t now)
 {
 	for (int i = 0; i < TURN_MAX; i++) {
@@ -178,7 +238,7 @@ static void read_errors(struct ike_role *r, int fd, mono_t now)
 				continue;
 			memcpy(&ee, CMSG_DATA(c), sizeof ee);
 			const char *name = icmp_name(&ee);
-			if (!name)
+			if (!name || !icmp_counts(r->net, now))
 				continue;
 			struct ike_fact f = {.type = IKE_FACT_ICMP, .remote = from_sock(&to), .text = name};
 			ike_report(r->ike, &f, now, &r->acts);
@@ -255,49 +315,69 @@ void net_esp(struct ike_role *r, struct priv_msg *m)
 
 /* --- the sockets --- */
 
-/* True while there may be more. */
-static bool read_one(struct ike_role *r, int fd, mono_t now)
+/* The IKE of a datagram that came. False: there is none. */
+static bool ike_of(struct ike_role *r, struct mmsghdr *m, const union sock *from, bool natt, struct ike_datagram *d)
 {
-	union sock from;
-	uint8_t control[512] __attribute__((aligned(8)));
-	struct iovec v = {r->datagram, sizeof r->datagram};
-	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &v, .msg_iovlen = 1,
-	                   .msg_control = control, .msg_controllen = sizeof control};
-	ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EINTR;
-	if (m.msg_flags & MSG_TRUNC)
-		return true;
-	bool natt = is_natt(r, fd);
-	struct ike_datagram d = {
-		.local = local_of(&m, natt ? r->port_nat_t : r->port),
-		.remote = from_sock(&from),
-		.natt_port = natt,
-		.data = SPAN(r->datagram, (size_t)n),
-	};
-	if (d.remote.addr.family == AF_NONE || d.local.addr.family == AF_NONE)
-		return true;
 	struct span ike;
-	if (natt) {
-		enum udp_kind kind = udp_encap_classify(d.data, &ike);
-		if (kind == UDP_ESP)
-			to_esp(r, &d);
-		if (kind != UDP_IKE)
-			return true;
-		d.data = ike;
+	*d = (struct ike_datagram){
+		.local = local_of(&m->msg_hdr, natt ? r->port_nat_t : r->port),
+		.remote = from_sock(from),
+		.natt_port = natt,
+		.data = SPAN(m->msg_hdr.msg_iov->iov_base, m->msg_len),
+	};
+	if (m->msg_hdr.msg_flags & MSG_TRUNC || d->remote.addr.family == AF_NONE || d->local.addr.family == AF_NONE)
+		return false;
+	if (!natt)
+		return true;
+	enum udp_kind kind = udp_encap_classify(d->data, &ike);
+	if (kind == UDP_ESP)
+		to_esp(r, d);
+	d->data = ike;
+	return kind == UDP_IKE;
+}
+
+/* Reads a batch; the IKE in it, those first that name an SA that there is: *n_known. */
+static unsigned read_batch(struct ike_role *r, int fd, unsigned *n_known, const struct ike_datagram **out)
+{
+	struct net *n = r->net;
+	const struct ike_datagram *stranger[TURN_MAX];
+	unsigned strangers = 0;
+	*n_known = 0;
+	for (unsigned i = 0; i < TURN_MAX; i++) {
+		n->in_v[i] = (struct iovec){n->slot[i], SLOT};
+		n->in[i].msg_hdr = (struct msghdr){.msg_name = &n->in_from[i], .msg_namelen = sizeof n->in_from[i],
+		                                   .msg_iov = &n->in_v[i], .msg_iovlen = 1,
+		                                   .msg_control = n->in_control[i], .msg_controllen = CONTROL_IN};
 	}
-	ike_input(r->ike, &d, now, &r->acts);
-	act_run(r, now);
-	return true;
+	int got = recvmmsg(fd, n->in, TURN_MAX, MSG_DONTWAIT, NULL);
+	for (int i = 0; i < got; i++) {
+		struct ike_datagram *d = &n->datagram[i];
+		if (!ike_of(r, &n->in[i], &n->in_from[i], is_natt(r, fd), d))
+			continue;
+		if (ike_knows(r->ike, d->data))
+			out[(*n_known)++] = d;
+		else
+			stranger[strangers++] = d;
+	}
+	memcpy(out + *n_known, stranger, strangers * sizeof *out);
+	return *n_known + strangers;
 }
 
 static void on_udp(void *ctx, int fd, uint32_t events, mono_t now)
 {
+	enum { ROOM = 64 }; /* for the actions of one datagram */
 	struct ike_role *r = ctx;
+	const struct ike_datagram *d[TURN_MAX];
+	unsigned known;
 	if (events & EPOLLERR)
 		read_errors(r, fd, now);
-	for (int i = 0; i < TURN_MAX && read_one(r, fd, now); i++)
-		;
+	unsigned n = read_batch(r, fd, &known, d);
+	for (unsigned i = 0; i < n; i++) {
+		ike_input(r->ike, d[i], now, &r->acts);
+		if (i < known || r->acts.n > IKE_ACTS_MAX - ROOM || r->acts.used > IKE_ARENA / 2)
+			act_run(r, now);
+	}
+	act_run(r, now);
 }
 
 int net_adopt(struct ike_role *r, const struct priv_msg *m)
@@ -305,6 +385,8 @@ int net_adopt(struct ike_role *r, const struct priv_msg *m)
 	const struct e_sockets *e = m->body;
 	uint32_t at = 0;
 	int control = -1;
+	if (!r->net && !(r->net = mem_get(r->mem, sizeof *r->net)))
+		return -ENOMEM;
 	r->port = e->port;
 	r->port_nat_t = e->port_nat_t;
 	r->control_group = (gid_t)e->control_gid;

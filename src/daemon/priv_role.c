@@ -3,7 +3,8 @@
  *
  *      start:  log, kernel, pid file, configuration, sockets, hook, [drop], actor, esp where it is needed, ike -> READY
  *      end:    STOP to ike -> STOPPED, downs of scripts that are still up, what is left of the SAs; 5 s at most.
- *              Guards stay. */
+ *              Guards stay.
+ *      end by SIGUSR2, for another life that comes at once: nobody says goodbye and nothing is taken away. */
 #include "daemon/priv_role.h"
 
 #include <errno.h>
@@ -16,8 +17,6 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "daemon/notify.h"
 
 enum { STOP_S = 5, START_S = 60, STUCK_S = 30, IKE_LATER_MS = 10 };
 
@@ -40,6 +39,8 @@ static void on_actor_log(void *ctx, int8_t level, const char *text) { priv_logf(
 void peer_watch(struct priv *p, struct peer *x)
 {
 	bool pending = privsep_pending(x->chan);
+	if (!pending && x->stuck_since == MONO_NEVER)
+		return; /* nothing was pending before either */
 	(void)!loop_mod(p->loop, privsep_fd(x->chan), pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	if (!pending)
 		x->stuck_since = MONO_NEVER;
@@ -107,7 +108,10 @@ static int stderr_start(struct priv *p)
 
 static void stop_finish(struct priv *p)
 {
-	actor_remove_children(p->actor);
+	if (!p->handover) {
+		actor_remove_children(p->actor);
+		p->clean = true;
+	}
 	loop_stop(p->loop, p->result);
 }
 
@@ -116,7 +120,9 @@ static void stop_finish(struct priv *p)
 void priv_stop_step(struct priv *p)
 {
 	struct actor_hook h;
-	if (!p->stopping || route_stop(p, loop_now(p->loop)))
+	if (p->handover && list_empty(&p->runs))
+		stop_finish(p);
+	if (!p->stopping || p->handover || route_stop(p, loop_now(p->loop)))
 		return;
 	if (p->ike.greeted && !p->ike_told_stop) {
 		actor_phase_set(p->actor, PHASE_STOP);
@@ -144,6 +150,23 @@ static void stop_start(struct priv *p, mono_t now)
 	priv_stop_step(p);
 }
 
+static void peer_end(struct priv *p, struct peer *x);
+
+/* The peers hear nothing, so that they keep what they have: with the next life's new SAs the old ones go. Only scripts that run are waited for. */
+static void handover_start(struct priv *p, mono_t now)
+{
+	if (p->esp.user || p->stopping) { /* in user space the SAs end with the process */
+		stop_start(p, now);
+		return;
+	}
+	p->stopping = p->handover = true;
+	p->stop_due = mono_add(now, DUR_S(STOP_S));
+	notify("STOPPING=1");
+	priv_logf(p, 1, "stopping for another life: SAs, interfaces and routes stay");
+	peer_end(p, &p->ike);
+	priv_stop_step(p);
+}
+
 /* --- Signals and deadlines --- */
 
 static void on_signal(void *ctx, int signo, mono_t now)
@@ -163,9 +186,22 @@ static void on_signal(void *ctx, int signo, mono_t now)
 	case SIGUSR1:
 		log_reopen(p->log);
 		break;
+	case SIGUSR2:
+		handover_start(p, now);
+		break;
 	default:
 		stop_start(p, now);
 	}
+}
+
+void wanted_tell(struct priv *p, const char *tunnel)
+{
+	struct e_wanted e;
+	if (!tunnel)
+		return;
+	memset(&e, 0, sizeof e);
+	memcpy(e.tunnel, tunnel, strnlen(tunnel, sizeof e.tunnel - 1));
+	ike_event(p, PRIV_WANTED, 0, &e, SPAN(NULL, 0), NULL, 0);
 }
 
 static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
@@ -178,7 +214,9 @@ static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
 		memset(&e, 0, sizeof e);
 		if (kernel_event_next(p->kernel, &e.event) != 1)
 			return;
-		if (actor_event(p->actor, &e.event, now))
+		if (e.event.type == KERNEL_ACQUIRE)
+			wanted_tell(p, actor_acquired(p->actor, &e.event));
+		else if (actor_event(p->actor, &e.event, now))
 			ike_event(p, PRIV_KERNEL_EVENT, 0, &e, SPAN(NULL, 0), NULL, 0);
 	}
 }
@@ -195,7 +233,8 @@ static mono_t stuck_due(const struct peer *x)
 
 static mono_t when(void *ctx)
 {
-	const struct priv *p = ctx;
+	struct priv *p = ctx;
+	ike_flush(p); /* before every wait */
 	mono_t t = mono_min(mono_min(jobs_due(p), p->watchdog), mono_min(route_due(p), p->settle));
 	t = mono_min(t, plane_due(p));
 	if (p->stopping)
@@ -238,7 +277,7 @@ static void on_due(void *ctx, mono_t now)
 		p->watchdog = mono_add(now, notify_watchdog());
 	}
 	if (p->stopping && p->stop_due <= now) {
-		priv_logf(p, 0, "not all was taken down in time");
+		priv_logf(p, 0, p->handover ? "a script still runs" : "not all was taken down in time");
 		stop_finish(p);
 		return;
 	}
@@ -294,7 +333,7 @@ static int privileged_start(struct priv *p)
 
 static int loop_start(struct priv *p)
 {
-	const int signals[] = {SIGCHLD, SIGHUP, SIGUSR1, SIGTERM, SIGINT};
+	const int signals[] = {SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
 	int rc = loop_signals(p->loop, signals, ARRAY_LEN(signals), on_signal, p);
 	if (rc == 0)
 		rc = loop_timer(p->loop, when, on_due, p);
@@ -311,9 +350,14 @@ static int unprivileged_start(struct priv *p)
 		env.esp = plane_tell;
 		env.esp_ctx = p;
 		env.queues = p->esp.workers;
+	} else {
+		env.book = books_write;
+		env.book_ctx = p;
 	}
 	p->actor = actor_new(&env);
 	rc = p->actor ? actor_conf_set(p->actor, p->conf, &p->psks) : -ENOMEM;
+	if (rc == 0)
+		books_open(p, loop_now(p->loop));
 	if (rc == 0)
 		rc = loop_add(p->loop, kernel_event_fd(p->kernel), EPOLLIN, on_kernel, p);
 	if (rc == 0 && plane_wanted(p))
@@ -360,6 +404,7 @@ static void finish(struct priv *p)
 		free(LIST_ENTRY(it, struct hook_run, node));
 	}
 	actor_free(p->actor);
+	books_close(p, !p->clean);
 	plane_fini(p);
 	sockets_close(p);
 	crypto_free(p->crypto);
@@ -378,7 +423,7 @@ static void finish(struct priv *p)
 
 int priv_role_run(struct greteld_options *opt)
 {
-	struct priv p = {.opt = opt, .pid_file = -1, .spawner = -1, .stderr_read = -1, .stderr_write = -1};
+	struct priv p = {.opt = opt, .pid_file = -1, .spawner = -1, .stderr_read = -1, .stderr_write = -1, .books.fd = -1};
 	p.watchdog = p.stop_due = p.settle = MONO_NEVER;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
 		p.socket[i] = -1;
@@ -388,6 +433,7 @@ int priv_role_run(struct greteld_options *opt)
 	list_init(&p.jobs);
 	list_init(&p.runs);
 	psk_set_init(&p.psks, mem_os());
+	p.n_kept = notify_kept(p.kept, ARRAY_LEN(p.kept)); /* before another process is made */
 	p.log = log_new(opt->foreground);
 	p.loop = loop_new();
 	int rc = p.log && p.loop ? 0 : -ENOMEM;

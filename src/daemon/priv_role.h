@@ -8,7 +8,8 @@
  *      priv_role_esp.c   esp: which data plane there is; start, greet, its messages, its death
  *      priv_role_tool.c  what hook runs for route: tools, the program of the module exec
  *      priv_role_jobs.c  look-ups and probes under way
- *      priv_role_sock.c  UDP and control sockets, pid file */
+ *      priv_role_sock.c  UDP and control sockets, pid file
+ *      priv_books.c      the file of what another life has to find again */
 #ifndef DAEMON_PRIV_ROLE_H
 #define DAEMON_PRIV_ROLE_H
 
@@ -20,6 +21,7 @@
 #include "daemon/hook_role.h"
 #include "daemon/log.h"
 #include "daemon/names.h"
+#include "daemon/notify.h"
 #include "kernel/kernel.h"
 #include "loop/loop.h"
 #include "privsep/actor.h"
@@ -83,6 +85,8 @@ struct priv {
 	struct route_side route;
 	struct esp_side esp;
 	int socket[PRIV_SOCKETS_N]; /* -1: none */
+	struct kept_fd kept[PRIV_SOCKETS_N * 2]; /* what an earlier life left with systemd */
+	size_t n_kept;
 	uint16_t port, port_nat_t;  /* as opened: a reload cannot change them */
 	char control_path[108];
 	uint32_t ike_lives;      /* how many ike roles got their sockets */
@@ -94,17 +98,21 @@ struct priv {
 	uint16_t next_probe;
 	bool told_ready;         /* the starter and systemd know that we are up */
 	bool stopping, ike_told_stop;
+	bool handover;           /* the end is for another life that goes on: SAs, routes and scripts' work stay */
+	bool clean;              /* nothing was left behind */
 	mono_t stop_due;
 	mono_t watchdog;         /* next WATCHDOG=1 */
 	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
 	mono_t log_window;       /* rate limit on ike's lines */
 	uint32_t log_lines;
+	struct { int fd; size_t size, live; } books; /* octets: now, and when they were written anew */
 	int result;
 };
 
 /* priv_role.c */
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void priv_ready_now(struct priv *p);
+void wanted_tell(struct priv *p, const char *tunnel); /* to ike: a packet was to go through it; NULL: nothing */
 /* Something that the end waits for is over. */
 void priv_stop_step(struct priv *p);
 void priv_fail(struct priv *p); /* ends with exit code 1 */
@@ -129,8 +137,10 @@ int ike_start(struct priv *p, mono_t now);
 void ike_greet(struct priv *p);                     /* it is there, and so is what it needs */
 void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool ike_reap(struct priv *p, mono_t now);
-void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out);
+/* Wipes out->octets. */
+void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out);
 void ike_kill(struct priv *p, const char *why);
+void ike_flush(struct priv *p);                     /* sends what was gathered for it */
 void role_died(struct priv *p, struct peer *x, const char *who, int status, mono_t now);
 
 /* priv_role_hook.c */
@@ -148,6 +158,12 @@ void job_probe(struct priv *p, uint32_t ifindex, const struct addr *inner, uint3
 mono_t jobs_due(const struct priv *p);
 void jobs_expire(struct priv *p, mono_t now);
 void jobs_drop(struct priv *p);                     /* all, without answers */
+
+/* priv_books.c */
+void books_open(struct priv *p, mono_t now);        /* takes over what an earlier life left, and begins anew */
+void books_write(void *ctx, struct span record);    /* the actor's */
+void books_tidy(struct priv *p);                    /* now and then */
+void books_close(struct priv *p, bool keep);
 
 /* priv_role_sock.c */
 int sockets_open(struct priv *p);                   /* said on the log */

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/notify.h"
 #include "daemon/priv_role.h"
 
 enum { LOCALS = 256, SAID_MAX = 1024 };

@@ -294,6 +294,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 	case PRIV_HELLO: greet(p, m); break;
 	case PRIV_READY: ready(p, now); break;
 	case EV_EVENT: on_event(p, m, now); break;
+	case EV_WANTED: wanted_tell(p, actor_wanted(p->actor, ((const struct x_id *)m->body)->id)); break;
 	case PRIV_LOG: on_log(p, m, now); break;
 	default: break;
 	}

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-#include "daemon/notify.h"
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
@@ -31,6 +30,7 @@ int ike_start(struct priv *p, mono_t now)
 	if (!p->ike.chan || loop_add(p->loop, fd, EPOLLIN, ike_on_channel, p) < 0 ||
 	    privsep_hello(p->ike.chan, start.log_level) < 0)
 		return -ENOMEM;
+	privsep_gather(p->ike.chan);
 	return 0;
 }
 
@@ -62,11 +62,18 @@ void ike_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, 
 		ike_kill(p, "it does not read what it is sent");
 	else if (rc < 0 && rc != -EPIPE)
 		priv_logf(p, -1, "a message to ike was not sent: %s", strerror(-rc));
+}
+
+void ike_flush(struct priv *p)
+{
+	int rc = p->ike.chan ? privsep_flush(p->ike.chan) : 0;
+	if (rc == -ENOBUFS)
+		ike_kill(p, "it does not read what it is sent");
 	if (p->ike.chan)
 		peer_watch(p, &p->ike);
 }
 
-void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor_out *out)
+void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out)
 {
 	if (!p->ike.chan || !out->answer)
 		return;
@@ -74,12 +81,11 @@ void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, const struct actor
 	if (out->status < 0)
 		tail = SPAN(out->text, strlen(out->text) + 1);
 	int rc = privsep_reply(p->ike.chan, verb, ticket, out->status, out->has_body ? &out->body : NULL, tail);
+	wipe(out->octets, sizeof out->octets); /* keys, of PPK_MIX */
 	if (rc == -ENOBUFS)
 		ike_kill(p, "it does not read what it is sent");
 	else if (rc < 0 && rc != -EPIPE)
 		priv_logf(p, -1, "an answer to ike was not sent: %s", strerror(-rc));
-	if (p->ike.chan)
-		peer_watch(p, &p->ike);
 }
 
 bool ike_crypto(struct priv *p)
@@ -191,6 +197,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 	if (out.answer && p->told_ready)
 		p->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 	on_todo(p, m, &out, now);
+	books_tidy(p);
 	wipe(&out, sizeof out);
 }
 
@@ -224,8 +231,6 @@ void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 		ike_kill(p, "its messages are not ours");
 	else if (rc < 0)
 		channel_close(p); /* its SIGCHLD follows */
-	else if (p->ike.chan)
-		peer_watch(p, &p->ike);
 }
 
 /* --- The end of a role, and when it starts again --- */

@@ -518,7 +518,7 @@ void route_fini(struct priv *p)
 		r->peer.pid = 0;
 	}
 	/* It may have died before it could take its routes away. */
-	if (r->actor && !graceful(p)) {
+	if (r->actor && !graceful(p) && !p->handover) {
 		actor_routes_stale(r->actor);
 		sweep(p, "gretel has ended");
 	}

@@ -45,7 +45,7 @@ static int shared_open(struct priv *p, uint8_t family, uint16_t port)
 }
 
 /* We are alone, says the pid file: a greteld that has the port is a role of one that was killed, on its way out, and so is a holder who is
- * gone when we look. */
+ * gone when we look. systemd has one that it was asked to let go. */
 static int open_patiently(struct priv *p, uint8_t family, uint16_t port, bool natt, char *who, size_t size)
 {
 	const struct timespec pause = {.tv_nsec = LEAVING_MS * 1000000L};
@@ -54,18 +54,53 @@ static int open_patiently(struct priv *p, uint8_t family, uint16_t port, bool na
 		int fd = natt && p->esp.user ? shared_open(p, family, port) : kernel_udp_open(family, port, natt);
 		if (fd != -EADDRINUSE)
 			return fd;
-		bool stays = kernel_port_holder(port, &b) && strncmp(who, "greteld", 7) != 0;
+		bool stays = kernel_port_holder(port, &b) && strncmp(who, "greteld", 7) != 0 && strncmp(who, "systemd ", 8) != 0;
 		if (stays || tries == LEAVING_TRIES)
 			return fd;
 		(void)nanosleep(&pause, NULL);
 	}
 }
 
+/* --- what systemd keeps for us: ESP in UDP is unpacked through a socket that lives, whoever has it --- */
+
+static const char *const kept_name[] = {"udp4", "udp4-natt", "udp6", "udp6-natt"};
+
+/* The socket that an earlier life stored, -1: none, or it is of no use any more. */
+static int kept_take(struct priv *p, enum priv_socket which, uint8_t family, uint16_t port, bool natt)
+{
+	for (size_t i = 0; i < p->n_kept && !p->esp.user; i++) {
+		int fd = p->kept[i].fd;
+		if (fd < 0 || strcmp(p->kept[i].name, kept_name[which]) != 0 || !kernel_udp_is(fd, family, port, natt))
+			continue;
+		p->kept[i].fd = -1;
+		return fd;
+	}
+	return -1;
+}
+
+/* name NULL: all. They would hold a port that is to be opened. */
+static void kept_drop(struct priv *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_kept; i++) {
+		if (p->kept[i].fd < 0 || (name && strcmp(p->kept[i].name, name) != 0))
+			continue;
+		close(p->kept[i].fd);
+		p->kept[i].fd = -1;
+	}
+}
+
 static int udp_open(struct priv *p, enum priv_socket which, uint8_t family, uint16_t port, bool natt)
 {
 	char who[128] = "";
+	p->socket[which] = kept_take(p, which, family, port, natt);
+	if (p->socket[which] >= 0)
+		return fcntl(p->socket[which], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	notify_unstore(kept_name[which]);
+	kept_drop(p, kept_name[which]);
 	int fd = open_patiently(p, family, port, natt, who, sizeof who);
 	p->socket[which] = fd < 0 ? -1 : fd;
+	if (fd >= 0 && !p->esp.user)
+		notify_store(fd, kept_name[which]);
 	if (fd >= 0 || (family == AF_V6 && fd != -EADDRINUSE)) /* a host may be without IPv6 */
 		return 0;
 	if (fd == -EADDRINUSE && *who)
@@ -146,6 +181,7 @@ int sockets_open(struct priv *p)
 		rc = udp_open(p, PRIV_UDP6, AF_V6, p->port, false);
 	if (rc == 0)
 		rc = udp_open(p, PRIV_UDP6_NATT, AF_V6, p->port_nat_t, true);
+	kept_drop(p, NULL);
 	if (rc < 0)
 		return rc;
 	rc = control_open(p);

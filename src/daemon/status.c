@@ -129,6 +129,7 @@ static json_t *ike_object(struct doc *d, const struct ike_sa_view *v)
 	doc_put(d, o, "initiator", json_boolean(v->initiator));
 	doc_put(d, o, "proposal", js_suite(&v->suite, PROTO_IKE));
 	doc_put(d, o, "weak", weak);
+	doc_put(d, o, "ppk", json_boolean(v->ppk));
 	doc_put(d, o, "nat_here", json_boolean(v->nat_here));
 	doc_put(d, o, "nat_there", json_boolean(v->nat_there));
 	if (v->mobike)
@@ -190,7 +191,7 @@ static json_t *child_object(struct doc *d, const struct ike_child_view *v)
 {
 	const struct status_src *s = d->src;
 	struct sa_counters c;
-	bool known = v->installed && s->counters && s->counters(s->ctx, v->child_id, &c);
+	bool known = v->installed && s->counters && s->counters(s->ctx, v->sa->in.spi, &c);
 	mono_t end = v->sa->life.hard_s ? mono_add(v->since, DUR_S(v->sa->life.hard_s)) : MONO_NEVER;
 	json_t *o = json_object();
 	doc_put(d, o, "id", json_integer(v->child_id));
@@ -227,14 +228,14 @@ static json_t *gre_object(struct doc *d, const struct tun_link *l)
 	return o;
 }
 
-static json_t *guard_object(struct doc *d, const struct tunnel_conf *t, const char *name)
+static json_t *guard_object(struct doc *d, const struct tunnel_conf *t, uint32_t id)
 {
 	const struct status_src *s = d->src;
 	json_t *o = json_object(), *peers = json_array();
-	for (size_t i = 0; i < s->n_guards; i++) {
-		if (strcmp(s->guard[i].tunnel, name) == 0 && s->guard[i].peer.family != AF_NONE)
-			doc_add(d, peers, js_addr(&s->guard[i].peer));
-	}
+	size_t n = 0;
+	const struct addr *v = id && s->guarded ? s->guarded(s->ctx, id, &n) : NULL;
+	for (size_t i = 0; i < n; i++)
+		doc_add(d, peers, js_addr(&v[i]));
 	doc_put(d, o, "mode", json_string(conf_guard_name(t->guard)));
 	doc_put(d, o, "peers", peers);
 	return o;
@@ -286,10 +287,11 @@ static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool al
 	doc_put(d, o, "held", json_boolean(slot->id && s->held && s->held(s->ctx, slot->id)));
 	doc_put(d, o, "kept", json_boolean(t->kept));
 	put_life(d, o, slot->id);
-	doc_put(d, o, "guard", guard_object(d, t, name));
+	doc_put(d, o, "guard", guard_object(d, t, slot->id));
 	doc_put(d, o, "drops", drops_object(d, s->drops ? s->drops(s->ctx, name) : NULL));
 	doc_put(d, o, "weak", conf_weak(d, t));
 	doc_put(d, o, "weak_used", slot->weak_used);
+	doc_put(d, o, "short_psk", json_boolean(t->short_psk));
 	doc_put(d, o, "ike_sas", slot->ike_sas);
 	doc_put(d, o, "child_sas", slot->child_sas);
 	if (all || t->kind != TUNNEL_TRANSPORT) /* a shunt is nothing but its selectors */
@@ -297,13 +299,17 @@ static json_t *tunnel_object(struct doc *d, const struct tunnel_conf *t, bool al
 	return o;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	uint32_t x = ((const struct slot *)a)->id, y = ((const struct slot *)b)->id;
+	return (x > y) - (x < y);
+}
+
+/* slots are in the order of their numbers. */
 static struct slot *slot_of(struct slot *slots, size_t n, uint32_t tunnel)
 {
-	for (size_t i = 0; tunnel && i < n; i++) {
-		if (slots[i].id == tunnel)
-			return &slots[i];
-	}
-	return NULL;
+	struct slot key = {.id = tunnel};
+	return tunnel && n ? bsearch(&key, slots, n, sizeof key, by_id) : NULL;
 }
 
 /* SAs of nobody known, or of a tunnel that left the configuration and whose peer has not taken leave yet. */
@@ -327,10 +333,6 @@ static json_t *other_of(struct doc *d, json_t *others, uint32_t tunnel)
 	return o;
 }
 
-struct sa_count {
-	unsigned up, connecting;
-};
-
 /* A probe that came too early is not the last word: what the SA has counted was authenticated. */
 static void add_child(struct doc *d, struct slot *slot, json_t *children, const struct ike_child_view *v)
 {
@@ -340,30 +342,46 @@ static void add_child(struct doc *d, struct slot *slot, json_t *children, const 
 	doc_add(d, children, o);
 }
 
-static void place_sas(struct doc *d, struct slot *slots, size_t n, json_t *others, struct sa_count *count)
+static void place_ike(struct doc *d, struct slot *slot, json_t *other, const struct ike_sa_view *sa)
+{
+	if (slot)
+		weak_of_suite(d, slot->weak_used, &sa->suite);
+	if (slot || other)
+		doc_add(d, slot ? slot->ike_sas : json_object_get(other, "ike_sas"), ike_object(d, sa));
+}
+
+static void place_child(struct doc *d, struct slot *slot, json_t *other, const struct ike_child_view *child)
+{
+	if (slot)
+		weak_of_suite(d, slot->weak_used, &child->sa->suite);
+	if (slot || other)
+		add_child(d, slot, slot ? slot->child_sas : json_object_get(other, "child_sas"), child);
+}
+
+/* Of all tunnels; a walk over the SAs. */
+static void place_sas(struct doc *d, struct slot *slots, size_t n, json_t *others)
 {
 	struct ike_sa_view sa;
 	struct ike_child_view child;
 	for (uint32_t at = 0; ike_next_sa(d->src->ike, &at, &sa);) {
 		struct slot *slot = slot_of(slots, n, sa.tunnel);
-		json_t *other = slot || !others ? NULL : other_of(d, others, sa.tunnel);
-		if (sa.state == IKE_S_CREATED || sa.state == IKE_S_CONNECTING)
-			count->connecting++;
-		else
-			count->up++;
-		if (slot)
-			weak_of_suite(d, slot->weak_used, &sa.suite);
-		if (slot || other)
-			doc_add(d, slot ? slot->ike_sas : json_object_get(other, "ike_sas"), ike_object(d, &sa));
+		place_ike(d, slot, slot ? NULL : other_of(d, others, sa.tunnel), &sa);
 	}
 	for (uint32_t at = 0; ike_next_child(d->src->ike, &at, &child);) {
 		struct slot *slot = slot_of(slots, n, child.tunnel);
-		json_t *other = slot || !others ? NULL : other_of(d, others, child.tunnel);
-		if (slot)
-			weak_of_suite(d, slot->weak_used, &child.sa->suite);
-		if (slot || other)
-			add_child(d, slot, slot ? slot->child_sas : json_object_get(other, "child_sas"), &child);
+		place_child(d, slot, slot ? NULL : other_of(d, others, child.tunnel), &child);
 	}
+}
+
+/* Of one tunnel; how many others there are costs nothing. */
+static void place_sas_of(struct doc *d, struct slot *slot)
+{
+	struct ike_sa_view sa;
+	struct ike_child_view child;
+	for (uint32_t at = 0; slot->id && ike_next_sa_of(d->src->ike, slot->id, &at, &sa);)
+		place_ike(d, slot, NULL, &sa);
+	for (uint32_t at = 0; slot->id && ike_next_child_of(d->src->ike, slot->id, &at, &child);)
+		place_child(d, slot, NULL, &child);
 }
 
 static json_t *orphan_list(struct doc *d, const char *name)
@@ -414,6 +432,11 @@ static json_t *counters_object(struct doc *d)
 	doc_put(d, o, "retransmits_out", js_count(c.retransmits_out));
 	doc_put(d, o, "established", js_count(c.established));
 	doc_put(d, o, "half_open", js_count(c.half_open));
+	doc_put(d, o, "cookies_out", js_count(c.cookies_out));
+	doc_put(d, o, "cookies_bad", js_count(c.cookies_bad));
+	doc_put(d, o, "refused", js_count(c.refused));
+	doc_put(d, o, "evicted", js_count(c.evicted));
+	doc_put(d, o, "notes_left_out", js_count(c.notes_left_out));
 	return o;
 }
 
@@ -457,13 +480,15 @@ static json_t *plane_object(struct doc *d, const struct status_plane *p)
 	return o;
 }
 
-static json_t *daemon_object(struct doc *d, const struct sa_count *count, bool all)
+static json_t *daemon_object(struct doc *d, bool all)
 {
 	const struct status_src *s = d->src;
+	uint32_t up, connecting;
 	json_t *o = json_object(), *listen = json_array();
 	put_version(d, o);
-	doc_put(d, o, "ike_up", json_integer(count->up));
-	doc_put(d, o, "ike_connecting", json_integer(count->connecting));
+	ike_count(s->ike, &up, &connecting);
+	doc_put(d, o, "ike_up", json_integer(up));
+	doc_put(d, o, "ike_connecting", json_integer(connecting));
 	for (size_t i = 0; i < s->n_listen; i++)
 		doc_add(d, listen, js_addr(&s->listen[i]));
 	doc_put(d, o, "listen", listen);
@@ -486,22 +511,40 @@ static json_t *daemon_object(struct doc *d, const struct sa_count *count, bool a
 }
 
 /* --- Documents --- */
-static void put_tunnels(struct doc *d, json_t *root, const char *name, bool all, struct sa_count *count)
+static void put_one(struct doc *d, json_t *list, const char *name, bool all)
+{
+	const struct status_src *s = d->src;
+	struct slot slot;
+	int at = !s->conf ? -1 : s->conf_index ? s->conf_index(s->ctx, name) : conf_find(s->conf, name);
+	if (at < 0)
+		return;
+	doc_add(d, list, tunnel_object(d, conf_tunnel(s->conf, (uint32_t)at), all, &slot));
+	place_sas_of(d, &slot);
+}
+
+static void put_all(struct doc *d, json_t *list, json_t *others, bool all)
 {
 	const struct conf *c = d->src->conf;
-	size_t n = c ? c->n_tunnels : 0, used = 0;
+	size_t n = c ? c->n_tunnels : 0;
 	struct slot *slots = calloc(n + 1, sizeof *slots);
-	json_t *list = json_array(), *others = json_array();
-	if (!slots)
+	if (!slots) {
 		d->bad = true;
-	for (uint32_t i = 0; slots && i < n; i++) {
-		const struct tunnel_conf *t = conf_tunnel(c, i);
-		if (!name || strcmp(conf_str(c, t->name), name) == 0)
-			doc_add(d, list, tunnel_object(d, t, all, &slots[used++]));
+		return;
 	}
-	if (slots)
-		place_sas(d, slots, used, name ? NULL : others, count);
+	for (uint32_t i = 0; i < n; i++)
+		doc_add(d, list, tunnel_object(d, conf_tunnel(c, i), all, &slots[i]));
+	qsort(slots, n, sizeof *slots, by_id);
+	place_sas(d, slots, n, others);
 	free(slots);
+}
+
+static void put_tunnels(struct doc *d, json_t *root, const char *name, bool all)
+{
+	json_t *list = json_array(), *others = json_array();
+	if (name)
+		put_one(d, list, name, all);
+	else
+		put_all(d, list, others, all);
 	doc_put(d, root, "tunnels", list);
 	doc_put(d, root, "others", others);
 }
@@ -509,12 +552,11 @@ static void put_tunnels(struct doc *d, json_t *root, const char *name, bool all,
 json_t *status_build(const struct status_src *src, const char *name, bool all)
 {
 	struct doc d = {.src = src};
-	struct sa_count count = {.up = 0};
 	json_t *root = json_object();
-	put_tunnels(&d, root, name, all, &count);
+	put_tunnels(&d, root, name, all);
 	doc_put(&d, root, "orphans", orphan_list(&d, name));
 	doc_put(&d, root, "refused", conf_refused_list(&d, name));
-	doc_put(&d, root, "daemon", daemon_object(&d, &count, all));
+	doc_put(&d, root, "daemon", daemon_object(&d, all));
 	if (src->conf && conf_routing(src->conf) && !name) {
 		const struct conf_routing *r = conf_routing(src->conf);
 		json_t *o = json_object();

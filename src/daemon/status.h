@@ -43,8 +43,10 @@ struct status_src {
 	/* NULL: none; also for SAs whose tunnel left the configuration. */
 	const char *(*name_of)(void *ctx, uint32_t tunnel);
 	bool (*held)(void *ctx, uint32_t tunnel); /* `down` was asked for */
-	bool (*counters)(void *ctx, uint32_t child_id, struct sa_counters *out); /* false: not known */
+	int (*conf_index)(void *ctx, const char *tunnel); /* in conf; -1: none of this name */
+	bool (*counters)(void *ctx, uint32_t spi_in, struct sa_counters *out); /* of a child SA; false: not known */
 	bool (*orphan_counters)(void *ctx, uint32_t spi_in, struct sa_counters *out);
+	const struct addr *(*guarded)(void *ctx, uint32_t tunnel, size_t *n); /* the peers that a tunnel has set guards for */
 	const uint64_t *(*drops)(void *ctx, const char *tunnel); /* by enum esp_drop; NULL: not known */
 
 	mono_t now;
@@ -59,7 +61,7 @@ struct status_src {
 	const struct addr *listen;      /* local addresses that IKE is reached at */
 	size_t n_listen;
 	uint16_t port, port_nat_t;
-	const struct status_guard *guard;
+	const struct status_guard *guard; /* all of them, for those documents that list them */
 	size_t n_guards;
 	const struct status_orphan *orphan;
 	size_t n_orphans;

@@ -13,6 +13,7 @@ struct esp *esp_new(const struct esp_env *env)
 	e->env = *env;
 	e->env.workers = env->workers < 1 ? 1 : env->workers > ESP_WORKERS_MAX ? ESP_WORKERS_MAX : env->workers;
 	list_init(&e->news);
+	list_init(&e->wants);
 	heap_init(&e->timers, env->mem);
 	struct hmap *maps[] = {&e->groups, &e->devices, &e->children, &e->paths};
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
@@ -102,6 +103,7 @@ static struct group *group_new(struct esp *e, uint32_t tunnel, const struct addr
 	}
 	list_init(&g->children);
 	list_init(&g->devices);
+	list_init(&g->want);
 	hmap_add(&e->groups, &g->node, group_hash(e, tunnel, remote));
 	return g;
 }
@@ -122,6 +124,7 @@ void group_drop(struct esp *e, struct group *g)
 	if (!g || --g->refs)
 		return;
 	hmap_del(&e->groups, &g->node);
+	news_unwanted(e, g);
 	if (g->whole != g) {
 		group_drop(e, g->whole);
 	} else {

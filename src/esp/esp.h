@@ -93,10 +93,11 @@ void esp_drops(const struct esp *e, uint32_t tunnel, uint64_t out[ESP_DROP_N]);
 void esp_count(struct esp *e, unsigned worker, uint32_t device, uint8_t drop, uint64_t n);
 
 /* --- Time and news --- */
-enum esp_event_type { ESP_EV_MAPPING, ESP_EV_EXPIRE };
+enum esp_event_type { ESP_EV_MAPPING, ESP_EV_EXPIRE, ESP_EV_WANTED };
 struct esp_event {
 	uint8_t type;
 	uint32_t spi_in;
+	uint32_t tunnel;         /* WANTED: a packet was to go through it, and there is no SA; told once a second */
 	bool hard;               /* EXPIRE */
 	struct endpoint source;  /* MAPPING: where authenticated packets come from now; told once per change */
 };

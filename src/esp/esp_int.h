@@ -32,6 +32,8 @@ struct group {
 	struct list devices;
 	struct group *whole;     /* the tunnel's; its own when it is that */
 	struct tally *tally;     /* a row per worker; the tunnel's */
+	struct list want;        /* in the engine's, under its lock: a packet found no SA */
+	_Atomic mono_t quiet;    /* until then it is not told again */
 };
 
 struct device {
@@ -100,7 +102,7 @@ struct esp {
 	uint64_t serial;
 	struct tally *tally;     /* of no tunnel, and of those that are gone */
 	struct spin news_lock;
-	struct list news;
+	struct list news, wants;
 	atomic_bool news_waiting;
 };
 
@@ -133,6 +135,8 @@ void news_hard(struct esp *e, struct child *c);
 void news_source(struct esp *e, struct child *c, const struct endpoint *source);
 void news_settle(struct esp *e, struct child *c, const struct endpoint *remote); /* that is where it sends to from now on */
 void news_ripe(struct esp *e, struct child *c); /* an authenticated packet came on it */
+void news_wanted(struct esp *e, struct group *g, mono_t now); /* a packet found no SA */
+void news_unwanted(struct esp *e, struct group *g);           /* it goes */
 void news_forget(struct esp *e, struct child *c);
 void child_arm(struct esp *e, struct child *c); /* its timer */
 /* Packets have passed: counts, and compares with the limits. */

@@ -4,7 +4,7 @@
 
 static void unlock(struct esp *e)
 {
-	atomic_store_explicit(&e->news_waiting, !list_empty(&e->news), memory_order_release);
+	atomic_store_explicit(&e->news_waiting, !list_empty(&e->news) || !list_empty(&e->wants), memory_order_release);
 	spin_unlock(&e->news_lock);
 }
 
@@ -62,6 +62,25 @@ void news_ripe(struct esp *e, struct child *c)
 	unlock(e);
 }
 
+void news_wanted(struct esp *e, struct group *g, mono_t now)
+{
+	enum { AGAIN_S = 1 };
+	if (now < atomic_load_explicit(&g->quiet, memory_order_relaxed))
+		return;
+	spin_lock(&e->news_lock);
+	atomic_store_explicit(&g->quiet, mono_add(now, DUR_S(AGAIN_S)), memory_order_relaxed);
+	if (list_empty(&g->want))
+		list_add_tail(&e->wants, &g->want);
+	unlock(e);
+}
+
+void news_unwanted(struct esp *e, struct group *g)
+{
+	spin_lock(&e->news_lock);
+	list_del(&g->want);
+	unlock(e);
+}
+
 void news_settle(struct esp *e, struct child *c, const struct endpoint *remote)
 {
 	spin_lock(&e->news_lock);
@@ -103,6 +122,13 @@ bool esp_event_next(struct esp *e, struct esp_event *out)
 	struct child *c = NULL;
 	uint8_t what;
 	spin_lock(&e->news_lock);
+	if (!list_empty(&e->wants)) {
+		struct group *g = LIST_ENTRY(e->wants.next, struct group, want);
+		list_del(&g->want);
+		*out = (struct esp_event){.type = ESP_EV_WANTED, .tunnel = g->tunnel};
+		unlock(e);
+		return true;
+	}
 	while ((what = take(e, &c)) == NEWS_RIPE)
 		child_ripe(e, c);
 	if (what)

@@ -173,14 +173,23 @@ static uint8_t put_plain(struct esp_tx *tx, struct put *p, const struct esp_vnet
 	return ESP_DROP_N;
 }
 
+/* What a host says by itself to an interface that has come up (RFC 4861 6.3.7, RFC 3810 6) is no reason for a tunnel. */
+static bool housekeeping(const uint8_t *frame, const struct inner *in)
+{
+	return in->version == 6 && frame[24] == 0xff && frame[25] == 0x02; /* to all on the link, RFC 4291 2.7 */
+}
+
 static uint8_t put(struct esp_tx *tx, const struct device *d, const struct esp_vnet *v, uint8_t *frame, size_t n, mono_t now)
 {
 	struct put p = {.d = d, .c = atomic_load_explicit(&d->group->out, memory_order_acquire)};
 
 	if (!inner_read(frame, n, &p.in))
 		return ESP_DROP_INNER;
-	if (!p.c)
+	if (!p.c) {
+		if (!housekeeping(frame, &p.in))
+			news_wanted(tx->e, d->group, now);
 		return ESP_DROP_NO_SA;
+	}
 	if (atomic_load_explicit(&p.c->dead, memory_order_relaxed))
 		return atomic_load_explicit(&p.c->seq, memory_order_relaxed) < p.c->seq_max ? ESP_DROP_EXPIRED : ESP_DROP_SEQUENCE;
 	p.head = (uint32_t)ESP_HEAD + esp_key_iv_len(p.c->key_out) + d->gre_len;

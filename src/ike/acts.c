@@ -58,22 +58,33 @@ void note(struct step *s, const struct tun *t, int level, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
+	if (level > s->e->note_most)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	add_note(s, t, level, text);
 }
 
-void note_limited(struct step *s, const char *fmt, ...)
+void ike_note_level(struct ike *e, int8_t most) { e->note_most = most; }
+
+bool note_allowed(struct step *s)
 {
 	enum { A_SECOND = 10 };
 	if (s->now - s->e->note_second >= DUR_S(1)) {
 		s->e->note_second = s->now;
 		s->e->notes_left = A_SECOND;
 	}
-	if (s->e->notes_left == 0)
+	if (s->e->notes_left > 0)
+		return s->e->notes_left--;
+	s->e->n.notes_left_out++;
+	return false;
+}
+
+void note_limited(struct step *s, const char *fmt, ...)
+{
+	if (!note_allowed(s))
 		return;
-	s->e->notes_left--;
 	char text[1024];
 	va_list ap;
 	va_start(ap, fmt);
@@ -128,8 +139,10 @@ void tell_peer_known(struct step *s, struct tun *t, const struct addr *local, co
 
 static void set_why(struct step *s, const char *fmt, va_list ap)
 {
+	char text[160];
+	vsnprintf(text, sizeof text, fmt, ap);
 	if (s->sa)
-		vsnprintf(s->sa->why, sizeof s->sa->why, fmt, ap);
+		why_set(s->e, &s->sa->why, text);
 }
 
 void because(struct step *s, const char *fmt, ...)
@@ -147,7 +160,8 @@ enum verdict fail(struct step *s, uint16_t notify, const char *fmt, ...)
 	set_why(s, fmt, ap);
 	va_end(ap);
 	s->fail = notify;
-	if (s->sa)
+	/* Who is not authenticated may be anybody. */
+	if (s->sa && (!s->sa->half_open || note_allowed(s)))
 		note(s, s->sa->tun, NOTE_CONTROL, "%s", s->sa->why);
 	return V_FAIL;
 }

@@ -14,11 +14,16 @@ void auth_id_octets(const struct ident *id, uint8_t *out, size_t *len)
 
 size_t auth_octets(struct ike *e, const struct ike_sa *sa, bool of_initiator, uint8_t *out, size_t cap)
 {
+	return auth_octets_by(e, sa, of_initiator, of_initiator ? &sa->sk_pi : &sa->sk_pr, out, cap);
+}
+
+size_t auth_octets_by(struct ike *e, const struct ike_sa *sa, bool of_initiator, const struct secret *sk_p, uint8_t *out,
+                      size_t cap)
+{
 	const struct handshake *hs = sa->hs;
 	/* InitiatorSignedOctets = RealMessage1 | NonceRData | prf(SK_pi, RestOfInitIDPayload) */
 	const struct blob *msg = of_initiator ? &hs->init_req : &hs->init_rsp;
 	const struct nonce *nonce = of_initiator ? &hs->nr : &hs->ni;
-	const struct secret *sk_p = of_initiator ? &sa->sk_pi : &sa->sk_pr;
 	bool mine = of_initiator == sa->initiator;
 	struct span id = mine ? SPAN(hs->id_mine, hs->id_mine_len) : SPAN(hs->id_peer, hs->id_peer_len);
 	size_t mac = prf_len(sa->suite.prf), n = msg->n + nonce->n + mac;

@@ -130,6 +130,7 @@ bool child_install(struct step *s, struct child *c, bool we_initiate)
 	if (keymat_child(s->e, c->sa, c, we_initiate) != 0)
 		return false;
 	child_set(c, CH_INSTALL);
+	child_index_out(s->e, c);
 	install_whole(s, c);
 	return true;
 }
@@ -141,6 +142,7 @@ bool child_install_half(struct step *s, struct child *c)
 		return false;
 	child_set(c, CH_INSTALL);
 	c->half = true;
+	child_index_out(s->e, c);
 	wait_for(s->e, &c->wait, IKE_FACT_INSTALLED);
 	struct ike_act *a = act_install(s, c);
 	a->ticket = c->wait.ticket;
@@ -154,6 +156,7 @@ bool child_install_answered(struct step *s, struct child *c)
 	if (keymat_child(s->e, c->sa, c, true) != 0)
 		return false;
 	child_set(c, CH_INSTALL);
+	child_index_out(s->e, c);
 	act_install(s, c)->install.sa.out.spi = 0;
 	install_whole(s, c);
 	return true;
@@ -242,8 +245,8 @@ void child_up(struct step *s, struct child *c)
 	blob_free(s->e, &c->public);
 	child_rearm(s, c);
 	c->sa->had_child = true;
-	c->tun->attempt = 0;
-	c->tun->renew = false;
+	c->tun->attempt = c->tun->silences = 0;
+	c->tun->renew = c->tun->called = false;
 	note(s, c->tun, NOTE_CONTROL, "CHILD_SA %s{%u} established with SPIs %08x_i %08x_o and TS %s", ike_tun_name(c->tun),
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	if (!c->half)

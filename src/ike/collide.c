@@ -21,17 +21,26 @@ enum { OURS_S = 1, REPLACED_S = 2, THEIRS_S = 5, PEER_REPLACES_S = 10, LOST_S = 
 static bool overlap(const struct ike_sa *sa, const struct ike_sa *o) { return o->established >= sa->created; }
 
 /* sa, which the peer began, is up. */
+static void abandon(struct step *s, struct ike_sa *o)
+{
+	if (!o->initiator || o->state >= ST_I_AUTH)
+		return;
+	note(s, o->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", s->sa->id, o->id);
+	o->replaced = true;
+	sa_delete(s, o, "the peer's own attempt came first");
+}
+
 static void abandon_ours(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
-	LIST_EACH(it, tmp, &sa->tun->sas) {
-		struct ike_sa *o = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (!o->initiator || o->state >= ST_I_AUTH || (sa->tun->many && !ident_eq(&o->peer_id, &sa->peer_id)))
-			continue;
-		note(s, sa->tun, NOTE_CONTROL, "the peer's IKE_SA [%u] came first, giving up our own attempt [%u]", sa->id, o->id);
-		o->replaced = true;
-		sa_delete(s, o, "the peer's own attempt came first");
+	if (!sa->tun->many) {
+		LIST_EACH(it, tmp, &sa->tun->mine)
+			abandon(s, LIST_ENTRY(it, struct ike_sa, of_mine));
+		return;
 	}
+	/* Of many peers only this one's. */
+	for (struct ike_sa *o = NULL; (o = sa_next_same_peer(s->e, sa, o));)
+		abandon(s, o);
 }
 
 static void retire(struct step *s, struct ike_sa *loser, dur_t in, const char *why)

@@ -14,7 +14,8 @@ static int init_maps(struct ike *e)
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_LEN(maps) && r == 0; i++)
 		r = hmap_init(maps[i], e->mem, rng_u64(e->rng), rng_u64(e->rng));
-	return r;
+	/* SPIs as well, of the peers' choice: the same key the other way round, which no seed of a test feels. */
+	return r < 0 ? r : hmap_init(&e->children_out, e->mem, e->children.key[1], e->children.key[0]);
 }
 
 struct ike *ike_new(const struct ike_env *env)
@@ -27,11 +28,17 @@ struct ike *ike_new(const struct ike_env *env)
 	e->rng = env->rng;
 	list_init(&e->sas);
 	list_init(&e->dead);
+	list_init(&e->half_proven);
+	list_init(&e->half_unproven);
+	list_init(&e->kids);
+	list_init(&e->attempts);
 	list_init(&e->wild_addr);
 	list_init(&e->wild_id);
 	heap_init(&e->timers, e->mem);
+	e->note_most = NOTE_RAW;
 	conf_setup_defaults(&e->setup);
 	cookie_init(e, 0);
+	e->clears_left = STRANGERS_A_SECOND;
 	if (init_maps(e) < 0) {
 		ike_free(e);
 		return NULL;
@@ -50,6 +57,7 @@ static struct tun *any_tun(struct ike *e)
 
 void ike_free(struct ike *e)
 {
+	impair_free(e);
 	struct list *lists[] = {&e->sas, &e->dead};
 	for (size_t i = 0; i < 2; i++) {
 		while (!list_empty(lists[i])) /* one may take another along */
@@ -60,7 +68,7 @@ void ike_free(struct ike *e)
 		t->removed = true;
 		ike_tun_release(e, t);
 	}
-	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children,
+	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children, &e->children_out,
 	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		if (maps[i]->mem)
@@ -82,20 +90,19 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 {
 	if (sa->established)
 		tell_tunnel(s, t, IKE_EV_IKE_DOWN, sa, NULL, false, sa->why);
-	if (!t->wanted && !ike_tun_has_sa(t, NULL))
+	if (!t->wanted && t->n_orphans == 0 && !ike_tun_has_sa(t, NULL))
 		t->renew = false;
 	if (t->removed)
 		return;
-	if (!sa->initiator && !sa->had_child && sa->why[0] && !ike_tun_has_sa(t, NULL)) {
-		struct sbuf why = SB(t->why); /* as responder: the exact cause, for status */
-		sb_put(&why, sa->why);
-	}
+	if (!sa->initiator && !sa->had_child && sa->why[0] && !ike_tun_has_sa(t, NULL))
+		why_set(s->e, &t->why, sa->why); /* as responder: the exact cause, for status */
 	if (sa->replaced) {
 		/* Its successor may have ended before it did. */
 		if (t->wanted && sa->established)
 			ike_tun_lost(s, t, DUR_S(2));
 		return;
 	}
+	t->silences = sa->silent ? t->silences + 1 : sa->established ? 0 : t->silences;
 	if (!sa->had_child && (sa->initiator || sa->established)) {
 		if (sa->initiator && t->many)
 			ike_tun_renew_later(s, sa);
@@ -107,12 +114,13 @@ static void bury_tunnel(struct step *s, struct ike_sa *sa, struct tun *t)
 	}
 	if (!sa->established || ike_tun_has_sa(t, sa))
 		return;
-	struct sbuf why = SB(t->why);
-	sb_put(&why, sa->why);
+	why_set(s->e, &t->why, sa->why);
 	/* A peer that deletes for a reauthentication comes back by itself in a moment. */
 	if (t->wanted || sa->restart) {
-		t->wanted = true;
+		t->called = !t->wanted;
 		ike_tun_lost(s, t, sa->peer_told_gone ? DUR_S(2) : 0);
+	} else if (sa->hold || t->t->auto_mode == AUTO_ROUTE) {
+		ike_tun_hold(s, t, sa);
 	}
 }
 
@@ -126,6 +134,7 @@ static void bury(struct step *s)
 		LIST_EACH(it, tmp, &sa->children)
 			child_remove(&sub, LIST_ENTRY(it, struct child, link), sa->why);
 		list_del(&sa->of_tun); /* it does not count any more */
+		list_del(&sa->of_mine);
 		if (t && !t->held)
 			bury_tunnel(&sub, sa, t);
 		sa_free(s->e, sa);
@@ -138,17 +147,19 @@ static void finish(struct step *s)
 	if (s->sa && s->sa->state != ST_DEAD)
 		sa_pump(s, s->sa);
 	bury(s);
+	impair_messages(s);
 	s->e->n.half_open = s->e->half_open;
 }
 
 static struct step step_new(struct ike *e, mono_t now, struct ike_acts *acts)
 {
+	impair_begin(e, acts);
 	return (struct step){.e = e, .now = now, .acts = acts};
 }
 
 /* --- datagrams --- */
 
-static struct ike_sa *find_sa(struct ike *e, uint64_t our_spi)
+static struct ike_sa *find_sa(const struct ike *e, uint64_t our_spi)
 {
 	struct hnode *n = hmap_first(&e->sas_by_spi, hmap_hash(&e->sas_by_spi, &our_spi, sizeof our_spi));
 	for (; n; n = hmap_next(n)) {
@@ -180,14 +191,33 @@ static void came_from(struct step *s)
 	s->sa->rx_natt = s->d->natt_port;
 }
 
+/* Copies of a request come in any number, from anybody who has seen it. */
+static bool resend_allowed(struct ike_sa *sa, mono_t now)
+{
+	if (now - sa->resend_second >= DUR_S(1)) {
+		sa->resend_second = now;
+		sa->resends_left = RESENDS_A_SECOND;
+	}
+	return sa->resends_left > 0 && sa->resends_left--;
+}
+
 static void resend_response(struct step *s)
 {
+	struct ike_sa *sa = s->sa;
 	/* A copy may be anybody's; where addresses change it is the peer's, which waits elsewhere by now. */
 	if (s->sa->ways.mobike || s->sa->nat_there)
 		came_from(s);
 	s->e->n.retransmits_in++;
-	note(s, s->sa->tun, NOTE_MORE, "received retransmit of request with ID %u, retransmitting response", s->hdr.msg_id);
-	window_send(s, &s->sa->response);
+	if (!resend_allowed(sa, s->now))
+		return;
+	/* One fragment that is played back must not bring all of the answer's again and again. */
+	if (sa->resent > 0 && s->now - sa->resent_at < DUR_MS(500) && frag_count(&sa->response) > 1)
+		return;
+	note(s, sa->tun, NOTE_MORE, "received retransmit of request with ID %u, retransmitting response", s->hdr.msg_id);
+	sa->resent_at = s->now;
+	if (++sa->resent == FRAG_PATIENCE) /* the peer has the answer not yet: RFC 7383 2.5.2 */
+		(void)frag_smaller(s, &sa->response);
+	window_send(s, &sa->response);
 }
 
 static void input_init_request(struct step *s, struct ike_payloads *pl)
@@ -228,24 +258,6 @@ static void input_init_response(struct step *s, struct ike_payloads *pl)
 	step_run(s, EV_RSP_SA_INIT);
 }
 
-/* Opens the SK payload into e->open. False: not authentic. Else *err tells about the chain inside, *inner. */
-static bool open_sk(struct step *s, const struct ike_payloads *outer, struct ike_payloads *inner, enum wire_err *err)
-{
-	const struct ike_payload *sk = ike_payload_find(outer, P_SK);
-	if (!sk || s->d->data.n > sizeof s->e->open)
-		return false;
-	size_t aad = (size_t)(sk->body.p - s->d->data.p), data_len, plain;
-	uint8_t *data;
-	memcpy(s->e->open, s->d->data.p, s->d->data.n);
-	if (sk_open(s->e->crypto, &s->sa->rx, s->e->open, aad, s->d->data.n, &data, &data_len) != 0)
-		return false;
-	*inner = (struct ike_payloads){0};
-	*err = ike_sk_unpad(data, data_len, &plain);
-	if (*err == WIRE_OK)
-		*err = ike_payloads_decode(outer->sk_next, SPAN(data, plain), inner);
-	return true;
-}
-
 static uint8_t event_of(const struct ike_hdr *h)
 {
 	static const uint8_t events[2][3] = {
@@ -265,7 +277,7 @@ static bool window_admits(struct step *s)
 		return !window_free(sa) && s->hdr.msg_id == sa->tx_id && s->hdr.exchange == sa->req.exchange;
 	uint64_t hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
 	if (sa->rx_id > 0 && s->hdr.msg_id == sa->rx_id - 1 && sa->response.p) {
-		if (hash == sa->response_to)
+		if (hash == sa->response_to || (s->hdr.next == P_SKF && frag_again(s)))
 			resend_response(s);
 		return false;
 	}
@@ -285,18 +297,22 @@ static void input_protected(struct step *s, struct ike_payloads *outer, struct i
 	uint8_t event = event_of(&s->hdr);
 	if (event == EV_NONE || !window_admits(s))
 		return;
-	enum wire_err r;
-	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), outer) !=
-	            WIRE_OK ||
-	    !open_sk(s, outer, inner, &r)) {
-		s->e->n.dropped_auth++;
+	struct opened m;
+	enum frag_got got = FRAG_BAD;
+	if (ike_payloads_decode(s->hdr.next, span_behind(s->d->data, IKE_HDR_LEN), outer) == WIRE_OK)
+		got = frag_open(s, outer, &m);
+	if (got != FRAG_WHOLE) {
+		s->e->n.dropped_auth += got == FRAG_BAD;
 		return;
 	}
+	*inner = (struct ike_payloads){0};
+	enum wire_err r = m.err == WIRE_OK ? ike_payloads_decode(m.first, m.plain, inner) : m.err;
 	bool request = !(s->hdr.flags & IKE_F_RESPONSE);
 	s->sa->last_in = s->now;
 	s->pl = inner;
 	if (request) {
-		s->sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
+		s->sa->rx_hash = m.hash;
+		s->sa->rx_total = m.total;
 		s->sa->rx_exchange = s->hdr.exchange;
 		s->sa->rx_busy = true;
 		came_from(s);
@@ -313,12 +329,22 @@ static void input_protected(struct step *s, struct ike_payloads *outer, struct i
 	step_run(s, event);
 }
 
+bool ike_knows(const struct ike *e, struct span data)
+{
+	struct ike_hdr h;
+	return ike_hdr_decode(data, &h) == WIRE_OK && find_sa(e, h.flags & IKE_F_INITIATOR ? h.spi_r : h.spi_i);
+}
+
 void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct ike_acts *acts)
 {
 	struct step s = step_new(e, now, acts);
 	struct ike_payloads outer, inner;
 	s.d = d;
 	e->n.packets_in++;
+	if (d->data.n > e->setup.max_packet) {
+		e->n.dropped_malformed++;
+		return;
+	}
 	enum wire_err r = ike_hdr_decode(d->data, &s.hdr);
 	if (r != WIRE_OK) {
 		e->n.dropped_malformed++;
@@ -342,7 +368,7 @@ void ike_input(struct ike *e, const struct ike_datagram *d, mono_t now, struct i
 void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 {
 	/* Leave room for what one timer may do; the rest comes with the next call, which is due at once. */
-	enum { ROOM = 64 };
+	enum { ROOM = FRAGS_MAX + 32 };
 	struct timer *t;
 	while (acts->n < IKE_ACTS_MAX - ROOM && acts->used < IKE_ARENA / 2 && (t = heap_pop(&e->timers, now))) {
 		struct step s = step_new(e, now, acts);
@@ -356,9 +382,11 @@ void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 		}
 		finish(&s);
 	}
+	struct step s = step_new(e, now, acts);
+	impair_release(&s);
 }
 
-mono_t ike_due(const struct ike *e) { return heap_due(&e->timers); }
+mono_t ike_due(const struct ike *e) { return mono_min(heap_due(&e->timers), impair_due(e)); }
 
 /* --- facts --- */
 
@@ -391,6 +419,12 @@ static void report_ticket(struct step *s, uint8_t event)
 		return;
 	}
 	wait_end(s->e, w);
+	if (s->fact->type == IKE_FACT_USED) {
+		const struct child *c = CONTAINER_OF(w, struct child, wait);
+		s->sa = c->sa;
+		liveness_used(s, c);
+		return;
+	}
 	switch (w->kind) {
 	case WAIT_TUN:
 		ike_tun_on_path(s, CONTAINER_OF(w, struct tun, wait));
@@ -423,9 +457,9 @@ static void report_expire(struct step *s)
 /* RFC 7296 2.4: never more than a hint. */
 static void report_icmp(struct step *s)
 {
-	LIST_EACH(it, tmp, &s->e->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (!sa->initiator || !sa->hs || sa->state >= ST_ESTABLISHED || !endpoint_eq(&sa->remote, &s->fact->remote))
+	LIST_EACH(it, tmp, &s->e->attempts) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_attempts);
+		if (!sa->hs || sa->state >= ST_ESTABLISHED || !endpoint_eq(&sa->remote, &s->fact->remote))
 			continue;
 		char a[ADDR_TEXT];
 		struct sbuf b = SB(sa->hs->hint);
@@ -455,6 +489,7 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 	s.fact = fact;
 	switch (fact->type) {
 	case IKE_FACT_PATH:
+	case IKE_FACT_USED:
 		report_ticket(&s, EV_NONE);
 		break;
 	case IKE_FACT_SIGNED:
@@ -462,6 +497,9 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 		break;
 	case IKE_FACT_VERIFIED:
 		report_ticket(&s, EV_VERIFIED);
+		break;
+	case IKE_FACT_MIXED:
+		report_ticket(&s, EV_MIXED);
 		break;
 	case IKE_FACT_SPI:
 		report_ticket(&s, EV_SPI);
@@ -488,6 +526,12 @@ void ike_report(struct ike *e, const struct ike_fact *fact, mono_t now, struct i
 	case IKE_FACT_MOVED:
 		report_moved(&s);
 		break;
+	case IKE_FACT_ACQUIRE: {
+		struct tun *t = ike_tun_find(e, fact->tunnel);
+		if (t)
+			ike_tun_acquire(&s, t);
+		break;
+	}
 	}
 	finish(&s);
 }
@@ -498,8 +542,8 @@ static void command_up(struct step *s, struct tun *t)
 {
 	t->wanted = true;
 	t->held = false;
-	t->attempt = 0;
-	t->why[0] = '\0'; /* of what was before somebody asked */
+	t->attempt = t->silences = 0;
+	why_free(s->e, &t->why); /* of what was before somebody asked */
 	if (t->many) {
 		tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, false,
 		            "right is %any: this tunnel waits for its peers, it cannot begin");
@@ -535,6 +579,16 @@ static void command_orphan(struct tun *t, uint32_t spi)
 	t->renew = !t->held; /* what forwards on gets a successor, wanted or not */
 }
 
+static void command_orphan_gone(struct tun *t, uint32_t spi)
+{
+	for (uint8_t i = 0; i < t->n_orphans; i++) {
+		if (t->orphan[i] == spi)
+			t->orphan[i--] = t->orphan[--t->n_orphans];
+	}
+	if (t->n_orphans == 0 && list_empty(&t->sas))
+		t->renew = false; /* nothing is left to be succeeded */
+}
+
 static void command_stop(struct step *s)
 {
 	s->e->stopping = true;
@@ -554,6 +608,7 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 		e->setup = cmd->conf->setup;
 		break;
 	case IKE_CMD_TUNNEL_SET:
+		e->has_ppk |= cmd->t->ppk_id != 0;
 		ike_tun_command_set(&s, cmd);
 		break;
 	case IKE_CMD_TUNNEL_DEL:
@@ -581,6 +636,14 @@ void ike_command(struct ike *e, const struct ike_cmd *cmd, mono_t now, struct ik
 	case IKE_CMD_ORPHAN:
 		if (t)
 			command_orphan(t, cmd->id);
+		break;
+	case IKE_CMD_ORPHAN_GONE:
+		if (t)
+			command_orphan_gone(t, cmd->id);
+		break;
+	case IKE_CMD_CALL:
+		if (t)
+			ike_tun_call(&s, t, cmd);
 		break;
 	case IKE_CMD_STOP:
 		command_stop(&s);

@@ -36,12 +36,15 @@ enum ike_act_type {
 	IKE_ACT_PATH,          /* ticket: where the peer is, and our address towards it */
 	IKE_ACT_PSK_SIGN,      /* ticket */
 	IKE_ACT_PSK_VERIFY,    /* ticket */
+	IKE_ACT_PPK_MIX,       /* ticket */
 	IKE_ACT_SPI_ALLOC,     /* ticket */
 	IKE_ACT_SPI_FREE,      /* an allocated SPI that was never installed */
 	IKE_ACT_CHILD_INSTALL, /* ticket: both SAs, policies. With out.spi 0, perhaps without a ticket: the inbound SA alone,
 	                        * early; a second one follows, or SPI_FREE takes it away */
 	IKE_ACT_CHILD_MOVE,    /* ticket: new addresses or ports of an installed child */
 	IKE_ACT_CHILD_REMOVE,
+	IKE_ACT_CHILD_QUERY,   /* ticket: when did ESP of the peer come last */
+	IKE_ACT_TRAP,          /* from now on a packet of this tunnel that finds no SA is a fact (ACQUIRE); stays until the configuration forbids it */
 	IKE_ACT_NOTE,          /* a log line, also progress for those who wait */
 	IKE_ACT_TUNNEL,        /* a fact for tunnel/ */
 };
@@ -62,11 +65,15 @@ struct ike_act {
 		 * handle of the key that verified the peer. */
 		struct { uint16_t prf; uint32_t key; struct ident me, peer; struct span octets; } sign;
 		struct { uint16_t prf; struct ident me, peer; struct span octets, auth; } verify;
+		/* keys: SK_d | SK_pi | SK_pr, each as long as the PRF's output (RFC 8784 3); id: the PPK's name. */
+		struct { uint16_t prf; const char *id; struct span keys; } mix;
 		struct { struct addr local, remote; uint32_t reqid, min, max; } spi;
 		struct { struct addr local, remote; uint32_t spi; } spi_free;
 		struct { uint32_t child_id; struct ident peer; struct child_sa sa; } install;
 		struct { uint32_t child_id; struct child_sa sa; } move; /* sa without keys: new local, remote, encap ports */
 		struct { uint32_t child_id; uint32_t spi_in, spi_out; struct addr local, remote; } remove;
+		struct { uint32_t spi_in; } query;
+		struct { struct addr local, remote; } trap;
 		struct { int8_t level; const char *text; bool progress; } note;
 		struct { uint8_t event; const char *reason; bool retry; struct ike_child_info info; } tunnel_event;
 	};

@@ -3,6 +3,8 @@
 #ifndef IKE_IKE_INT_H
 #define IKE_IKE_INT_H
 
+#include "ike/frag.h"
+#include "ike/impair.h"
 #include "ike/rekey.h"
 #include "ike/rules.h"
 #include "ike/state.h"
@@ -16,11 +18,16 @@ void sa_free(struct ike *e, struct ike_sa *sa);
 void sa_set_tun(struct ike_sa *sa, struct tun *t);
 void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due);
 uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint *remote);
-void sa_half_open_begin(struct ike *e, struct ike_sa *sa);
+void sa_half_open_begin(struct ike *e, struct ike_sa *sa, bool proven);
+void sa_half_open_heard(struct ike_sa *sa); /* its IKE_AUTH came: no more to be given up for others */
 void sa_half_open_end(struct ike *e, struct ike_sa *sa);
-uint32_t sa_half_open_from(const struct ike *e, const struct addr *source);
+struct half_open_of {
+	uint32_t all, proven; /* proven: a cookie was returned */
+};
+struct half_open_of sa_half_open_from(const struct ike *e, const struct addr *source);
 void sa_peer_index(struct ike *e, struct ike_sa *sa);
-/* The other SAs of the same tunnel and peer identity; prev NULL at first. NULL at the end. */
+/* The SAs of a tunnel and a peer identity, and the other SAs of those of sa; prev NULL at first. NULL at the end. */
+struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident *peer, struct ike_sa *prev);
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev);
 struct handshake *sa_handshake(struct ike *e, struct ike_sa *sa); /* allocates; NULL no memory */
 void sa_handshake_free(struct ike *e, struct ike_sa *sa);
@@ -30,12 +37,16 @@ void child_index(struct ike *e, struct child *c);
 void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
 struct child *child_by_id(struct ike_sa *sa, uint32_t id);
 struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+void child_index_out(struct ike *e, struct child *c);
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
 void child_move_to(struct child *c, struct ike_sa *sa);
 bool blob_set(struct ike *e, struct blob *b, const void *p, size_t n) MUST_USE;
 void blob_free(struct ike *e, struct blob *b);
+/* A sentence that few have is on the heap while it is there; else it is "". Without memory it stays "". */
+void why_set(struct ike *e, const char **why, const char *text);
+void why_free(struct ike *e, const char **why);
 void wait_for(struct ike *e, struct wait *w, uint8_t fact);
 void wait_end(struct ike *e, struct wait *w);
 
@@ -43,7 +54,8 @@ void wait_end(struct ike *e, struct wait *w);
 struct ike_act *act_add(struct step *s, uint8_t type, const struct tun *t);
 const void *act_copy(struct step *s, const void *p, size_t n);
 void note(struct step *s, const struct tun *t, int level, const char *fmt, ...) PRINTF_LIKE(4, 5);
-/* Notes that strangers cause: at most 10 a second. */
+/* Notes that strangers cause: at most 10 a second, the rest is counted. */
+bool note_allowed(struct step *s);
 void note_limited(struct step *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void tell_tunnel(struct step *s, struct tun *t, uint8_t event, const struct ike_sa *sa, const struct child *c,
                  bool retry, const char *reason);
@@ -61,6 +73,7 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */
 void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
+void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd);
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
 void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local); /* likewise, our address has changed */
 /* Tunnels that wait for their next attempt make it at this time, if it comes earlier, and if their peer may be inside `to`. */
@@ -71,6 +84,9 @@ void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */
 void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first); /* the last SA went: again, when wanted */
+void ike_tun_acquire(struct step *s, struct tun *t);             /* a packet met its trap */
+void ike_tun_hold(struct step *s, struct tun *t, const struct ike_sa *sa); /* the next packet starts it again */
+void ike_tun_address_gone(struct step *s, const struct addr *local); /* traps that named it */
 void ike_tun_down(struct step *s, struct tun *t, const char *why);
 bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but);
 bool ike_tun_busy(const struct tun *t);                          /* an attempt of ours is under way */
@@ -110,12 +126,16 @@ int keymat_child(struct ike *e, const struct ike_sa *sa, struct child *c, bool w
 /* --- auth_psk.c --- */
 /* The octets that an AUTH value covers; returns their number in out, 0 on failure. */
 size_t auth_octets(struct ike *e, const struct ike_sa *sa, bool of_initiator, uint8_t *out, size_t cap);
+/* The same with another SK_pi or SK_pr than the SA's. */
+size_t auth_octets_by(struct ike *e, const struct ike_sa *sa, bool of_initiator, const struct secret *sk_p, uint8_t *out,
+                      size_t cap);
 void auth_id_octets(const struct ident *id, uint8_t *out, size_t *len);
 
 /* --- window.c --- */
 struct out {
 	struct wr w;
 	struct ike_enc enc;
+	struct ike_hdr hdr;
 	uint8_t exchange;
 	bool response, sealed;
 };
@@ -128,16 +148,19 @@ void window_retransmit(struct step *s);
 void window_answered(struct step *s); /* our request got its response */
 void window_send(struct step *s, const struct blob *msg);
 void respond_error(struct step *s, uint16_t notify);
-/* To a request outside any SA: stateless, in the clear. */
+/* To a request outside any SA: stateless, in the clear, never longer than the request. */
 void respond_clear(struct step *s, uint16_t type, struct span data);
+/* What strangers may cost in a second: answers other than cookies, public values that are not sound. When it is spent, cookies are
+ * asked for. */
+bool strangers_spent(const struct ike *e, mono_t now);
+bool stranger_spends(struct ike *e, mono_t now); /* false: there was nothing left */
 dur_t window_interval(const struct conf_setup *c, uint32_t tries);
 
 /* --- cookie.c --- */
 void cookie_init(struct ike *e, mono_t now);
-void cookie_make(struct ike *e, const struct ike_datagram *d, uint64_t spi_i, struct span nonce, uint8_t out[33],
-                 size_t *n);
-bool cookie_check(struct ike *e, const struct ike_datagram *d, uint64_t spi_i, struct span nonce, struct span cookie,
-                  mono_t now);
+/* Whether the IKE_SA_INIT in s may go on to cost a Diffie-Hellman. If not, it was asked for a cookie, or refused. *proven: it brought a
+ * cookie that fits. */
+bool admit_init(struct step *s, struct span nonce, bool *proven) MUST_USE;
 
 /* --- ts.c --- */
 void ts_ours(const struct tunnel_conf *t, const struct addr *local, const struct addr *remote, struct ike_ts_list *tsi,
@@ -153,6 +176,7 @@ void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_ini
 
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
+handler_fn x_auth_i_mixed, x_auth_r_mixed;
 handler_fn x_auth_i_spi, x_auth_i_signed, x_auth_i, x_auth_i_error, x_auth_i_verified;
 handler_fn x_auth_r, x_auth_r_verified, x_auth_r_spi, x_auth_r_installed, x_auth_r_signed;
 handler_fn x_child_r, x_child_spi, x_child_installed, x_child_r_busy, x_child_late;
@@ -174,6 +198,8 @@ void sa_pump(struct step *s, struct ike_sa *sa); /* sends what waits for the win
 void sa_check(struct step *s); /* asks the peer for a sign of life */
 void sa_send_delete(struct step *s);
 void sa_on_timer(struct step *s);
+void liveness_used(struct step *s, const struct child *c); /* the answer about its traffic is there */
+void sa_end_action(struct ike_sa *sa, uint8_t action); /* what dpdaction or closeaction asks for */
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
 /* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */

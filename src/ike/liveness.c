@@ -18,6 +18,8 @@ void sa_established(struct step *s)
 	char a[ADDR_TEXT], b[ADDR_TEXT], me[80], peer[80];
 	sa->established = s->now;
 	sa_half_open_end(s->e, sa);
+	list_del(&sa->of_mine);
+	list_del(&sa->of_attempts);
 	s->e->n.established++;
 	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] established between %s[%s]...%s[%s]", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->local.addr, a), id_str(&sa->my_id, me, sizeof me), addr_str(&sa->remote.addr, b),
@@ -150,8 +152,15 @@ enum verdict x_give_up_init(struct step *s)
 		because(s, "%s", sa->hs->hint);
 	else
 		because(s, "no answer from %s:%u, filtered or down", addr_str(&sa->remote.addr, a), sa->remote.port);
+	sa->silent = !(sa->hs && sa->hs->hint[0]);
 	note(s, sa->tun, NOTE_CONTROL, "establishing IKE_SA failed: %s", sa->why);
 	return V_DONE;
+}
+
+void sa_end_action(struct ike_sa *sa, uint8_t action)
+{
+	sa->restart = action == DPD_RESTART;
+	sa->hold = action == DPD_HOLD;
 }
 
 enum verdict x_give_up(struct step *s)
@@ -161,12 +170,13 @@ enum verdict x_give_up(struct step *s)
 	addr_str(&sa->remote.addr, a);
 	note(s, sa->tun, NOTE_CONTROL, "giving up after %u retransmits", sa->req.tries);
 	if (sa->state == ST_I_AUTH) {
+		sa->silent = true;
 		because(s, "%s:%u answers no IKE_AUTH: is UDP %u open, does it let our PSK and identity in?", a, sa->remote.port,
 		        sa->remote.port);
 	} else {
 		because(s, "no answer from %s:%u for %ld s", a, sa->remote.port, (long)dur_to_s(s->now - sa->last_in));
-		uint8_t action = sa->tun->t->dpd_action;
-		sa->restart = sa->req.is_update || action == DPD_RESTART || action == DPD_HOLD;
+		sa_end_action(sa, sa->tun->t->dpd_action);
+		sa->restart |= sa->req.is_update;
 	}
 	note(s, sa->tun, NOTE_CONTROL, "%s", sa->why);
 	return V_DONE;
@@ -210,6 +220,62 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 
 /* --- timers --- */
 
+void sa_check(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct out o;
+	if (!window_free(sa)) /* a request is out: its answer will say as much */
+		return;
+	note(s, sa->tun, NOTE_MORE, "sending DPD request");
+	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
+	mobike_ask_mapping(s, &o.enc);
+	if (!out_request(s, &o) || !checks_liveness(sa))
+		return;
+	sa->req.is_liveness = true;
+	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, sa->tun->t->dpd_delay / 30));
+}
+
+/* ESP that the peer sends is a sign of its life, too: asked for before a check, unless there was none lately. False: nobody can be asked. */
+static bool ask_traffic(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	if (sa->idle > 0) {
+		sa->idle--;
+		return false;
+	}
+	for (struct list *it = sa->children.prev; it != &sa->children; it = it->prev) {
+		struct child *c = LIST_ENTRY(it, struct child, link);
+		if (c->state != CH_UP || c->wait.ticket)
+			continue;
+		wait_for(s->e, &c->wait, IKE_FACT_USED);
+		struct ike_act *a = act_add(s, IKE_ACT_CHILD_QUERY, sa->tun);
+		a->ticket = c->wait.ticket;
+		a->query.spi_in = c->p.in.spi;
+		return true;
+	}
+	return false;
+}
+
+void liveness_used(struct step *s, const struct child *c)
+{
+	enum { IDLE_CHECKS = 3 };
+	struct ike_sa *sa = s->sa;
+	(void)c;
+	if (!checks_liveness(sa) || sa->state != ST_ESTABLISHED)
+		return;
+	/* Told in whole seconds. */
+	mono_t seen = s->fact->status == 0 && s->fact->ago >= 0 ? s->now - s->fact->ago - DUR_S(1) : 0;
+	if (seen > sa->last_in)
+		sa->last_in = seen;
+	else
+		sa->idle = IDLE_CHECKS;
+	mono_t next = mono_add(sa->last_in, sa->tun->t->dpd_delay / 2);
+	if (s->now < next)
+		sa_due(s->e, sa, T_LIVENESS, next);
+	else
+		sa_check(s);
+}
+
 static void check_liveness(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
@@ -229,22 +295,8 @@ static void check_liveness(struct step *s)
 			step_run(s, EV_GIVE_UP);
 		return;
 	}
-	sa_check(s);
-}
-
-void sa_check(struct step *s)
-{
-	struct ike_sa *sa = s->sa;
-	struct out o;
-	if (!window_free(sa)) /* a request is out: its answer will say as much */
-		return;
-	note(s, sa->tun, NOTE_MORE, "sending DPD request");
-	out_begin(s, &o, INFORMATIONAL, false, sa->tx_id);
-	mobike_ask_mapping(s, &o.enc);
-	if (!out_request(s, &o) || !checks_liveness(sa))
-		return;
-	sa->req.is_liveness = true;
-	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, sa->tun->t->dpd_delay / 30));
+	if (!ask_traffic(s))
+		sa_check(s);
 }
 
 static void keep_alive(struct step *s)
@@ -284,7 +336,7 @@ static void report_silence(struct step *s)
 		          sa->remote.port);
 	else
 		sb_printf(&b, "no answer from %s:%u, filtered or down", a, sa->remote.port);
-	memcpy(sa->tun->why, text, sizeof text);
+	why_set(s->e, &sa->tun->why, text);
 	tell_tunnel(s, sa->tun, IKE_EV_FAILED, sa, NULL, true, text);
 }
 
@@ -326,6 +378,8 @@ void sa_on_timer(struct step *s)
 		end_duplicate(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_LIVENESS])
 		check_liveness(s);
+	if (sa->state != ST_DEAD && s->now >= sa->due[T_FRAGS])
+		frag_on_timer(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_KEEPALIVE])
 		keep_alive(s);
 	if (sa->state != ST_DEAD && s->now >= sa->due[T_WAY])

@@ -225,15 +225,17 @@ void rekey_cancel_unsent(struct step *s, struct ike_sa *sa, uint32_t old)
 	}
 }
 
-void rekey_none_left(struct step *s, struct ike_sa *sa)
+void rekey_none_left(struct step *s, struct ike_sa *sa, uint8_t action)
 {
-	if (rekey_alive(sa) > 0 || !sa->tun->wanted || sa->state != ST_ESTABLISHED)
+	bool again = sa->tun->wanted || sa->tun->t->auto_mode == AUTO_ROUTE || action == DPD_RESTART || action == DPD_HOLD;
+	if (rekey_alive(sa) > 0 || !again || sa->state != ST_ESTABLISHED)
 		return;
 	LIST_EACH(it, tmp, &sa->children)
 		if (LIST_ENTRY(it, struct child, link)->state < CH_UP)
 			return; /* one is coming */
-	/* A wanted tunnel gets a new child by a new IKE SA; this one has no further use. */
-	sa->restart = true;
+	/* A new child comes with a new IKE SA; this one has no further use. */
+	sa_end_action(sa, action);
+	sa->restart |= sa->tun->wanted;
 	sa->want_delete = true;
 	if (sa != s->sa)
 		sa_pump(s, sa);
@@ -255,7 +257,7 @@ void rekey_close(struct step *s, struct child *c, const char *why)
 		child_delete_request(s, sa, old_spi);
 	}
 	child_delete_request(s, sa, spi);
-	rekey_none_left(s, sa);
+	rekey_none_left(s, sa, DPD_NONE);
 }
 
 void rekey_command(struct step *s, const struct ike_cmd *cmd)

@@ -38,7 +38,8 @@ void rekey_complete(struct step *s, struct ike_sa *sa); /* the peer has read our
 void rekey_retire(struct step *s, struct child *old);  /* deletes it, and keeps its inbound SA for a while */
 void rekey_retired(struct step *s);                    /* the peer has answered our DELETE of children */
 unsigned rekey_alive(const struct ike_sa *sa);         /* children that carry traffic */
-void rekey_none_left(struct step *s, struct ike_sa *sa); /* a child went: a wanted tunnel without one begins anew */
+/* A child went: a wanted tunnel without one begins anew, another one does as `action` (enum dpd_action) says. */
+void rekey_none_left(struct step *s, struct ike_sa *sa, uint8_t action);
 /* c is closed by our wish, with what it was to replace and what is to replace it. */
 void rekey_close(struct step *s, struct child *c, const char *why);
 void rekey_command(struct step *s, const struct ike_cmd *cmd);

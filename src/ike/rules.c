@@ -31,6 +31,7 @@ const struct rule ike_rules[] = {
 	/* IKE_AUTH, initiator */
 	{ST_I_SPI, EV_SPI, 0, 0, ST_I_SIGN, x_auth_i_spi, "RFC 7296 1.2", true},
 	{ST_I_SPI, EV_EXPIRED, 0, 0, ST_DEAD, x_expired, "HACKING, tickets", true},
+	{ST_I_SIGN, EV_MIXED, 0, 0, ST_I_SIGN, x_auth_i_mixed, "RFC 8784 3", true},
 	{ST_I_SIGN, EV_SIGNED, 0, 0, ST_I_AUTH, x_auth_i_signed, "RFC 7296 2.15", true},
 	{ST_I_SIGN, EV_EXPIRED, 0, 0, ST_DEAD, x_expired, "HACKING, tickets", true},
 	{ST_I_AUTH, EV_RSP_AUTH, IDR | AUTH, N | SA | TS, ST_I_VERIFY, x_auth_i, "RFC 7296 1.2", false},
@@ -44,6 +45,7 @@ const struct rule ike_rules[] = {
 	/* IKE_AUTH, responder */
 	{ST_R_INIT, EV_REQ_AUTH, IDI | AUTH | SA | TS, N | IDR, ST_R_VERIFY, x_auth_r, "RFC 7296 1.2", false},
 	{ST_R_INIT, EV_EXPIRED, 0, 0, ST_DEAD, x_expired, "RFC 7296 2.4", true},
+	{ST_R_VERIFY, EV_MIXED, 0, 0, ST_R_VERIFY, x_auth_r_mixed, "RFC 8784 3", true},
 	{ST_R_VERIFY, EV_VERIFIED, 0, 0, ST_R_SPI, x_auth_r_verified, "RFC 7296 2.15", true},
 	{ST_R_VERIFY, EV_EXPIRED, 0, 0, ST_DEAD, x_expired, "HACKING, tickets", true},
 	{ST_R_SPI, EV_SPI, 0, 0, ST_R_INSTALL, x_auth_r_spi, "RFC 7296 1.2", true},
@@ -119,7 +121,7 @@ static const char *const event_names[EV_N] = {
 	"none", "IKE_SA_INIT request", "IKE_SA_INIT response", "IKE_AUTH request", "IKE_AUTH response",
 	"CREATE_CHILD_SA request", "CREATE_CHILD_SA response", "INFORMATIONAL request", "INFORMATIONAL response",
 	"SPI", "SIGNED", "VERIFIED", "INSTALLED", "given up", "expired", "delete", "drop", "inherited", "path",
-	"rejected",
+	"rejected", "MIXED",
 };
 
 const char *rules_state_name(uint8_t state) { return state < ST_N ? state_names[state] : "?"; }
@@ -167,6 +169,14 @@ static bool is_request(uint8_t event)
 	return event == EV_REQ_AUTH || event == EV_REQ_CREATE_CHILD || event == EV_REQ_INFO;
 }
 
+static void set_state(struct ike *e, struct ike_sa *sa, uint8_t to)
+{
+	e->n_connecting -= sa->state < ST_ESTABLISHED && to >= ST_ESTABLISHED;
+	if (sa->tun)
+		sa->tun->n_up += (uint32_t)(to == ST_ESTABLISHED) - (uint32_t)(sa->state == ST_ESTABLISHED);
+	sa->state = to;
+}
+
 void step_run(struct step *s, uint8_t event)
 {
 	uint8_t state = s->sa ? s->sa->state : ST_NONE;
@@ -189,7 +199,7 @@ void step_run(struct step *s, uint8_t event)
 	switch (v) {
 	case V_DONE:
 		if (s->sa && !dead)
-			s->sa->state = r->to;
+			set_state(s->e, s->sa, r->to);
 		break;
 	case V_WAIT:
 		break;
@@ -203,7 +213,7 @@ void step_run(struct step *s, uint8_t event)
 			respond_error(s, s->fail);
 		/* RFC 7296 2.21.2: an IKE SA that could not be authenticated does not live on. */
 		if (s->sa && state < ST_ESTABLISHED)
-			s->sa->state = ST_DEAD;
+			set_state(s->e, s->sa, ST_DEAD);
 		break;
 	}
 	if (s->sa && s->sa->state == ST_DEAD && !dead) {

@@ -38,6 +38,7 @@ enum event {
 	EV_INHERITED,   /* made by a rekey: established from the start */
 	EV_PATH,        /* an attempt begins */
 	EV_REJECT,      /* initiator: the responder is not who it should be */
+	EV_MIXED,       /* keys with the PPK, or there are none */
 	EV_N
 };
 

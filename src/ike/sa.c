@@ -22,6 +22,24 @@ void blob_free(struct ike *e, struct blob *b)
 	*b = (struct blob){0};
 }
 
+void why_free(struct ike *e, const char **why)
+{
+	if (*why && **why)
+		mem_put(e->mem, (void *)(uintptr_t)*why, strlen(*why) + 1);
+	*why = "";
+}
+
+void why_set(struct ike *e, const char **why, const char *text)
+{
+	size_t n = strlen(text);
+	char *copy = n ? mem_get(e->mem, n + 1) : NULL;
+	if (copy)
+		memcpy(copy, text, n + 1);
+	why_free(e, why); /* text may be the old one */
+	if (copy)
+		*why = copy;
+}
+
 /* --- tickets --- */
 
 void wait_for(struct ike *e, struct wait *w, uint8_t fact)
@@ -63,6 +81,7 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	*(initiator ? &sa->spi_i : &sa->spi_r) = spi;
 	sa->initiator = initiator;
 	sa->state = ST_NEW;
+	sa->why = "";
 	sa->local = sa->rx_local = *local;
 	sa->remote = sa->rx_remote = *remote;
 	sa->ways.decides = initiator;
@@ -78,9 +97,13 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 		sa->due[i] = MONO_NEVER;
 	list_init(&sa->children);
 	list_init(&sa->of_tun);
+	list_init(&sa->half);
+	list_init(&sa->of_mine);
+	list_init(&sa->of_attempts);
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
+	e->n_connecting++;
 	return sa;
 }
 
@@ -147,9 +170,17 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
 	list_del(&sa->link);
 	list_del(&sa->of_tun);
+	list_del(&sa->of_mine);
+	list_del(&sa->of_attempts);
 	blob_free(e, &sa->req.msg);
 	blob_free(e, &sa->response);
+	why_free(e, &sa->why);
+	frag_drop(e, sa, false);
+	frag_drop(e, sa, true);
 	e->n_sas--;
+	e->n_connecting -= sa->state < ST_ESTABLISHED;
+	if (e->seen_sa == sa)
+		e->seen_sa = NULL;
 	struct tun *t = sa->tun;
 	mem_put(e->mem, sa, sizeof *sa);
 	if (t)
@@ -171,13 +202,25 @@ uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint
 	return hmap_hash(&e->sas_by_init, &key, sizeof key);
 }
 
-static uint64_t source_hash(const struct ike *e, const struct addr *a)
+/* What counts as one source: an address, of IPv6 a /64, which is the least that a subscriber gets. */
+static struct addr source_of(const struct addr *a)
 {
-	return hmap_hash(&e->half_by_source, a, sizeof *a);
+	struct addr s = *a;
+	if (s.family == AF_V6)
+		memset(s.b + 8, 0, 8);
+	return s;
 }
 
-void sa_half_open_begin(struct ike *e, struct ike_sa *sa)
+static uint64_t source_hash(const struct ike *e, const struct addr *a)
 {
+	struct addr s = source_of(a);
+	return hmap_hash(&e->half_by_source, &s, sizeof s);
+}
+
+void sa_half_open_begin(struct ike *e, struct ike_sa *sa, bool proven)
+{
+	sa->proven = proven;
+	list_add_tail(proven ? &e->half_proven : &e->half_unproven, &sa->half);
 	sa->init_remote = sa->remote;
 	hmap_add(&e->sas_by_init, &sa->by_init, sa_init_hash(e, sa->spi_i, &sa->remote));
 	hmap_add(&e->half_by_source, &sa->by_source, source_hash(e, &sa->remote.addr));
@@ -185,20 +228,30 @@ void sa_half_open_begin(struct ike *e, struct ike_sa *sa)
 	e->half_open++;
 }
 
+void sa_half_open_heard(struct ike_sa *sa) { list_del(&sa->half); }
+
 void sa_half_open_end(struct ike *e, struct ike_sa *sa)
 {
 	if (!sa->half_open)
 		return;
 	hmap_del(&e->half_by_source, &sa->by_source);
+	list_del(&sa->half);
 	sa->half_open = false;
 	e->half_open--;
 }
 
-uint32_t sa_half_open_from(const struct ike *e, const struct addr *source)
+struct half_open_of sa_half_open_from(const struct ike *e, const struct addr *source)
 {
-	uint32_t found = 0;
-	for (struct hnode *n = hmap_first(&e->half_by_source, source_hash(e, source)); n; n = hmap_next(n))
-		found += addr_eq(&CONTAINER_OF(n, struct ike_sa, by_source)->init_remote.addr, source);
+	struct half_open_of found = {0};
+	struct addr want = source_of(source);
+	for (struct hnode *n = hmap_first(&e->half_by_source, source_hash(e, source)); n; n = hmap_next(n)) {
+		struct ike_sa *sa = CONTAINER_OF(n, struct ike_sa, by_source);
+		struct addr has = source_of(&sa->init_remote.addr);
+		if (!addr_eq(&has, &want))
+			continue;
+		found.all++;
+		found.proven += sa->proven;
+	}
 	return found;
 }
 
@@ -207,6 +260,11 @@ void sa_set_tun(struct ike_sa *sa, struct tun *t)
 	if (sa->tun == t)
 		return;
 	list_del(&sa->of_tun);
+	if (sa->state == ST_ESTABLISHED) {
+		t->n_up++;
+		if (sa->tun)
+			sa->tun->n_up--;
+	}
 	sa->tun = t;
 	list_add_tail(&t->sas, &sa->of_tun);
 }
@@ -220,34 +278,48 @@ void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)
 	heap_set(&e->timers, &sa->timer, first);
 }
 
-void sa_peer_index(struct ike *e, struct ike_sa *sa)
+static uint64_t peer_hash(const struct ike *e, const struct tun *t, const struct ident *id)
 {
 	struct {
 		uint32_t tun;
 		struct ident id;
 	} key;
 	memset(&key, 0, sizeof key);
-	key.tun = sa->tun->id;
-	key.id.type = sa->peer_id.type;
-	key.id.len = sa->peer_id.len;
-	memcpy(key.id.data, sa->peer_id.data, sa->peer_id.len);
+	key.tun = t->id;
+	key.id.type = id->type;
+	key.id.len = id->len;
+	memcpy(key.id.data, id->data, id->len);
+	return hmap_hash(&e->sas_by_peer, &key, sizeof key);
+}
+
+void sa_peer_index(struct ike *e, struct ike_sa *sa)
+{
 	if (sa->in_by_peer)
 		hmap_del(&e->sas_by_peer, &sa->by_peer);
-	hmap_add(&e->sas_by_peer, &sa->by_peer, hmap_hash(&e->sas_by_peer, &key, sizeof key));
+	hmap_add(&e->sas_by_peer, &sa->by_peer, peer_hash(e, sa->tun, &sa->peer_id));
 	sa->in_by_peer = true;
+}
+
+struct ike_sa *sa_of_peer(struct ike *e, const struct tun *t, const struct ident *peer, struct ike_sa *prev)
+{
+	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, peer_hash(e, t, peer));
+	for (; n; n = hmap_next(n)) {
+		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
+		e->n.looked_at++;
+		if (o->tun == t && ident_eq(&o->peer_id, peer))
+			return o;
+	}
+	return NULL;
 }
 
 struct ike_sa *sa_next_same_peer(struct ike *e, const struct ike_sa *sa, struct ike_sa *prev)
 {
 	if (!sa->in_by_peer)
 		return NULL;
-	struct hnode *n = prev ? hmap_next(&prev->by_peer) : hmap_first(&e->sas_by_peer, sa->by_peer.hash);
-	for (; n; n = hmap_next(n)) {
-		struct ike_sa *o = CONTAINER_OF(n, struct ike_sa, by_peer);
-		if (o != sa && o->tun == sa->tun && ident_eq(&o->peer_id, &sa->peer_id))
-			return o;
-	}
-	return NULL;
+	do
+		prev = sa_of_peer(e, sa->tun, &sa->peer_id, prev);
+	while (prev == sa);
+	return prev;
 }
 
 /* --- child SAs --- */
@@ -279,6 +351,7 @@ struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t
 		e->next_child_id = 1;
 	c->id = e->next_child_id;
 	list_add_tail(&sa->children, &c->link);
+	list_add_tail(&e->kids, &c->of_all);
 	sa->n_children++;
 	e->n_children++;
 	return c;
@@ -292,7 +365,12 @@ void child_free(struct ike *e, struct child *c)
 	heap_clear(&e->timers, &c->timer);
 	if (c->p.in.spi)
 		hmap_del(&e->children, &c->by_spi);
+	if (c->in_by_spi_out)
+		hmap_del(&e->children_out, &c->by_spi_out);
 	list_del(&c->link);
+	list_del(&c->of_all);
+	if (e->seen_child == c)
+		e->seen_child = NULL;
 	c->sa->n_children--;
 	e->n_children--;
 	mem_put(e->mem, c->ni, sizeof *c->ni);
@@ -328,6 +406,16 @@ void child_index(struct ike *e, struct child *c)
 	hmap_add(&e->children, &c->by_spi, hmap_hash(&e->children, &c->p.in.spi, sizeof c->p.in.spi));
 }
 
+static uint64_t out_hash(const struct ike *e, uint32_t spi) { return hmap_hash(&e->children_out, &spi, sizeof spi); }
+
+void child_index_out(struct ike *e, struct child *c)
+{
+	if (c->in_by_spi_out)
+		hmap_del(&e->children_out, &c->by_spi_out);
+	hmap_add(&e->children_out, &c->by_spi_out, out_hash(e, c->p.out.spi));
+	c->in_by_spi_out = true;
+}
+
 struct child *child_by_spi_in(struct ike *e, uint32_t spi)
 {
 	struct hnode *n = hmap_first(&e->children, hmap_hash(&e->children, &spi, sizeof spi));
@@ -349,12 +437,12 @@ struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi)
 	return NULL;
 }
 
-/* Expiry by octets or packets may name the outbound SA; it is rare, a walk is enough. */
+/* The peers choose them: several may have the same. The kernel's word that one has expired is right for one of them, and no harm to another. */
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi)
 {
-	LIST_EACH(it, tmp, &e->sas) {
-		struct child *c = child_by_spi_out(LIST_ENTRY(it, struct ike_sa, link), spi);
-		if (c)
+	for (struct hnode *n = hmap_first(&e->children_out, out_hash(e, spi)); n; n = hmap_next(n)) {
+		struct child *c = CONTAINER_OF(n, struct child, by_spi_out);
+		if (c->p.out.spi == spi)
 			return c;
 	}
 	return NULL;

@@ -3,10 +3,17 @@
 #ifndef IKE_STATE_H
 #define IKE_STATE_H
 
+#include "ike/ppk.h"
 #include "ike/state_child.h"
 
 enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
+       HALF_OPEN_MAX = 1024,    /* of strangers, each with at most some 12 KiB; more with init_limit_half_open */
+       HALF_OPEN_GRACE_S = 2,   /* before one of them makes room for another */
+       RESENDS_A_SECOND = 8,    /* of one response */
+       STRANGERS_A_SECOND = 100,
+       FRAGS_MAX = 64,
+       FRAG_PATIENCE = 2,       /* sent again so often, a large message goes in smaller fragments */
        TICKET_S = 165 /* how long a set-up waits for facts */ };
 /* Which owner a struct timer is embedded in. */
 enum timer_tag { TIMER_TUN, TIMER_SA, TIMER_CHILD };
@@ -19,6 +26,9 @@ struct tun {
 	struct list wild_addr;   /* in ike.wild_addr when the remote address is a pattern */
 	struct list wild_id;     /* in ike.wild_id when the remote identity is a pattern */
 	struct list sas;         /* struct ike_sa.of_tun */
+	struct list mine;        /* struct ike_sa.of_mine: attempts of ours that are not up yet */
+	uint32_t n_up;           /* of sas: in ST_ESTABLISHED */
+	uint64_t *looked_at;     /* the engine's counter of what searches go by */
 	struct timer timer;      /* the next attempt */
 	struct wait wait;        /* for a path */
 	uint32_t id;
@@ -27,23 +37,27 @@ struct tun {
 	bool in_by_addr, in_by_id;
 	bool many;               /* right=%any or a range: more than one peer */
 	bool wanted;             /* auto=start or `up`: kept up for ever */
+	bool called;             /* a packet, or an action at its end, wants it: until it is up */
+	bool hold;               /* an action at its end has set a trap, which auto=route does anyhow */
+	struct addr trap;        /* our address in the trap that is set; AF_NONE: none */
+	uint32_t silences;       /* attempts in a row that nobody answered */
 	bool held;               /* `down` was asked for */
 	bool removed;            /* left the configuration; goes with its last SA */
 	bool renew;              /* what is up nears its end: a successor is to be set up, wanted or not */
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
-	char why[200];           /* why it is not up */
-	char way_why[160];       /* why there is no good way to the peer of its SAs; "" when there is */
-	uint32_t orphan[CHILDREN_MAX]; /* inbound SPIs of an earlier life, to be deleted */
+	const char *why;         /* why it is not up: why_set */
+	const char *way_why;     /* why there is no good way to the peer of its SAs; "" when there is: why_set */
+	uint32_t orphan[IKE_ORPHANS_MAX]; /* inbound SPIs of an earlier life, to be deleted */
 	uint8_t n_orphans;
 };
 
 /* --- IKE SAs --- */
-enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_WAY, T_N };
+enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_FRAGS, T_WAY, T_N };
 
 /* The request of ours that is under way. */
 struct request {
-	struct blob msg;
+	struct blob msg;         /* its datagrams, one behind the other */
 	uint32_t tries;
 	mono_t first;
 	uint8_t exchange;
@@ -91,6 +105,7 @@ struct handshake {
 	struct child *child;
 	uint32_t key;                     /* handle of the PSK that verified the peer */
 	bool peer_initial_contact;
+	struct ppk_setup ppk;
 	uint16_t child_error;             /* responder: why there is no child, to be answered; initiator: what came */
 	char hint[160];                   /* unauthenticated errors, ICMP: why it may fail */
 };
@@ -99,9 +114,10 @@ struct ike_sa {
 	struct hnode by_spi;     /* our SPI */
 	struct hnode by_init;    /* responder: the peer's SPI and the endpoint of its IKE_SA_INIT */
 	struct hnode by_source;  /* responder: the peer's address, while half open */
-	struct hnode by_peer;    /* tunnel and peer identity, once authenticated */
+	struct hnode by_peer;    /* tunnel and peer identity, once authenticated; earlier, where only this peer may answer */
 	struct list link;        /* ike.sas */
-	struct list of_tun;
+	struct list half;        /* ike.half_proven, half_unproven: until its IKE_AUTH comes */
+	struct list of_tun, of_mine, of_attempts;
 	struct timer timer;
 	mono_t due[T_N];
 	struct wait wait;
@@ -118,6 +134,7 @@ struct ike_sa {
 	struct sk_keys tx, rx;
 	bool keyed;
 	struct secret sk_d, sk_pi, sk_pr;
+	bool ppk;                /* a PPK is mixed into them */
 	uint8_t lowest_nonce[NONCE_KEEP]; /* the lower of its two nonces, for the tie rule */
 	struct ident my_id, peer_id;
 	mono_t created, established, last_in, last_out;
@@ -125,20 +142,33 @@ struct ike_sa {
 	bool want_delete;        /* DELETE as soon as the window is free */
 	bool restart;            /* its end is a reason to begin anew, also when not `wanted` */
 	bool want_rekey;         /* to be rekeyed by us as soon as the window is free */
+	bool hold;               /* its end is a reason to set a trap */
+	uint8_t idle;            /* so many liveness checks do not ask about traffic first: there was none lately */
+	bool silent;             /* it ended for want of an answer */
 	bool replaced;           /* a successor is up: no re-initiation when it goes */
 	bool half_open;          /* counted in ike.half_open */
+	bool proven;             /* its IKE_SA_INIT brought a cookie */
 	bool had_child;          /* a child SA was up in it */
-	char why[160];           /* the reason of its end, in a sentence */
+	const char *why;         /* the reason of its end, in a sentence: why_set */
 	/* Window, RFC 7296 2.2, 2.3: size 1 each way. */
 	uint32_t tx_id, rx_id;   /* next request of ours, next expected of theirs */
 	struct request req;
-	struct blob response;    /* to request rx_id - 1 */
-	uint64_t response_to;    /* hash of that request */
+	struct blob response;    /* to request rx_id - 1; its datagrams, one behind the other */
+	uint64_t response_to;    /* hash of that request, of its first fragment */
+	mono_t resent_at;        /* the response, the last time */
+	uint32_t resent;         /* how often */
+	mono_t resend_second;
+	uint8_t resends_left;    /* in that second */
 	struct endpoint rx_local, rx_remote; /* where the last request came in, and from: there the answer goes (RFC 7296 2.11) */
 	bool rx_natt;
 	bool rx_busy;            /* request rx_id is being worked on */
 	uint64_t rx_hash;
 	uint8_t rx_exchange;
+	/* Fragments, RFC 7383 */
+	bool frag_peer;          /* the peer takes them, and we said so too */
+	uint16_t frag_size;      /* of IP packets, when larger ones got no answer; 0: as configured */
+	uint16_t rx_total;       /* fragments of the last request that came, 1: whole */
+	struct frag_queue *frags[2]; /* what is being put together: a request, a response */
 	struct list children;
 	uint32_t n_children;
 	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
@@ -157,22 +187,34 @@ struct ike {
 	struct crypto *crypto;
 	struct rng *rng;
 	struct conf_setup setup;
-	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, tuns, tuns_by_addr, tuns_by_id, waits;
+	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, children_out, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, wild_addr, wild_id;
+	struct list half_proven, half_unproven; /* struct ike_sa.half, oldest first */
+	struct list kids;        /* all child SAs, oldest first */
+	const struct ike_sa *seen_sa; /* where a listing is (view.c) */
+	const struct child *seen_child;
+	struct list attempts;    /* of ours, not up yet */
 	struct heap timers;
-	uint32_t n_sas, n_children, n_tuns, n_removed, half_open;
+	uint32_t n_sas, n_connecting, n_children, n_tuns, n_removed, half_open;
 	uint32_t next_ticket, next_ike_id, next_child_id;
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;
-	mono_t cookie_since;
+	mono_t cookie_since, cookie_last; /* of the secret; when one was asked for */
 	bool stopping;
 	struct addr local[LOCALS_MAX]; /* addresses of this host, without those inside tunnels */
 	uint32_t n_local;
 	bool more_local;         /* there may be others */
+	int8_t note_most;        /* level of notes that somebody reads */
+	bool has_ppk;            /* a tunnel has or had ppk_id: USE_PPK is answered */
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;
+#ifdef GRETEL_IMPAIR
+	struct impair *impair;
+#endif
+	size_t frags_held;       /* octets of all fragment queues */
 	uint8_t buf[MSG_BUF];    /* the message under construction */
+	uint8_t cut[MSG_BUF * 2]; /* its fragments, one behind the other */
 	uint8_t open[MSG_BUF * 4 + 8]; /* the message being opened */
 };
 

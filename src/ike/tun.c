@@ -15,11 +15,12 @@ static uint64_t hash_addr(const struct ike *e, const struct addr *a)
 
 static uint64_t hash_id(const struct ike *e, const struct ident *id)
 {
-	/* FQDNs compare without case: hash what cannot differ. */
-	uint8_t key[2] = {id->type, id->len};
-	if (id->type == ID_FQDN || id->type == ID_RFC822_ADDR)
-		return hmap_hash(&e->tuns_by_id, key, sizeof key);
-	return hmap_hash(&e->tuns_by_id, id->data, id->len);
+	/* Names compare without case. */
+	uint8_t key[IDENT_MAX];
+	bool name = id->type == ID_FQDN || id->type == ID_RFC822_ADDR;
+	for (size_t i = 0; i < id->len; i++)
+		key[i] = name && id->data[i] >= 'A' && id->data[i] <= 'Z' ? (uint8_t)(id->data[i] | 0x20) : id->data[i];
+	return hmap_hash(&e->tuns_by_id, key, id->len);
 }
 
 static bool pattern_id(const struct ident *id)
@@ -117,10 +118,13 @@ static struct tun *ike_tun_new(struct ike *e, uint32_t id)
 	if (!t)
 		return NULL;
 	t->id = id;
+	t->why = t->way_why = "";
+	t->looked_at = &e->n.looked_at;
 	t->wait.kind = WAIT_TUN;
 	t->timer.tag = TIMER_TUN;
 	t->timer.due = MONO_NEVER;
 	list_init(&t->sas);
+	list_init(&t->mine);
 	list_init(&t->wild_addr);
 	list_init(&t->wild_id);
 	hmap_add(&e->tuns, &t->by_id, hmap_hash(&e->tuns, &id, sizeof id));
@@ -136,6 +140,8 @@ static void ike_tun_free(struct ike *e, struct tun *t)
 	hmap_del(&e->tuns, &t->by_id);
 	e->n_tuns--;
 	e->n_removed -= t->removed;
+	why_free(e, &t->why);
+	why_free(e, &t->way_why);
 	mem_put(e->mem, t, sizeof *t);
 }
 
@@ -152,6 +158,12 @@ static bool many_peers(const struct conf_end *r)
 			return false;
 	}
 	return true;
+}
+
+/* A trap that is to be there, and is not, or not known to be. */
+static bool needs_trap(const struct tun *t)
+{
+	return (t->t->auto_mode == AUTO_ROUTE || t->hold) && !t->many && !t->removed && t->trap.family == AF_NONE;
 }
 
 void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
@@ -177,14 +189,15 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
 	index_addr(e, t);
 	index_id(e, t);
 	if (cmd->start)
-		t->wanted = cmd->t->auto_mode != AUTO_ADD || (t->wanted && !fresh);
+		t->wanted = cmd->t->auto_mode == AUTO_START || (t->wanted && !fresh);
 	if (t->held)
-		t->wanted = false;
+		t->wanted = t->called = false;
+	t->trap = (struct addr){0}; /* set again: whatever it was made of may have changed */
 	if (t->remote.family && !t->many)
 		tell_peer_known(s, t, &(struct addr){0}, &t->remote);
 	if (fresh && !t->many)
 		ike_tun_start(s, t); /* learns the path, also of tunnels that are not wanted: the guard needs the address */
-	else if (t->wanted && !t->many && !ike_tun_has_sa(t, NULL))
+	else if (!t->many && ((t->wanted && !ike_tun_has_sa(t, NULL)) || needs_trap(t)))
 		ike_tun_start(s, t);
 }
 
@@ -204,8 +217,11 @@ void ike_tun_command_del(struct step *s, uint32_t id)
 
 bool ike_tun_has_sa(const struct tun *t, const struct ike_sa *but)
 {
+	if (t->n_up == (but && but->state == ST_ESTABLISHED && but->tun == t))
+		return false; /* a hub has thousands that are on their way out */
 	LIST_EACH(it, tmp, &t->sas) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		++*t->looked_at;
 		if (sa != but && sa->state == ST_ESTABLISHED && !sa->want_delete)
 			return true;
 	}
@@ -216,9 +232,9 @@ bool ike_tun_busy(const struct tun *t)
 {
 	if (t->wait.ticket)
 		return true;
-	LIST_EACH(it, tmp, &t->sas) {
-		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->initiator && sa->state < ST_ESTABLISHED)
+	LIST_EACH(it, tmp, &t->mine) {
+		++*t->looked_at;
+		if (LIST_ENTRY(it, struct ike_sa, of_mine)->state < ST_ESTABLISHED)
 			return true;
 	}
 	return false;
@@ -236,40 +252,45 @@ void ike_tun_start(struct step *s, struct tun *t)
 }
 
 /* Whether an SA of ours with this peer is being set up. */
-static bool busy_with(const struct tun *t, const struct ident *peer)
+static bool busy_with(struct ike *e, const struct tun *t, const struct ident *peer)
 {
-	LIST_EACH(it, tmp, &t->sas) {
-		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->initiator && sa->state < ST_ESTABLISHED && ident_eq(&sa->peer_id, peer))
+	for (struct ike_sa *sa = NULL; (sa = sa_of_peer(e, t, peer, sa));) {
+		if (sa->initiator && sa->state < ST_ESTABLISHED)
 			return true;
 	}
 	return false;
 }
 
 static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
-                    const struct ike_sa *old);
+                    const struct ident *peer, bool natt);
 
 void ike_tun_renew(struct step *s, struct ike_sa *old)
 {
 	struct tun *t = old->tun;
-	if (old->replaced || s->e->stopping || (t->many ? busy_with(t, &old->peer_id) : ike_tun_busy(t)))
+	if (old->replaced || s->e->stopping || (t->many ? busy_with(s->e, t, &old->peer_id) : ike_tun_busy(t)))
 		return;
 	note(s, t, NOTE_CONTROL, "IKE_SA %s[%u] or its child is due, setting up a successor", ike_tun_name(t), old->id);
 	t->renew = !t->many;
 	/* Nobody can say where such a peer is, or it has moved, but it is known where this one is. */
 	if (t->many || moved(t, &old->remote.addr))
-		attempt(s, t, &old->local, &old->remote, old);
+		attempt(s, t, &old->local, &old->remote, &old->peer_id, old->natt_port);
 	else
 		ike_tun_start(s, t);
+}
+
+void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd)
+{
+	if (!t->many || t->held || t->removed || s->e->stopping || busy_with(s->e, t, cmd->peer))
+		return;
+	attempt(s, t, &cmd->local, &cmd->remote, cmd->peer, cmd->natt);
 }
 
 /* A renewal failed where there is no supervisor to try again: what is to be renewed does, until its own end. */
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed)
 {
 	enum { AGAIN_S = 5 };
-	LIST_EACH(it, tmp, &failed->tun->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->state == ST_ESTABLISHED && !sa->replaced && ident_eq(&sa->peer_id, &failed->peer_id))
+	for (struct ike_sa *sa = NULL; (sa = sa_of_peer(s->e, failed->tun, &failed->peer_id, sa));) {
+		if (sa->state == ST_ESTABLISHED && !sa->replaced)
 			sa_due(s->e, sa, T_REAUTH, mono_add(s->now, DUR_S(AGAIN_S)));
 	}
 }
@@ -280,10 +301,10 @@ void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *l
 		ike_tun_renew(s, old);
 		return;
 	}
-	if (old->replaced || s->e->stopping || busy_with(old->tun, &old->peer_id))
+	if (old->replaced || s->e->stopping || busy_with(s->e, old->tun, &old->peer_id))
 		return;
 	struct endpoint from = {.addr = *local, .port = old->local.port};
-	attempt(s, old->tun, &from, &old->remote, old);
+	attempt(s, old->tun, &from, &old->remote, &old->peer_id, old->natt_port);
 }
 
 /* Whether an attempt is called for: the peer may have come by itself meanwhile. */
@@ -291,7 +312,7 @@ static bool needs_attempt(const struct step *s, const struct tun *t)
 {
 	if (t->held || t->removed || t->many || s->e->stopping)
 		return false;
-	return t->renew || (t->wanted && !ike_tun_has_sa(t, NULL));
+	return t->renew || ((t->wanted || t->called) && !ike_tun_has_sa(t, NULL));
 }
 
 /* Nobody may want it now; its guard and a responder still need to know where the peer is. */
@@ -312,17 +333,22 @@ static void retry_later(struct step *s, struct tun *t)
 	heap_set(&s->e->timers, &t->timer, mono_add(s->now, d));
 }
 
-static void set_why(struct tun *t, const char *why)
+/* keyingtries: of auto=add alone. auto=start never gives up, and what waits for packets goes on for them. */
+static bool gives_up(const struct tun *t)
 {
-	struct sbuf b = SB(t->why);
-	sb_put(&b, why);
+	return t->t->auto_mode == AUTO_ADD && !t->renew && t->t->keyingtries > 0 && t->silences >= t->t->keyingtries && t->n_orphans == 0;
 }
 
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason)
 {
+	why_set(s->e, &t->why, reason);
+	if (needs_attempt(s, t) && gives_up(t)) {
+		note(s, t, NOTE_CONTROL, "%s: giving up after %u attempts without an answer (keyingtries)", ike_tun_name(t), t->silences);
+		t->wanted = t->called = false;
+		t->silences = 0;
+	}
 	bool again = needs_attempt(s, t);
-	set_why(t, reason);
-	if (again || unknown_peer(t))
+	if (again || unknown_peer(t) || needs_trap(t))
 		retry_later(s, t);
 	tell_tunnel(s, t, IKE_EV_FAILED, NULL, NULL, again, reason);
 }
@@ -337,9 +363,9 @@ void ike_tun_lost(struct step *s, struct tun *t, dur_t wait_first)
 		heap_set(&s->e->timers, &t->timer, mono_add(s->now, wait_first));
 }
 
-/* old: what it is to succeed where the peer is known by that alone (%any), else NULL. */
+/* peer: who it must be where the peer is known by an earlier SA alone (%any), else NULL; natt: it is called on its NAT-T port. */
 static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
-                    const struct ike_sa *old)
+                    const struct ident *peer, bool natt)
 {
 	struct ike_sa *sa = sa_new(s->e, true, local, remote, s->now);
 	if (!sa || !sa_handshake(s->e, sa)) {
@@ -349,13 +375,61 @@ static void attempt(struct step *s, struct tun *t, const struct endpoint *local,
 		return;
 	}
 	sa_set_tun(sa, t);
+	list_add_tail(&t->mine, &sa->of_mine);
+	list_add_tail(&s->e->attempts, &sa->of_attempts);
 	sa->force_encap = t->t->forceencaps;
-	if (old) {
-		sa->peer_id = old->peer_id;
-		sa->natt_port = old->natt_port;
+	if (peer) {
+		sa->peer_id = *peer;
+		sa_peer_index(s->e, sa);
 	}
+	sa->natt_port = natt;
 	struct step sub = step_sub(s, sa);
 	step_run(&sub, EV_PATH);
+}
+
+static void set_trap(struct step *s, struct tun *t, const struct addr *local, const struct addr *remote)
+{
+	if (t->held)
+		return;
+	struct ike_act *a = act_add(s, IKE_ACT_TRAP, t);
+	a->trap.local = *local;
+	a->trap.remote = *remote;
+	t->trap = *local;
+	if (!t->wanted && !t->called && !ike_tun_has_sa(t, NULL))
+		why_set(s->e, &t->why, "it waits for a packet");
+}
+
+void ike_tun_hold(struct step *s, struct tun *t, const struct ike_sa *sa)
+{
+	if (t->many)
+		return;
+	note(s, t, NOTE_CONTROL, "%s waits for a packet now", ike_tun_name(t));
+	t->hold = true;
+	set_trap(s, t, &sa->local.addr, &sa->remote.addr);
+}
+
+void ike_tun_acquire(struct step *s, struct tun *t)
+{
+	if (t->held || t->removed || t->many || s->e->stopping || t->called || ike_tun_has_sa(t, NULL))
+		return;
+	note(s, t, NOTE_CONTROL, "a packet is to go through %s, setting it up", ike_tun_name(t));
+	t->called = true;
+	t->attempt = t->silences = 0;
+	ike_tun_start(s, t);
+}
+
+/* RFC 4301 has no word for it: the policy names our address, and without it no packet meets the policy. */
+void ike_tun_address_gone(struct step *s, const struct addr *local)
+{
+	for (size_t i = 0; i < s->e->tuns.n_buckets; i++) {
+		for (struct hnode *n = s->e->tuns.bucket[i]; n; n = n->next) {
+			struct tun *t = CONTAINER_OF(n, struct tun, by_id);
+			if (!addr_eq(&t->trap, local))
+				continue;
+			t->trap = (struct addr){0};
+			heap_set(&s->e->timers, &t->timer, mono_add(s->now, DUR_S(1)));
+		}
+	}
 }
 
 void ike_tun_on_path(struct step *s, struct tun *t)
@@ -374,12 +448,14 @@ void ike_tun_on_path(struct step *s, struct tun *t)
 		index_addr(s->e, t);
 	}
 	tell_peer_known(s, t, &f->local.addr, &f->remote.addr);
+	if (t->t->auto_mode == AUTO_ROUTE || t->hold)
+		set_trap(s, t, &f->local.addr, &f->remote.addr);
 	if (!needs_attempt(s, t))
 		return;
 	struct endpoint local = f->local, remote = f->remote;
 	local.port = s->e->setup.port;
 	remote.port = t->t->remote.ikeport ? t->t->remote.ikeport : 500;
-	attempt(s, t, &local, &remote, NULL);
+	attempt(s, t, &local, &remote, NULL, false);
 }
 
 void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote)
@@ -412,18 +488,18 @@ void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to)
 
 void ike_tun_on_timer(struct step *s, struct tun *t)
 {
-	if (needs_attempt(s, t) || unknown_peer(t))
+	if (needs_attempt(s, t) || unknown_peer(t) || needs_trap(t))
 		ike_tun_start(s, t);
 }
 
 void ike_tun_down(struct step *s, struct tun *t, const char *why)
 {
-	t->wanted = t->renew = false;
+	t->wanted = t->called = t->renew = t->hold = false;
 	wait_end(s->e, &t->wait);
 	heap_clear(&s->e->timers, &t->timer);
 	LIST_EACH(it, tmp, &t->sas)
 		sa_delete_soon(s, LIST_ENTRY(it, struct ike_sa, of_tun), why);
-	set_why(t, why);
+	why_set(s->e, &t->why, why);
 }
 
 /* --- which tunnel a peer means --- */
@@ -465,6 +541,7 @@ static bool suite_fits(struct ike *e, const struct tun *t, const struct proposal
 {
 	struct proposals mine;
 	uint64_t spi;
+	e->n.looked_at++;
 	proposals_prepare(conf_proposals(t->conf, t->t->ike), PROTO_IKE, 0, 0, true, &mine);
 	return negotiate(&mine, offered, e->setup.prefer_configured_proposals, NEG_DH, suite, number, &spi);
 }
@@ -496,7 +573,7 @@ void ike_tun_blame(struct ike *e, const struct addr *remote, const char *why)
 	for (; n; n = hmap_next(n)) {
 		struct tun *t = CONTAINER_OF(n, struct tun, by_addr);
 		if (addr_eq(&t->remote, remote) && !ike_tun_has_sa(t, NULL))
-			set_why(t, why);
+			why_set(e, &t->why, why);
 	}
 }
 
@@ -520,6 +597,7 @@ static bool local_id_fits(const struct tun *t, const struct ike_sa *sa, const st
 static void consider(struct ike *e, struct best *b, struct tun *t, const struct ike_sa *sa, const struct ident *idi,
                      const struct ident *idr)
 {
+	e->n.looked_at++;
 	struct ident want = ike_tun_peer_id(t);
 	int grade = ident_match(idi, &want) * 2;
 	struct proposals sealed;

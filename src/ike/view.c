@@ -3,52 +3,119 @@
 
 #include <string.h>
 
-/* SAs are kept in the order in which they were made, so "the next one" is the first with a larger number. Numbers wrap after
- * four billion SAs; a listing that meets the wrap may miss some. */
+static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
+{
+	bool reauth = sa->tun && sa->tun->t->reauth;
+	mono_t at = sa->ours || sa->want_rekey ? sa->established : sa->due[T_REAUTH];
+	*out = (struct ike_sa_view){
+		.ike_id = sa->id,
+		.tunnel = sa->tun ? sa->tun->id : 0,
+		.state = sa->state == ST_DELETING      ? IKE_S_DELETING
+		         : sa->state == ST_REKEYED     ? IKE_S_REKEYED
+		         : sa->state == ST_ESTABLISHED ? IKE_S_ESTABLISHED
+		                                       : IKE_S_CONNECTING,
+		.initiator = sa->initiator,
+		.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.local = sa->local,
+		.remote = sa->remote,
+		.my_id = sa->my_id,
+		.peer_id = sa->peer_id,
+		.suite = sa->suite,
+		.nat_here = sa->nat_here,
+		.nat_there = sa->nat_there,
+		.ppk = sa->ppk,
+		.mobike = sa->ways.mobike,
+		.since = sa->established ? sa->established : sa->created,
+		.reauth_at = reauth ? at : MONO_NEVER,
+		.rekey_at = reauth ? MONO_NEVER : at,
+		.retransmits = sa->req.tries,
+		.last_in = sa->last_in,
+	};
+}
+
+static void fill_child(const struct child *c, struct ike_child_view *out)
+{
+	*out = (struct ike_child_view){
+		.child_id = c->id,
+		.ike_id = c->sa->id,
+		.tunnel = c->tun->id,
+		.sa = &c->p,
+		.installed = c->state >= CH_UP && !c->half,
+		.rekeyed = c->state > CH_UP,
+		.since = c->since,
+		.rekey_at = c->due || rekey_heir_of(c) ? c->since : c->soft,
+	};
+}
+
+/* SAs are kept in the order in which they were made, so "the next one" is the first with a larger number: behind the one that was shown
+ * last, which is remembered, or else looked for. Numbers wrap after four billion SAs; a listing that meets the wrap may miss some. */
 bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 {
-	for (struct list *it = e->sas.next; it != &e->sas; it = it->next) {
-		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		if (sa->id <= *cursor || sa->state == ST_NEW)
-			continue;
-		*cursor = sa->id;
-		bool reauth = sa->tun && sa->tun->t->reauth;
-		mono_t at = sa->ours || sa->want_rekey ? sa->established : sa->due[T_REAUTH];
-		*out = (struct ike_sa_view){
-			.ike_id = sa->id,
-			.tunnel = sa->tun ? sa->tun->id : 0,
-			.state = sa->state == ST_DELETING      ? IKE_S_DELETING
-			         : sa->state == ST_REKEYED     ? IKE_S_REKEYED
-			         : sa->state == ST_ESTABLISHED ? IKE_S_ESTABLISHED
-			                                       : IKE_S_CONNECTING,
-			.initiator = sa->initiator,
-			.spi_i = sa->spi_i,
-			.spi_r = sa->spi_r,
-			.local = sa->local,
-			.remote = sa->remote,
-			.my_id = sa->my_id,
-			.peer_id = sa->peer_id,
-			.suite = sa->suite,
-			.nat_here = sa->nat_here,
-			.nat_there = sa->nat_there,
-			.mobike = sa->ways.mobike,
-			.since = sa->established ? sa->established : sa->created,
-			.reauth_at = reauth ? at : MONO_NEVER,
-			.rekey_at = reauth ? MONO_NEVER : at,
-			.retransmits = sa->req.tries,
-			.last_in = sa->last_in,
-		};
-		return true;
-	}
-	return false;
+	const struct ike_sa *seen = e->seen_sa;
+	const struct list *it = seen && seen->id == *cursor && seen->state != ST_DEAD ? seen->link.next : e->sas.next;
+	while (it != &e->sas && (LIST_ENTRY(it, struct ike_sa, link)->id <= *cursor || LIST_ENTRY(it, struct ike_sa, link)->state == ST_NEW))
+		it = it->next;
+	if (it == &e->sas)
+		return false;
+	seen = LIST_ENTRY(it, struct ike_sa, link);
+	((struct ike *)(uintptr_t)e)->seen_sa = seen;
+	*cursor = seen->id;
+	fill_sa(seen, out);
+	return true;
 }
 
 bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out)
 {
+	const struct child *seen = e->seen_child;
+	const struct list *it = seen && seen->id == *cursor ? seen->of_all.next : e->kids.next;
+	while (it != &e->kids && LIST_ENTRY(it, struct child, of_all)->id <= *cursor)
+		it = it->next;
+	if (it == &e->kids)
+		return false;
+	seen = LIST_ENTRY(it, struct child, of_all);
+	((struct ike *)(uintptr_t)e)->seen_child = seen;
+	*cursor = seen->id;
+	fill_child(seen, out);
+	return true;
+}
+
+/* A tunnel with one peer has few SAs; one of %any may have nearly all that there are. */
+bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_sa_view *out)
+{
+	const struct tun *t = ike_tun_find((struct ike *)(uintptr_t)e, tunnel);
+	const struct ike_sa *next = NULL;
+	while (t && t->many && ike_next_sa(e, cursor, out)) {
+		if (out->tunnel == tunnel)
+			return true;
+	}
+	if (!t || t->many)
+		return false;
+	for (const struct list *it = t->sas.next; it != &t->sas; it = it->next) {
+		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa->id > *cursor && sa->state != ST_NEW && (!next || sa->id < next->id))
+			next = sa;
+	}
+	if (!next)
+		return false;
+	*cursor = next->id;
+	fill_sa(next, out);
+	return true;
+}
+
+bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_child_view *out)
+{
+	const struct tun *t = ike_tun_find((struct ike *)(uintptr_t)e, tunnel);
 	const struct child *next = NULL;
-	for (struct list *it = e->sas.next; it != &e->sas; it = it->next) {
-		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
-		for (struct list *jt = sa->children.next; jt != &sa->children; jt = jt->next) {
+	while (t && t->many && ike_next_child(e, cursor, out)) {
+		if (out->tunnel == tunnel)
+			return true;
+	}
+	if (!t || t->many)
+		return false;
+	for (const struct list *it = t->sas.next; it != &t->sas; it = it->next) {
+		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		for (const struct list *jt = sa->children.next; jt != &sa->children; jt = jt->next) {
 			const struct child *c = LIST_ENTRY(jt, struct child, link);
 			if (c->id > *cursor && (!next || c->id < next->id))
 				next = c;
@@ -57,17 +124,14 @@ bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view
 	if (!next)
 		return false;
 	*cursor = next->id;
-	*out = (struct ike_child_view){
-		.child_id = next->id,
-		.ike_id = next->sa->id,
-		.tunnel = next->tun->id,
-		.sa = &next->p,
-		.installed = next->state >= CH_UP && !next->half,
-		.rekeyed = next->state > CH_UP,
-		.since = next->since,
-		.rekey_at = next->due || rekey_heir_of(next) ? next->since : next->soft,
-	};
+	fill_child(next, out);
 	return true;
+}
+
+void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting)
+{
+	*connecting = e->n_connecting;
+	*up = e->n_sas - e->n_connecting;
 }
 
 const char *ike_why(const struct ike *e, uint32_t tunnel)
@@ -87,7 +151,7 @@ const char *ike_way(const struct ike *e, uint32_t tunnel)
 bool ike_wanted(const struct ike *e, uint32_t tunnel)
 {
 	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
-	return t && t->wanted;
+	return t && (t->wanted || t->called);
 }
 
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)

@@ -1,5 +1,6 @@
 /* Message IDs, retransmission, the response cache (RFC 7296 2.1-2.4). The window is 1 in both directions.
- * A response is kept until the next request and sent again bit by bit; a request is kept until its response. */
+ * A response is kept until the next request and sent again bit by bit; a request is kept until its response. What is in
+ * fragments is kept and sent as all of them. */
 #include "ike/ike_int.h"
 
 #include <string.h>
@@ -15,6 +16,14 @@ dur_t window_interval(const struct conf_setup *c, uint32_t tries)
 	return (dur_t)d;
 }
 
+dur_t ike_patience(const struct conf_setup *c)
+{
+	dur_t d = 0;
+	for (uint32_t i = 0; i <= c->retransmit.tries && d < DUR_S(86400); i++)
+		d += window_interval(c, i);
+	return d;
+}
+
 bool window_free(const struct ike_sa *sa) { return sa->req.msg.p == NULL; }
 
 void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, uint32_t msg_id)
@@ -28,40 +37,45 @@ void out_begin(struct step *s, struct out *o, uint8_t exchange, bool response, u
 		.flags = (uint8_t)((sa->initiator ? IKE_F_INITIATOR : 0) | (response ? IKE_F_RESPONSE : 0)),
 		.msg_id = msg_id,
 	};
-	*o = (struct out){.exchange = exchange, .response = response, .sealed = exchange != IKE_SA_INIT};
+	*o = (struct out){.hdr = h, .exchange = exchange, .response = response, .sealed = exchange != IKE_SA_INIT};
 	o->w = wr_init(s->e->buf, sizeof s->e->buf);
 	ike_enc_begin(&o->enc, &o->w, &h);
 	if (o->sealed)
 		ike_enc_sk_begin(&o->enc, sk_iv_len(&sa->tx));
 }
 
-static bool out_finish(struct step *s, struct out *o)
+static bool out_finish(struct step *s, struct out *o, struct blob *to)
 {
-	if (!o->sealed) {
-		ike_enc_finish(&o->enc);
-		return wr_ok(&o->w);
-	}
-	size_t aad, data;
-	ike_enc_sk_end(&o->enc, sk_block(&s->sa->tx), sk_icv_len(&s->sa->tx), &aad, &data);
-	return wr_ok(&o->w) && sk_seal(s->e->crypto, s->e->rng, &s->sa->tx, s->e->buf, aad, data) == 0;
+	impair_payloads(s, o);
+	if (o->sealed)
+		return frag_seal(s, o, to);
+	ike_enc_finish(&o->enc);
+	return wr_ok(&o->w) && blob_set(s->e, to, s->e->buf, o->w.len);
+}
+
+static void send_datagram(struct step *s, const struct natd_way *way, struct span d)
+{
+	struct ike_sa *sa = s->sa;
+	const void *copy = act_copy(s, d.p, d.n);
+	if (!copy)
+		return;
+	struct ike_act *a = act_add(s, IKE_ACT_SEND, sa->tun);
+	a->send.local = way->local;
+	a->send.remote = way->remote;
+	a->send.natt_port = way->natt;
+	a->send.data = SPAN(copy, d.n);
+	s->e->n.packets_out++;
 }
 
 void window_send(struct step *s, const struct blob *msg)
 {
 	struct ike_sa *sa = s->sa;
-	const void *copy = act_copy(s, msg->p, msg->n);
-	if (!copy)
-		return;
 	struct natd_way way = natd_way(sa, msg == &sa->response);
-	struct ike_act *a = act_add(s, IKE_ACT_SEND, sa->tun);
-	a->send.local = way.local;
-	a->send.remote = way.remote;
-	a->send.natt_port = way.natt;
-	a->send.data = SPAN(copy, msg->n);
+	for (struct rd run = rd_init(msg->p, msg->n); rd_left(&run);)
+		send_datagram(s, &way, frag_next(&run));
 	sa->last_out = s->now;
 	if (sa->due[T_KEEPALIVE] != MONO_NEVER && s->e->setup.keep_alive > 0)
 		sa_due(s->e, sa, T_KEEPALIVE, mono_add(s->now, s->e->setup.keep_alive));
-	s->e->n.packets_out++;
 }
 
 /* Shortened at random, so that many hosts do not repeat in step. */
@@ -74,7 +88,7 @@ static dur_t jittered(struct step *s, dur_t d)
 bool out_request(struct step *s, struct out *o)
 {
 	struct ike_sa *sa = s->sa;
-	if (BUG(!window_free(sa)) || !out_finish(s, o) || !blob_set(s->e, &sa->req.msg, s->e->buf, o->w.len))
+	if (BUG(!window_free(sa)) || !out_finish(s, o, &sa->req.msg))
 		return false;
 	sa->req.exchange = o->exchange;
 	sa->req.tries = 0;
@@ -90,9 +104,10 @@ bool out_request(struct step *s, struct out *o)
 bool out_response(struct step *s, struct out *o)
 {
 	struct ike_sa *sa = s->sa;
-	if (!out_finish(s, o) || !blob_set(s->e, &sa->response, s->e->buf, o->w.len))
+	if (!out_finish(s, o, &sa->response))
 		return false;
 	sa->response_to = sa->rx_hash;
+	sa->resent = 0;
 	sa->rx_id++;
 	sa->rx_busy = false;
 	window_send(s, &sa->response);
@@ -143,6 +158,8 @@ void window_retransmit(struct step *s)
 	sa->req.tries++;
 	s->e->n.retransmits_out++;
 	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
+	if (sa->req.tries >= FRAG_PATIENCE)
+		(void)frag_smaller(s, &sa->req.msg);
 	dur_t wait = is_liveness(sa)     ? liveness_interval(sa)
 	             : sa->req.is_update ? mobike_interval(sa)
 	                                 : jittered(s, window_interval(&s->e->setup, sa->req.tries));
@@ -170,14 +187,18 @@ void respond_error(struct step *s, uint16_t notify)
 	}
 }
 
-static bool clear_allowed(struct step *s)
+bool strangers_spent(const struct ike *e, mono_t now)
 {
-	enum { A_SECOND = 100 };
-	if (s->now - s->e->clear_second >= DUR_S(1)) {
-		s->e->clear_second = s->now;
-		s->e->clears_left = A_SECOND;
+	return e->clears_left == 0 && now - e->clear_second < DUR_S(1);
+}
+
+bool stranger_spends(struct ike *e, mono_t now)
+{
+	if (now - e->clear_second >= DUR_S(1)) {
+		e->clear_second = now;
+		e->clears_left = STRANGERS_A_SECOND;
 	}
-	return s->e->clears_left > 0 && s->e->clears_left--;
+	return e->clears_left > 0 && e->clears_left--;
 }
 
 /* Errors to strangers: at most a hundred a second; cookies are not errors, floods are what they are for. */
@@ -197,7 +218,10 @@ void respond_clear(struct step *s, uint16_t type, struct span data)
 	ike_enc_begin(&enc, &w, &h);
 	ike_enc_notify(&enc, PROTO_NONE, SPAN(NULL, 0), type, data);
 	ike_enc_finish(&enc);
-	const void *copy = wr_ok(&w) && (type == N_COOKIE || clear_allowed(s)) ? act_copy(s, buf, w.len) : NULL;
+	/* Nobody's traffic grows here on its way to somebody else. */
+	if (!wr_ok(&w) || w.len > s->d->data.n || (type != N_COOKIE && !stranger_spends(s->e, s->now)))
+		return;
+	const void *copy = act_copy(s, buf, w.len);
 	if (!copy)
 		return;
 	struct ike_act *a = act_add(s, IKE_ACT_SEND, NULL);

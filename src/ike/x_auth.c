@@ -6,11 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
-static void ask_sign(struct step *s, uint32_t key)
+/* sk_p: SK_pi or SK_pr, whichever is ours. */
+static void ask_sign_by(struct step *s, uint32_t key, const struct secret *sk_p)
 {
 	struct ike_sa *sa = s->sa;
 	uint8_t octets[INIT_MSG_MAX + 512];
-	size_t n = auth_octets(s->e, sa, sa->initiator, octets, sizeof octets);
+	size_t n = auth_octets_by(s->e, sa, sa->initiator, sk_p, octets, sizeof octets);
 	const void *copy = act_copy(s, octets, n);
 	wait_for(s->e, &sa->wait, IKE_FACT_SIGNED);
 	struct ike_act *a = act_add(s, IKE_ACT_PSK_SIGN, sa->tun);
@@ -20,6 +21,11 @@ static void ask_sign(struct step *s, uint32_t key)
 	a->sign.me = sa->my_id;
 	a->sign.peer = sa->peer_id;
 	a->sign.octets = SPAN(copy, copy ? n : 0);
+}
+
+static void ask_sign(struct step *s, uint32_t key)
+{
+	ask_sign_by(s, key, s->sa->initiator ? &s->sa->sk_pi : &s->sa->sk_pr);
 }
 
 static void ask_verify(struct step *s)
@@ -85,6 +91,22 @@ enum verdict x_auth_i_spi(struct step *s)
 	auth_id_octets(&sa->my_id, sa->hs->id_mine, &sa->hs->id_mine_len);
 	note(s, sa->tun, NOTE_CONTROL, "authentication of '%s' (myself) with pre-shared key",
 	     id_str(&sa->my_id, text, sizeof text));
+	if (!ppk_ask_i(s))
+		ask_sign(s, 0);
+	return V_DONE;
+}
+
+/* RFC 8784 3: with an optional PPK two AUTH values are made, the one without it first. */
+enum verdict x_auth_i_mixed(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	bool must = sa->tun->t->ppk_required, mixed = ppk_take(s);
+	if (!mixed && must)
+		return fail(s, 0, "there is no PPK '%s' here, and it is required", sa->hs->ppk.id);
+	if (!mixed)
+		note(s, sa->tun, NOTE_CONTROL, "there is no PPK '%s' here, going on without", sa->hs->ppk.id);
+	if (mixed && must)
+		ppk_adopt(s);
 	ask_sign(s, 0);
 	return V_DONE;
 }
@@ -97,6 +119,12 @@ enum verdict x_auth_i_signed(struct step *s)
 	if (s->fact->status != 0 || !c)
 		return fail(s, 0, "no pre-shared key for '%s' and '%s'", id_str(&sa->my_id, me, sizeof me),
 		            id_str(&sa->peer_id, peer, sizeof peer));
+	if (sa->hs->ppk.has_mixed && !sa->ppk && sa->hs->ppk.plain_auth_len == 0) {
+		if (!ppk_keep_plain(sa, s->fact->octets))
+			return fail(s, 0, "an AUTH value without sense");
+		ask_sign_by(s, 0, &sa->hs->ppk.mixed[1]);
+		return V_WAIT;
+	}
 	struct proposals offer;
 	struct ike_ts_list tsi, tsr;
 	struct out o;
@@ -105,12 +133,14 @@ enum verdict x_auth_i_signed(struct step *s)
 	ts_ours(sa->tun->t, &sa->local.addr, &sa->remote.addr, &tsi, &tsr);
 	out_begin(s, &o, IKE_AUTH, false, sa->tx_id);
 	ike_enc_id(&o.enc, P_IDI, &sa->my_id);
-	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on. */
-	if (roam_only(sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
+	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on, for which alone a peer of
+	 * %any is called. */
+	if (roam_only(sa) && sa->tun->n_orphans == 0 && !sa->tun->many && s->e->setup.uniqueids != UNIQUE_NEVER)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
 	if (sa->peer_id.type != ID_ANY && !sa->tun->t->remote.id_loose)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);
 	ike_enc_auth(&o.enc, AUTH_METHOD_PSK, s->fact->octets);
+	ppk_encode(sa, &o.enc);
 	ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_TRANSPORT_MODE, SPAN(NULL, 0));
 	ike_enc_sa(&o.enc, &offer);
 	ike_enc_ts(&o.enc, P_TSI, &tsi);
@@ -119,7 +149,8 @@ enum verdict x_auth_i_signed(struct step *s)
 	*c->ni = sa->hs->ni;
 	*c->nr = sa->hs->nr;
 	sa_due(s->e, sa, T_EXPIRE, MONO_NEVER); /* the retransmissions have their own end */
-	child_install_early(s, c, &offer);
+	if (sa->ppk || !sa->hs->ppk.has_mixed) /* else the peer decides which keys there are */
+		child_install_early(s, c, &offer);
 	return out_request(s, &o) ? V_DONE : fail(s, 0, "no memory for IKE_AUTH");
 }
 
@@ -134,7 +165,10 @@ enum verdict x_auth_i_error(struct step *s)
 	window_answered(s);
 	const char *name = ike_notify_name(n.type);
 	note(s, sa->tun, NOTE_CONTROL, "received %s notify error", name ? name : "unknown");
-	if (n.type == N_AUTHENTICATION_FAILED)
+	if (n.type == N_AUTHENTICATION_FAILED && sa->hs->ppk.has_mixed)
+		because(s, "the peer refused identity %s with our PSK and PPK '%s': one of them differs, or it does not know PPK '%s'",
+		        id_str(&sa->my_id, me, sizeof me), sa->hs->ppk.id, sa->hs->ppk.id);
+	else if (n.type == N_AUTHENTICATION_FAILED)
 		because(s, "the peer refused identity %s with our PSK: one of the two differs",
 		        id_str(&sa->my_id, me, sizeof me));
 	else if (n.type == N_TEMPORARY_FAILURE)
@@ -218,6 +252,8 @@ enum verdict x_auth_i(struct step *s)
 	sa->peer_id = id;
 	mobike_agree(s);
 	note_child_answer(s);
+	if (!ppk_answered(s))
+		return reject(s);
 	ask_verify(s);
 	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(TICKET_S)));
 	return V_DONE;
@@ -262,6 +298,7 @@ enum verdict x_auth_r(struct step *s)
 	const struct ike_payload *p = ike_payload_find(s->pl, P_IDR);
 	struct ike_id v;
 	char why[160];
+	sa_half_open_heard(sa);
 	natd_follow(s);
 	if (!take_identity(s, P_IDI, &sa->peer_id))
 		return fail(s, N_AUTHENTICATION_FAILED, "the peer does not authenticate by pre-shared key, or its identity is malformed");
@@ -310,6 +347,22 @@ enum verdict x_auth_r(struct step *s)
 		child_fill(s, c, &suite, &sel);
 		*c->ni = hs->ni;
 		*c->nr = hs->nr;
+	}
+	bool asked;
+	enum verdict ppk = ppk_ask_r(s, &asked);
+	if (ppk == V_DONE && !asked)
+		ask_verify(s);
+	return ppk;
+}
+
+enum verdict x_auth_r_mixed(struct step *s)
+{
+	s->pl = NULL;
+	if (ppk_take(s)) {
+		ppk_adopt(s);
+	} else if (ppk_without(s) != V_DONE) {
+		respond_error(s, N_AUTHENTICATION_FAILED);
+		return V_FAIL;
 	}
 	ask_verify(s);
 	return V_DONE;
@@ -400,6 +453,8 @@ enum verdict x_auth_r_signed(struct step *s)
 	out_begin(s, &o, IKE_AUTH, true, sa->rx_id);
 	ike_enc_id(&o.enc, P_IDR, &sa->my_id);
 	ike_enc_auth(&o.enc, AUTH_METHOD_PSK, s->fact->octets);
+	if (sa->ppk) /* RFC 8784 3: without data */
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_PPK_IDENTITY, SPAN(NULL, 0));
 	if (hs->child_error) {
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), hs->child_error, SPAN(NULL, 0));
 	} else {

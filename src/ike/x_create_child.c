@@ -227,7 +227,7 @@ static void close_failed(struct step *s, struct child *c)
 		child_set(old, CH_UP);
 	rekey_child_failed(s, old, false, why);
 	child_delete_request(s, sa, spi);
-	rekey_none_left(s, sa);
+	rekey_none_left(s, sa, sa->tun->t->close_action);
 }
 
 /* The second half of what the peer has rekeyed. */

@@ -94,7 +94,7 @@ static void give_up(struct step *s, struct child *c, bool for_good, const char *
 	struct ike_sa *sa = c->sa;
 	child_remove(s, c, why);
 	rekey_child_failed(s, old, for_good, why);
-	rekey_none_left(s, sa);
+	rekey_none_left(s, sa, sa->tun->t->close_action);
 }
 
 void x_child_i_send(struct step *s, struct child *c)
@@ -179,7 +179,7 @@ static void unwanted(struct step *s, struct child *c, bool failed, const char *w
 		give_up(s, c, true, why);
 	} else {
 		child_remove(s, c, why);
-		rekey_none_left(s, sa);
+		rekey_none_left(s, sa, sa->tun->t->close_action);
 	}
 	child_delete_request(s, sa, spi);
 }

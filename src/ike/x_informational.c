@@ -66,7 +66,7 @@ static uint32_t delete_child(struct step *s, uint32_t spi_out)
 		old->soft = mono_add(s->now, DUR_S(AGAIN_S));
 		child_rearm(s, old);
 	}
-	rekey_none_left(s, sa);
+	rekey_none_left(s, sa, sa->tun->t->close_action);
 	return spi_in;
 }
 
@@ -147,8 +147,7 @@ enum verdict x_info_r(struct step *s)
 		sa->peer_told_gone = true;
 		return_children(s, sa);
 		settle_heir(s, sa);
-		uint8_t action = sa->tun->t->close_action;
-		sa->restart = action == DPD_RESTART || action == DPD_HOLD;
+		sa_end_action(sa, sa->tun->t->close_action);
 		sa_drop(s, sa, "the peer deleted the tunnel");
 	}
 	return V_WAIT;

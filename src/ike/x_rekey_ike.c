@@ -49,6 +49,9 @@ void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;
 	sa->force_encap = old->force_encap;
+	sa->frag_peer = old->frag_peer;
+	sa->frag_size = old->frag_size;
+	sa->ppk = old->ppk;
 	sa->my_id = old->my_id;
 	sa->peer_id = old->peer_id;
 	sa->had_child = old->had_child;

@@ -62,6 +62,10 @@ static bool send_init(struct step *s)
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->ni.b, hs->ni.n));
 	natd_encode(s, &o.enc, sa->spi_i, 0, &sa->local, &sa->remote);
+	if (sa->tun->t->fragmentation) /* RFC 7383 2.3 */
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_FRAGMENTATION_SUPPORTED, SPAN(NULL, 0));
+	if (ppk_to_offer(sa)) /* RFC 8784 3 */
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_PPK, SPAN(NULL, 0));
 	return out_request(s, &o) && sa->req.msg.n <= INIT_MSG_MAX &&
 	       blob_set(s->e, &hs->init_req, sa->req.msg.p, sa->req.msg.n);
 }
@@ -80,6 +84,8 @@ enum verdict x_sa_init_start(struct step *s)
 	char addr[ADDR_TEXT];
 	note(s, sa->tun, NOTE_CONTROL, "initiating IKE_SA %s[%u] to %s", ike_tun_name(sa->tun), sa->id,
 	     addr_str(&sa->remote.addr, addr));
+	if (sa->tun->t->ppk_required && !ppk_to_offer(sa))
+		return fail(s, 0, "a PPK is required, but ppk_id names none to begin with");
 	hs->ni.n = NONCE_LEN;
 	rng_fill(s->e->rng, hs->ni.b, NONCE_LEN);
 	sa_due(s->e, sa, T_REPORT, mono_add(s->now, DUR_S(8)));
@@ -87,6 +93,17 @@ enum verdict x_sa_init_start(struct step *s)
 	if (!new_dh(s, proposals_first_group(conf)) || !send_init(s))
 		return fail(s, 0, "no memory, or a Diffie-Hellman group that the library refuses");
 	return V_DONE;
+}
+
+/* The answer is not authentic: the true one gets three seconds, as with an error (RFC 7296 2.21.1). */
+static enum verdict no_ppk(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct sbuf hint = SB(sa->hs->hint);
+	sb_put(&hint, "no PPK: the peer does not support it and ours is required");
+	if (sa->due[T_EXPIRE] == MONO_NEVER)
+		sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(3)));
+	return V_DROP;
 }
 
 enum verdict x_sa_init_i(struct step *s)
@@ -98,6 +115,10 @@ enum verdict x_sa_init_i(struct step *s)
 	uint64_t spi;
 	if (decode_init(s, &b) != WIRE_OK || s->hdr.spi_r == 0)
 		return V_DROP;
+	struct ike_notify n;
+	bool use_ppk = ppk_to_offer(sa) && has_notify(s, N_USE_PPK, &n);
+	if (sa->tun->t->ppk_required && !use_ppk)
+		return no_ppk(s);
 	proposals_prepare(conf_proposals(sa->tun->conf, sa->tun->t->ike), PROTO_IKE, 0, 0, true, &offer);
 	if (!negotiate_check(&offer, &b.sa, NEG_DH, &sa->suite, &spi) || b.ke.group != sa->suite.dh ||
 	    b.ke.group != hs->group) {
@@ -123,6 +144,8 @@ enum verdict x_sa_init_i(struct step *s)
 	wipe(&hs->dh, sizeof hs->dh);
 	window_answered(s);
 	natd_detect(s);
+	hs->ppk.use = use_ppk;
+	sa->frag_peer = sa->tun->t->fragmentation && has_notify(s, N_FRAGMENTATION_SUPPORTED, &n);
 	char text[256];
 	struct sbuf b2 = SB(text);
 	sb_suite(&b2, &sa->suite, PROTO_IKE);
@@ -132,7 +155,6 @@ enum verdict x_sa_init_i(struct step *s)
 	if (sa->nat_there)
 		note(s, sa->tun, NOTE_CONTROL, "remote host is behind NAT");
 	/* RFC 4555 3.3: with MOBIKE also where there is no NAT yet. */
-	struct ike_notify n;
 	if (natd_float_needed(sa) || (sa->tun->t->mobike && has_notify(s, N_NAT_DETECTION_SOURCE_IP, &n))) {
 		if (!sa->natt_port) { /* else it began there: RFC 7296 2.23 */
 			sa->local.port = s->e->setup.port_nat_t;
@@ -203,45 +225,6 @@ enum verdict x_sa_init_i_notify(struct step *s)
 
 /* --- responder --- */
 
-static bool reached(uint32_t n, uint32_t limit) { return limit > 0 && n >= limit; }
-
-/* With so many half-open SAs, in all or from this address, a request must prove that its source is real. */
-static bool cookie_demanded(struct step *s, struct span nonce, uint32_t from_here)
-{
-	struct ike *e = s->e;
-	const struct conf_setup *c = &e->setup;
-	if (!c->dos_protection || !(reached(e->half_open, c->cookie_threshold) || reached(from_here, c->cookie_threshold_ip)))
-		return false;
-	struct ike_notify n;
-	bool first = s->pl->n && s->pl->v[0].type == P_N && has_notify(s, N_COOKIE, &n);
-	if (first && cookie_check(e, s->d, s->hdr.spi_i, nonce, n.data, s->now))
-		return false;
-	uint8_t cookie[33];
-	size_t len;
-	cookie_make(e, s->d, s->hdr.spi_i, nonce, cookie, &len);
-	if (len)
-		respond_clear(s, N_COOKIE, SPAN(cookie, len));
-	return true;
-}
-
-/* Limits that the configuration sets; none of them by itself but block_threshold. After the cookie, so that forged sources
- * cannot use up a peer's share. */
-static bool too_many(struct step *s, uint32_t from_here)
-{
-	const struct conf_setup *c = &s->e->setup;
-	const char *why = NULL;
-	char addr[ADDR_TEXT];
-	if (c->dos_protection && reached(from_here, c->block_threshold))
-		why = "has begun too many handshakes (block_threshold)";
-	else if (reached(s->e->half_open, c->init_limit_half_open))
-		why = "is not answered: too many handshakes are half open (init_limit_half_open)";
-	else if (reached(s->e->n_sas, c->ikesa_limit))
-		why = "is not answered: there are as many IKE SAs as allowed (ikesa_limit)";
-	if (why)
-		note_limited(s, "%s %s", addr_str(&s->d->remote.addr, addr), why);
-	return why;
-}
-
 static enum verdict answer_init(struct step *s, const struct init_body *b, uint8_t number)
 {
 	struct ike_sa *sa = s->sa;
@@ -252,8 +235,10 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	struct out o;
 	hs->group = sa->suite.dh;
 	if (dh_generate(s->e->crypto, s->e->rng, hs->group, &hs->dh, hs->dh_public) != 0 ||
-	    dh_shared(s->e->crypto, &hs->dh, b->ke.data, shared, &shared_len) != 0)
+	    dh_shared(s->e->crypto, &hs->dh, b->ke.data, shared, &shared_len) != 0) {
+		stranger_spends(s->e, s->now); /* nothing is left of it that could be counted */
 		return V_DROP;
+	}
 	wipe(&hs->dh, sizeof hs->dh);
 	set_nonce(&hs->ni, b->nonce);
 	hs->nr.n = NONCE_LEN;
@@ -269,6 +254,12 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	ike_enc_ke(&o.enc, hs->group, SPAN(hs->dh_public, dh_public_len(hs->group)));
 	ike_enc_nonce(&o.enc, SPAN(hs->nr.b, hs->nr.n));
 	natd_encode(s, &o.enc, sa->spi_i, sa->spi_r, &sa->local, &sa->remote);
+	struct ike_notify n;
+	hs->ppk.use = s->e->has_ppk && has_notify(s, N_USE_PPK, &n);
+	if (hs->ppk.use) /* RFC 8784 3; whether with this peer is known when it has said who it is */
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_PPK, SPAN(NULL, 0));
+	if (sa->frag_peer)
+		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_FRAGMENTATION_SUPPORTED, SPAN(NULL, 0));
 	if (!out_response(s, &o) || !blob_set(s->e, &hs->init_rsp, sa->response.p, sa->response.n))
 		return V_DROP;
 	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, s->e->setup.half_open_timeout));
@@ -281,6 +272,7 @@ enum verdict x_sa_init_r(struct step *s)
 	struct init_body b;
 	struct suite suite;
 	uint8_t number;
+	bool proven;
 	char addr[ADDR_TEXT];
 	if (s->hdr.spi_r != 0 || s->hdr.msg_id != 0 || s->d->data.n > INIT_MSG_MAX || decode_init(s, &b) != WIRE_OK)
 		return V_DROP;
@@ -288,8 +280,7 @@ enum verdict x_sa_init_r(struct step *s)
 		note_limited(s, "%s is not answered: initiator_only", addr_str(&s->d->remote.addr, addr));
 		return V_WAIT;
 	}
-	uint32_t from_here = sa_half_open_from(s->e, &s->d->remote.addr);
-	if (cookie_demanded(s, b.nonce, from_here) || too_many(s, from_here))
+	if (!admit_init(s, b.nonce, &proven))
 		return V_WAIT;
 	addr_str(&s->d->remote.addr, addr);
 	struct tun *t = ike_tun_match_init(s->e, &s->d->local.addr, &s->d->remote.addr, &b.sa, &suite, &number);
@@ -309,6 +300,8 @@ enum verdict x_sa_init_r(struct step *s)
 		respond_clear(s, N_INVALID_KE_PAYLOAD, SPAN(group, 2));
 		return V_WAIT;
 	}
+	if (b.ke.data.n != dh_public_len(suite.dh))
+		return V_DROP;
 	s->sa = sa_new(s->e, false, &s->d->local, &s->d->remote, s->now);
 	if (!s->sa)
 		return V_DROP;
@@ -317,14 +310,16 @@ enum verdict x_sa_init_r(struct step *s)
 	sa->natt_port = sa->rx_natt = s->d->natt_port;
 	sa->suite = suite;
 	sa->force_encap = t->t->forceencaps;
+	struct ike_notify n;
+	sa->frag_peer = t->t->fragmentation && has_notify(s, N_FRAGMENTATION_SUPPORTED, &n); /* RFC 7383 2.3 */
 	sa->rx_hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
-	note(s, NULL, NOTE_CONTROL, "%s is initiating an IKE_SA", addr);
+	note_limited(s, "%s is initiating an IKE_SA", addr);
 	enum verdict v = sa_handshake(s->e, sa) ? answer_init(s, &b, number) : V_DROP;
 	if (v != V_DONE) {
 		sa_free(s->e, sa);
 		s->sa = NULL;
 		return v;
 	}
-	sa_half_open_begin(s->e, sa);
+	sa_half_open_begin(s->e, sa, proven);
 	return V_DONE;
 }

@@ -1,4 +1,4 @@
-/* XFRM policies as messages, and the three kinds that gretel makes: a child's, a guard's, a
+/* XFRM policies as messages, and the kinds that gretel makes: a child's, a trap's, a guard's, a
  * shunt's. See xfrm_msg.h. RFC 4301 4.4.1. */
 #include <netinet/in.h>
 #include <string.h>
@@ -15,7 +15,7 @@ uint32_t policy_priority(const struct policy *p, enum policy_base base)
 	if (p->proto)
 		prio -= 256;
 	prio -= 4u * ((p->sport ? 16u : 0u) + (p->dport ? 16u : 0u));
-	return prio - 1; /* a trap would be one worse */
+	return prio - 1; /* a trap is one worse */
 }
 
 static struct prefix host(const struct addr *a)
@@ -44,6 +44,14 @@ struct policy policy_of_child(const struct child_sa *sa, enum xfrm_dir dir)
 		p.mark_mask = sa->mark_in_mask;
 	}
 	p.priority = policy_priority(&p, POLICY_BASE_SA);
+	return p;
+}
+
+struct policy policy_of_trap(const struct child_sa *sa)
+{
+	struct policy p = policy_of_child(sa, DIR_OUT);
+	p.spi = 0;
+	p.priority++;
 	return p;
 }
 

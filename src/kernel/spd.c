@@ -1,4 +1,4 @@
-/* XFRM policies: those of children, the guard, and shunts. RFC 4301 4.4.1.
+/* XFRM policies: those of children, traps, the guard, and shunts. RFC 4301 4.4.1.
  *
  * The kernel keeps one policy per direction, selector and mark. For a child we take what is there over, as a rekey
  * and the change from another daemon need. A guard or shunt never replaces a policy that is not its like, and
@@ -154,6 +154,38 @@ int spd_child_release(struct kernel *k, const struct child_sa *sa, const struct 
 	bool in_ours = rc_in == 0 && f_in.policy.n_templates == 1 && f_in.policy.reqid == sa->reqid;
 	int rc2 = in_ours ? policy_del(k, &in) : 0;
 	return rc < 0 ? rc : rc2;
+}
+
+/* ---- the trap ---- */
+
+static bool is_trap(const struct policy *a, const struct policy *p)
+{
+	return policy_same(a, p) && a->n_templates == 1 && a->reqid == p->reqid && a->spi == 0;
+}
+
+int kernel_trap_set(struct kernel *k, const struct child_sa *sa)
+{
+	struct policy p = policy_of_trap(sa);
+	struct found f = {0};
+	int rc = policy_write(k, XFRM_MSG_NEWPOLICY, &p);
+	if (rc != -EEXIST)
+		return rc;
+	rc = policy_get(k, &p, &f);
+	if (rc == -ENOENT) /* gone in between */
+		return policy_write(k, XFRM_MSG_NEWPOLICY, &p);
+	if (rc < 0 || is_trap(&f.policy, &p))
+		return rc;
+	return f.policy.n_templates == 1 && f.policy.reqid == p.reqid ? 0 : -EEXIST;
+}
+
+int kernel_trap_del(struct kernel *k, const struct child_sa *sa)
+{
+	struct policy p = policy_of_trap(sa);
+	struct found f = {0};
+	int rc = policy_get(k, &p, &f);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	return is_trap(&f.policy, &p) ? policy_del(k, &p) : 0;
 }
 
 /* ---- the guard ---- */

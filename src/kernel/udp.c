@@ -82,6 +82,10 @@ static int open_bound(uint8_t family, uint16_t port, const struct option *more, 
 	int rc = prepare(fd, v6);
 	if (rc == 0)
 		rc = set_options(fd, more, n);
+	/* Strangers' datagrams and our peers' wait in one queue: room for what a flood brings in a tenth of a second, in which the role
+	 * ike may have to wait for the processor. The system doubles it, for its own books. */
+	const int room = 4 << 20;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
 	if (rc == 0)
 		rc = bind_any(fd, v6, port);
 	if (rc < 0) {
@@ -97,11 +101,12 @@ int kernel_udp_open(uint8_t family, uint16_t port, bool natt)
 	return open_bound(family, port, &ENCAP, natt ? 1 : 0);
 }
 
-/* ---- a port that ike and esp share ---- */
-
-/* Octets; the system doubles them, for its own books. In: some milliseconds at full rate, for a worker that has to wait for the processor. Out: what
- * a slow interface makes us wait for stands in our queues rather than in its own, which see one stream only. */
-enum { SHARED_IN = 2 << 20, SHARED_OUT = 1 << 17 };
+static int option_of(int fd, int level, int name)
+{
+	int v = -1;
+	socklen_t n = sizeof v;
+	return getsockopt(fd, level, name, &v, &n) < 0 ? -1 : v;
+}
 
 static uint16_t port_of(int fd)
 {
@@ -110,6 +115,20 @@ static uint16_t port_of(int fd)
 	/* The port is in the same place for both families. */
 	return getsockname(fd, (struct sockaddr *)&a, &n) < 0 ? 0 : ntohs(a.sin6_port);
 }
+
+bool kernel_udp_is(int fd, uint8_t family, uint16_t port, bool natt)
+{
+	int encap = option_of(fd, IPPROTO_UDP, UDP_ENCAP);
+	return option_of(fd, SOL_SOCKET, SO_DOMAIN) == (family == AF_V6 ? AF_INET6 : AF_INET) &&
+	       option_of(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM && option_of(fd, SOL_SOCKET, SO_REUSEPORT) == 0 && port_of(fd) == port &&
+	       encap == (natt ? UDP_ENCAP_ESPINUDP : 0);
+}
+
+/* ---- a port that ike and esp share ---- */
+
+/* Octets; the system doubles them, for its own books. In: some milliseconds at full rate, for a worker that has to wait for the processor. Out: what
+ * a slow interface makes us wait for stands in our queues rather than in its own, which see one stream only. */
+enum { SHARED_IN = 2 << 20, SHARED_OUT = 1 << 17 };
 
 /* RFC 3948 2.2: four zero octets stand before IKE; and a load beyond the datagram's end (2.3: a keep-alive) makes the program
  * return 0 as well, the first socket, which is ike's. Other datagrams begin with an SPI. */

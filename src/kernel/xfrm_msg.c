@@ -370,11 +370,29 @@ static bool parse_mapping(struct nl_msg *m, struct kernel_event *out)
 	return out->addr.family != AF_NONE && out->source.port != 0;
 }
 
+static bool parse_acquire(struct nl_msg *m, struct kernel_event *out)
+{
+	struct xfrm_user_acquire x;
+	struct xfrm_user_tmpl t;
+	if (!nl_body(m, &x, sizeof x) || x.id.proto != IPPROTO_ESP)
+		return false;
+	for (struct nl_attr a; nl_attr_next(&m->body, &a);) {
+		if (a.type == XFRMA_TMPL && nl_get(&a, &t, sizeof t))
+			out->reqid = t.reqid;
+	}
+	out->type = KERNEL_ACQUIRE;
+	out->addr = xfrm_get_addr(&x.id.daddr, x.sel.family);
+	out->source.addr = xfrm_get_addr(&x.saddr, x.sel.family);
+	return rd_ok(&m->body) && out->reqid && out->addr.family != AF_NONE;
+}
+
 bool xfrm_parse_event(const struct nl_msg *msg, struct kernel_event *out)
 {
 	struct nl_msg m = *msg;
 	*out = (struct kernel_event){0};
 	if (m.type == XFRM_MSG_EXPIRE)
 		return parse_expire(&m, out);
+	if (m.type == XFRM_MSG_ACQUIRE)
+		return parse_acquire(&m, out);
 	return m.type == XFRM_MSG_MAPPING && parse_mapping(&m, out);
 }

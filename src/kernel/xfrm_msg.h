@@ -67,7 +67,7 @@ int xfrm_msg_sa(struct nlw *w, uint16_t type, const struct child_sa *sa, enum xf
 void xfrm_msg_sa_id(struct nlw *w, uint16_t type, const struct sa_id *id);
 /* From XFRM_MSG_NEWSA. False: malformed. */
 bool xfrm_parse_sa(const struct nl_msg *m, struct sa_info *out) MUST_USE;
-/* From XFRM_MSG_EXPIRE or XFRM_MSG_MAPPING about ESP. False: something else, or malformed. */
+/* From XFRM_MSG_EXPIRE, XFRM_MSG_MAPPING or XFRM_MSG_ACQUIRE about ESP. False: something else, or malformed. */
 bool xfrm_parse_event(const struct nl_msg *m, struct kernel_event *out) MUST_USE;
 
 /* --- Policies (policy_msg.c) --- */
@@ -91,6 +91,8 @@ struct policy {
 uint32_t policy_priority(const struct policy *p, enum policy_base base);
 /* The policy of one direction of a child. */
 struct policy policy_of_child(const struct child_sa *sa, enum xfrm_dir dir);
+/* The policy of a trap, which stands where the child's will be. */
+struct policy policy_of_trap(const struct child_sa *sa);
 /* The policy of a guard, and whether one is: priority, protocol and action say so. */
 struct policy policy_of_guard(const struct prefix *src, const struct prefix *dst, enum xfrm_dir dir);
 bool policy_is_guard(const struct policy *p);

@@ -32,7 +32,7 @@ typedef void loop_signal_fn(void *ctx, int signo, mono_t now);
 struct loop *loop_new(void);           /* NULL: no memory or no descriptor, see errno */
 void loop_free(struct loop *l);        /* restores the signal mask; descriptors added stay the caller's */
 mono_t loop_now(struct loop *l);       /* CLOCK_MONOTONIC, also outside a turn */
-int64_t loop_wall_s(void);             /* CLOCK_REALTIME seconds, for texts only */
+int64_t loop_wall_s(void);             /* CLOCK_REALTIME seconds, for texts, and for what the kernel tells in them */
 /* events: EPOLLIN, EPOLLOUT. -errno or 0. */
 int loop_add(struct loop *l, int fd, uint32_t events, loop_fd_fn *fn, void *ctx) MUST_USE;
 int loop_mod(struct loop *l, int fd, uint32_t events) MUST_USE;

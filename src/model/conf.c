@@ -12,6 +12,12 @@ const struct tunnel_conf *conf_tunnel(const struct conf *c, uint32_t i)
 
 const char *conf_str(const struct conf *c, conf_ref r) { return r ? at(c, r) : ""; }
 
+const char *conf_ppk(const struct conf *c, const struct tunnel_conf *t)
+{
+	const char *s = conf_str(c, t->ppk_id);
+	return *s == '@' ? s + 1 : s; /* as identities are written */
+}
+
 const struct proposals *conf_proposals(const struct conf *c, conf_ref r) { return r ? at(c, r) : NULL; }
 
 const struct conf_refused *conf_refused(const struct conf *c, uint32_t i)
@@ -85,7 +91,7 @@ static bool good_tunnel(const struct conf *c, const struct tunnel_conf *t)
 {
 	return t->name && good_str(c, t->name) && good_str(c, t->origin) && good_end(c, &t->local) &&
 	       good_end(c, &t->remote) && good_proposals(c, t->ike) && good_proposals(c, t->esp) &&
-	       good_str(c, t->ike_text) && good_str(c, t->esp_text) && good_str(c, t->updown) &&
+	       good_str(c, t->ike_text) && good_str(c, t->esp_text) && good_str(c, t->updown) && good_str(c, t->ppk_id) &&
 	       t->gre.n_addresses <= ARRAY_LEN(t->gre.address) &&
 	       memchr(t->gre.name, 0, sizeof t->gre.name);
 }

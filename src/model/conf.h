@@ -22,6 +22,7 @@ enum yes_no_auto { ENCAP_AUTO, ENCAP_YES, ENCAP_NO };
 enum guard_mode { GUARD_ON, GUARD_STRICT, GUARD_OFF };
 enum dataplane_mode { DATAPLANE_AUTO, DATAPLANE_KERNEL, DATAPLANE_USER };
 enum conf_source { CONF_GRETEL, CONF_IPSEC };
+#define CONF_PPK_ANY "%any"
 
 /* One entry of left= or right=. */
 enum host_kind { HOST_ANY, HOST_ADDR, HOST_RANGE, HOST_NAME };
@@ -81,6 +82,7 @@ struct tunnel_conf {
 	bool rekey, reauth, mobike, forceencaps, fragmentation, install_policy;
 	bool frag_accept_only;   /* fragmentation=accept: announced and taken, never sent */
 	bool weak;               /* an ALGO_WEAK algorithm is allowed: shown in status */
+	bool short_psk;          /* its pre-shared key can be guessed: shown in status */
 	uint32_t keyingtries;    /* 0 = for ever; informative for auto=start, which never gives up */
 	uint8_t dpd_action, close_action; /* enum dpd_action */
 	dur_t dpd_delay;         /* 0 = no liveness checks */
@@ -91,6 +93,8 @@ struct tunnel_conf {
 	uint32_t mark_in, mark_in_mask, mark_out, mark_out_mask;
 	uint8_t guard;           /* enum guard_mode */
 	conf_ref updown;         /* shell command line, 0 = none */
+	conf_ref ppk_id;         /* of the post-quantum key (RFC 8784), at most PPK_ID_MAX octets; 0 = none, CONF_PPK_ANY: as the peer says */
+	bool ppk_required;
 	bool swapped;            /* the file's left and right were exchanged */
 	bool kept;               /* the file's version is unusable (conf.refused): the one that ran before */
 	struct conf_gre gre;
@@ -157,6 +161,8 @@ const void *conf_at(const struct conf *c, struct conf_array a, size_t size, uint
 int conf_find(const struct conf *c, const char *name);
 /* "" for 0. */
 const char *conf_str(const struct conf *c, conf_ref r);
+/* The name of a tunnel's post-quantum key, "" for none, CONF_PPK_ANY. */
+const char *conf_ppk(const struct conf *c, const struct tunnel_conf *t);
 const struct proposals *conf_proposals(const struct conf *c, conf_ref r);
 /* strongSwan's defaults: what a conn without any keyword has. */
 void conf_setup_defaults(struct conf_setup *s);

@@ -32,7 +32,7 @@ struct tstate *actor_tstate_conf(const struct actor *a, const char *name, struct
 	return NULL;
 }
 
-static struct tstate *tstate_new(struct actor *a, const char *name)
+struct tstate *actor_tstate_new(struct actor *a, const char *name)
 {
 	struct tstate *s = mem_get(a->env.mem, sizeof *s);
 	if (!s)
@@ -96,8 +96,8 @@ struct actor *actor_new(const struct actor_env *env)
 	list_init(&a->devices);
 	list_init(&a->tunnels);
 	list_init(&a->all_spis);
-	uint64_t k[8];
-	struct hmap *maps[] = {&a->names, &a->spis, &a->links};
+	uint64_t k[10];
+	struct hmap *maps[] = {&a->names, &a->spis, &a->links, &a->traps};
 	size_t n = 0;
 	rng_fill(env->rng, k, sizeof k);
 	if (children_init(&a->children, env->mem, k[0], k[1]) == 0) {
@@ -127,6 +127,7 @@ void actor_free(struct actor *a)
 	hmap_fini(&a->names);
 	hmap_fini(&a->spis);
 	hmap_fini(&a->links);
+	hmap_fini(&a->traps);
 	for (size_t i = 0; i < ARRAY_LEN(a->command); i++)
 		mem_put(a->env.mem, a->command[i], a->command_size[i]);
 	mem_put(a->env.mem, a, sizeof *a);
@@ -134,6 +135,15 @@ void actor_free(struct actor *a)
 
 /* Whether anything would be lost with s. Children name their tunnel themselves. */
 static bool worth_keeping(const struct tstate *s) { return s->t || s->hook_up || s->gre.name[0] || s->n_spis || s->n_devices; }
+
+void actor_tstates_sweep(struct actor *a)
+{
+	LIST_EACH(it, tmp, &a->tunnels) {
+		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
+		if (!worth_keeping(s))
+			tstate_free(a, s);
+	}
+}
 
 /* Whether the peer's names are the same and in the same places. */
 static bool same_names(const struct conf *ca, const struct tunnel_conf *a, const struct conf *cb,
@@ -153,28 +163,28 @@ int actor_conf_set(struct actor *a, const struct conf *conf, const struct psk_se
 	/* First what can fail: a state for each name. */
 	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
 		const char *name = conf_str(conf, conf_tunnel(conf, i)->name);
-		if (!actor_tstate(a, name) && !tstate_new(a, name))
+		if (!actor_tstate(a, name) && !actor_tstate_new(a, name))
 			return -ENOMEM;
 	}
 	const struct conf *was = a->conf;
 	a->conf = conf;
 	a->psks = psks;
-	for (uint32_t i = 0; i < conf->n_tunnels; i++)
-		actor_tstate(a, conf_str(conf, conf_tunnel(conf, i)->name))->next = conf_tunnel(conf, i);
+	for (uint32_t i = 0; i < conf->n_tunnels; i++) {
+		const struct tunnel_conf *t = conf_tunnel(conf, i);
+		actor_tstate(a, conf_str(conf, t->name))->next = t;
+	}
 	LIST_EACH(it, tmp, &a->tunnels) {
 		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
 		if (!s->t || !s->next || !same_names(was, s->t, conf, s->next))
 			s->n_known = 0; /* addresses of other names */
 		s->t = s->next;
+		(void)actor_reqid_seen(a, s->t ? s->t->reqid : 0);
 		s->next = NULL;
 	}
+	actor_traps_check(a);
 	actor_shunts_apply(a, was);
 	actor_guards_apply(a);
-	LIST_EACH(it, tmp, &a->tunnels) {
-		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
-		if (!worth_keeping(s))
-			tstate_free(a, s);
-	}
+	actor_tstates_sweep(a);
 	return 0;
 }
 
@@ -193,6 +203,7 @@ static void act_held_set(struct actor *a, const struct m_held *m, struct actor_o
 	if (!s)
 		return;
 	s->held = m->held;
+	actor_book_tunnel(a, s);
 	actor_answer(out, false);
 }
 
@@ -222,12 +233,14 @@ static void act(struct actor *a, const struct priv_msg *m, mono_t now, struct ac
 	case PRIV_CHILD_REMOVE: act_child_remove(a, m->body, out); break;
 	case PRIV_SA_QUERY: act_sa_query(a, m->body, out); break;
 	case PRIV_GUARD_SET: act_guard_set(a, m->body, out); break;
+	case PRIV_TRAP_SET: act_trap_set(a, m->body, out); break;
 	case PRIV_GRE_UP: act_gre_up(a, m->body, out); break;
 	case PRIV_GRE_DOWN: act_gre_down(a, m->body, out); break;
 	case PRIV_GRE_FIND: act_gre_find(a, m->body, out); break;
 	case PRIV_HOOK_RUN: act_hook_run(a, m->body, out); break;
 	case PRIV_PSK_SIGN:
 	case PRIV_PSK_VERIFY: act_psk(a, m, out); break;
+	case PRIV_PPK_MIX: act_ppk_mix(a, m->body, m->tail, out); break;
 	case PRIV_PATH: act_path(a, m->body, out); break;
 	case PRIV_PROBE: act_probe(a, m->body, out); break;
 	case PRIV_HELD_SET: act_held_set(a, m->body, out); break;
@@ -306,6 +319,7 @@ void actor_child_event(const struct actor *a, const struct child *k, uint32_t le
 
 void actor_remove_children(struct actor *a)
 {
+	actor_traps_remove(a);
 	for (struct child *k; (k = children_next(&a->children, NULL));)
 		actor_child_remove(a, k);
 }

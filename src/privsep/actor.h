@@ -8,7 +8,8 @@
  *                                                  HOOK    -> ... -> actor_hook_ended
  *                                                  PROBE, RELOAD, READY, LOG, STOPPED: the daemon's
  *
- * What it remembers outlives ike: children (children.h), which tunnels are held, whose up script ran. */
+ * What it remembers outlives ike: children (children.h), which tunnels are held, whose up script ran. By way of the books (books.h) it outlives
+ * priv as well. */
 #ifndef PRIVSEP_ACTOR_H
 #define PRIVSEP_ACTOR_H
 
@@ -24,6 +25,9 @@ typedef void actor_log_fn(void *ctx, int8_t level, const char *text); /* enum no
 /* Says a verb of ESP_VERBS to the role esp. Whether it succeeds is for the log. */
 typedef void actor_esp_fn(void *ctx, uint8_t verb, const void *body, const int *fds, size_t n_fds);
 
+/* Takes a record of the books (books.h): it is in the file before the call returns. */
+typedef void actor_book_fn(void *ctx, struct span record);
+
 struct actor_env {
 	struct mem *mem;
 	struct kernel *kernel;   /* borrowed, as is crypto */
@@ -34,6 +38,8 @@ struct actor_env {
 	actor_esp_fn *esp;       /* NULL: the data plane is the kernel's */
 	void *esp_ctx;
 	unsigned queues;         /* of each device: the workers of esp */
+	actor_book_fn *book;     /* NULL: there are no books */
+	void *book_ctx;
 };
 
 enum actor_todo {
@@ -74,7 +80,7 @@ struct actor_out {
 		struct r_path path;
 		struct r_dp_stats stats;
 	} body;
-	uint8_t octets[PRIV_AUTH_MAX];
+	uint8_t octets[3 * PRIV_AUTH_MAX];
 	size_t n_octets;
 	char text[PRIV_TEXT_MAX]; /* status < 0: the sentence */
 
@@ -116,6 +122,9 @@ bool actor_event(struct actor *a, struct kernel_event *ev, mono_t now);
 bool actor_address_outside(struct actor *a, uint32_t ifindex);
 /* Whether this route would lead the packets of a tunnel, which go to its peer's outer address, into that tunnel. */
 bool actor_route_loops(struct actor *a, const struct route *r);
+/* Whose trap it was that a packet met: KERNEL_ACQUIRE of the kernel, or WANTED of esp; NULL: nobody's. */
+const char *actor_acquired(const struct actor *a, const struct kernel_event *ev);
+const char *actor_wanted(const struct actor *a, uint32_t id);
 /* ike is dead: its unused SPIs are given back, its children stay and are data-only from now on. */
 void actor_ike_gone(struct actor *a);
 
@@ -126,5 +135,13 @@ bool actor_held(const struct actor *a, const char *tunnel);
 /* The end without ike: takes all children away. Scripts whose up ran: actor_next_hook gives their downs one by one. */
 void actor_remove_children(struct actor *a);
 bool actor_next_hook(struct actor *a, struct actor_hook *out);
+
+/* The books of an earlier life, when there is a configuration and no ike yet: children whose SAs are in the kernel become old ones, which forward
+ * on until ike has others; what the kernel has only in part is removed; tunnels are remembered. Afterwards actor_next_stray gives, one by one,
+ * the downs of scripts whose SAs are gone. */
+void actor_adopt(struct actor *a, struct span books, mono_t now);
+bool actor_next_stray(struct actor *a, struct actor_hook *out);
+/* The books anew, head first: all that counts now. */
+void actor_books_write(const struct actor *a, actor_book_fn *fn, void *ctx);
 
 #endif

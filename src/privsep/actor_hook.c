@@ -43,7 +43,7 @@ static bool text_set(struct actor *a, char **at, size_t *size, const char *text)
 	return true;
 }
 
-static void hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h)
+void actor_hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h)
 {
 	*h = (struct actor_hook){.up = up, .child = s->hook_child, .command = s->command};
 	h->host_access = s->host_access;
@@ -85,6 +85,7 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 	/* An up before a crash of ike counts; after a change of addresses its down comes first. */
 	if (s->hook_up && same_ends(&s->hook_child, &c)) {
 		s->hook_child = c;
+		actor_book_tunnel(a, s);
 		out->status = s->hook_status;
 		out->answer = true;
 		if (s->hook_status < 0)
@@ -93,7 +94,7 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 	}
 	if (s->hook_up) {
 		out->down_first = true;
-		hook_fill(a, s, false, &out->before);
+		actor_hook_fill(a, s, false, &out->before);
 	}
 	if (!text_set(a, &s->command, &s->command_size, command)) {
 		actor_refuse(out, -ENOMEM, "no memory");
@@ -104,8 +105,9 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 	s->hook_status = 0;
 	s->hook_child = c;
 	s->host_access = s->t->local.host_access;
+	actor_book_tunnel(a, s);
 	out->todo = TODO_HOOK;
-	hook_fill(a, s, true, &out->hook);
+	actor_hook_fill(a, s, true, &out->hook);
 }
 
 static void hook_down(struct actor *a, const struct m_hook_run *m, struct actor_out *out)
@@ -125,8 +127,9 @@ static void hook_down(struct actor *a, const struct m_hook_run *m, struct actor_
 		s->hook_child.ike_id = c.ike_id;
 	}
 	s->hook_up = false;
+	actor_book_tunnel(a, s);
 	out->todo = TODO_HOOK;
-	hook_fill(a, s, false, &out->hook);
+	actor_hook_fill(a, s, false, &out->hook);
 }
 
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out)
@@ -142,8 +145,10 @@ void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out 
 void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status)
 {
 	struct tstate *s = actor_tstate(a, tunnel);
-	if (s && up && s->hook_up)
-		s->hook_status = status;
+	if (!s || !up || !s->hook_up)
+		return;
+	s->hook_status = status;
+	actor_book_tunnel(a, s);
 }
 
 bool actor_next_hook(struct actor *a, struct actor_hook *out)
@@ -153,7 +158,8 @@ bool actor_next_hook(struct actor *a, struct actor_hook *out)
 		if (!s->hook_up)
 			continue;
 		s->hook_up = false;
-		hook_fill(a, s, false, out);
+		actor_book_tunnel(a, s);
+		actor_hook_fill(a, s, false, out);
 		return true;
 	}
 	return false;

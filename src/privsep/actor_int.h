@@ -21,6 +21,9 @@ struct tstate {
 	uint32_t id;             /* its number for esp; not 0 */
 	uint32_t n_spis;         /* struct spi that name it */
 	uint32_t n_devices;      /* struct device likewise */
+	struct hnode by_trap;
+	struct { struct addr local, remote; uint32_t reqid, mark, mark_mask; uint8_t proto; } trap; /* remote AF_NONE: none */
+	uint32_t n_adopted;      /* children of an earlier priv that were found in the kernel */
 	/* the script: whether its up ran, with what, and the down that belongs to it */
 	bool hook_up;
 	int hook_status;
@@ -81,10 +84,11 @@ struct actor {
 	const struct conf *conf;
 	const struct psk_set *psks;
 	struct children children;
-	struct hmap names, spis, links;
+	struct hmap names, spis, links, traps;
 	struct list tunnels, all_spis;
 	size_t n_spis;
-	uint32_t last_reqid;
+	uint32_t last_reqid;     /* the last one that we chose; we count upwards */
+	uint32_t other_reqid;    /* the highest that we did not: configured, or of an earlier life */
 	struct addr local[LOCALS_MAX];
 	size_t n_local;
 	bool locals_fresh;
@@ -101,6 +105,15 @@ void actor_logf(struct actor *a, int8_t level, const char *fmt, ...) PRINTF_LIKE
 int actor_refuse(struct actor_out *out, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void actor_answer(struct actor_out *out, bool has_body);
 
+struct tstate *actor_tstate_new(struct actor *a, const char *name); /* NULL: no memory */
+void actor_tstates_sweep(struct actor *a);       /* forgets those that have nothing to remember */
+
+/* --- actor_books.c: each writes one record, before the kernel is asked to make something, and after it was asked to remove it --- */
+void actor_book_child(const struct actor *a, const struct child *k);
+void actor_book_early(const struct actor *a, const struct spi *p);
+void actor_book_gone(const struct actor *a, uint32_t spi_in);
+void actor_book_tunnel(const struct actor *a, const struct tstate *s);
+
 /* --- actor_check.c: what a tunnel's configuration allows. 0 or a refusal in out. --- */
 bool actor_local_ours(struct actor *a, const struct addr *local);
 bool actor_remote_allowed(struct actor *a, const struct tstate *s, const struct addr *remote);
@@ -112,6 +125,9 @@ int actor_check_child(struct actor *a, const struct tstate *s, const struct m_ch
 bool actor_identities_fit(const struct tunnel_conf *t, const struct ident *me, const struct ident *peer);
 
 /* --- actor_sa.c --- */
+uint32_t actor_reqid_seen(struct actor *a, uint32_t reqid); /* it is somebody's; returns it */
+/* The number of requests that (tunnel, remote) has or gets; wish: 0 none. */
+uint32_t actor_reqid(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish);
 void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_out *out);
 void act_spi_free(struct actor *a, const struct m_spi *m);
 void act_child_install(struct actor *a, const struct m_child_install *m, mono_t now, struct actor_out *out);
@@ -137,6 +153,14 @@ void actor_shunts_apply(struct actor *a, const struct conf *was);
 int actor_guard(struct actor *a, struct tstate *s, const struct addr *remote);
 void actor_link_of(struct tun_link *l, const struct gre_link *g, const struct conf_gre *want);
 
+/* --- actor_trap.c --- */
+void act_trap_set(struct actor *a, const struct m_ends *m, struct actor_out *out);
+void actor_trap_drop(struct actor *a, struct tstate *s);
+void actor_trap_link(struct actor *a, struct tstate *s);
+void actor_trap_again(struct actor *a, const struct child *gone); /* its policy is away: the trap's comes back */
+void actor_traps_check(struct actor *a);                          /* against a new configuration */
+void actor_traps_remove(struct actor *a);
+
 /* --- actor_user.c --- */
 void act_dp_stats(struct actor *a, const struct m_dp_stats *m, struct actor_out *out);
 void act_gre_add(struct actor *a, const struct m_gre *m, struct actor_out *out);
@@ -145,10 +169,13 @@ void actor_devices_close(struct actor *a);
 void actor_devices_event(struct actor *a, const struct kernel_event *ev); /* LINK, OVERRUN: another MTU, or gone */
 
 /* --- actor_hook.c --- */
+void actor_hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h);
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out);
 
 /* --- actor_psk.c --- */
 void act_psk_sign(struct actor *a, const struct m_psk *m, struct span octets, struct actor_out *out);
+/* keys: SK_d, SK_pi, SK_pr. */
+void act_ppk_mix(struct actor *a, const struct m_ppk_mix *m, struct span keys, struct actor_out *out);
 void act_psk_verify(struct actor *a, const struct m_psk *m, struct span octets, struct span auth, struct actor_out *out);
 
 #endif

@@ -459,6 +459,7 @@ void act_gre_up(struct actor *a, const struct m_ends *m, struct actor_out *out)
 	if (want->mss_clamp && (rc = kernel_mss_clamp(a->env.kernel, want->name, g.mtu)) < 0)
 		actor_logf(a, -1, "%s: mss_clamp on %s is not possible here: %s", s->name, want->name, strerror(-rc));
 	s->gre = *want;
+	actor_book_tunnel(a, s);
 	actor_link_of(&s->link, &g, want);
 	actor_link_set(a, s, &m->remote);
 	memcpy(&out->body.link.link, &s->link, sizeof s->link);
@@ -473,6 +474,10 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 		actor_refuse(out, -ENOENT, "no interface was made for this tunnel");
 		return;
 	}
+	if (s->trap.remote.family != AF_NONE) { /* the next packet needs it */
+		actor_answer(out, false);
+		return;
+	}
 	int rc = a->plane->gre_down(a, s);
 	if (rc < 0 && rc != -ENODEV) {
 		actor_refuse(out, rc, "the interface %s could not be taken down: %s", s->gre.name, strerror(-rc));
@@ -481,6 +486,7 @@ void act_gre_down(struct actor *a, const struct m_tunnel *m, struct actor_out *o
 	if (s->gre.mss_clamp && (rc = kernel_mss_clamp(a->env.kernel, s->gre.name, 0)) < 0)
 		actor_logf(a, 1, "%s: the mss_clamp of %s stays: %s", s->name, s->gre.name, strerror(-rc));
 	s->gre = (struct conf_gre){.name = ""};
+	actor_book_tunnel(a, s);
 	s->link = (struct tun_link){.ifindex = 0};
 	actor_link_set(a, s, NULL);
 	actor_answer(out, false);

@@ -2,6 +2,10 @@
  *
  *      AUTH = prf( prf(Shared Secret, "Key Pad for IKEv2"), <SignedOctets> )
  *
+ * and the mixing-in of post-quantum keys (RFC 8784 3):
+ *
+ *      SK_d = prf+ (PPK, SK_d'), SK_pi and SK_pr likewise.
+ *
  * The keys stay here. Whether an identity is known must not show in the time that an answer takes: without a
  * candidate a dummy key is worked with. How often somebody may ask is the caller's matter. */
 #include <errno.h>
@@ -9,7 +13,7 @@
 
 #include "privsep/actor_int.h"
 
-enum { TRY_MAX = 64, INDEX_BITS = 20 };
+enum { TRY_MAX = PSK_TRY_MAX, INDEX_BITS = 20 };
 
 static const char KEY_PAD[] = "Key Pad for IKEv2"; /* 17 octets, without the NUL */
 
@@ -112,4 +116,37 @@ void act_psk_verify(struct actor *a, const struct m_psk *m, struct span octets, 
 	else
 		refuse_pair(m, out, n ? -EBADMSG : -ENOKEY, n);
 	out->has_body = rc == 0;
+}
+
+void act_ppk_mix(struct actor *a, const struct m_ppk_mix *m, struct span keys, struct actor_out *out)
+{
+	struct tstate *s = actor_tstate_conf(a, m->tunnel, out);
+	if (!s)
+		return;
+	const char *wanted = conf_ppk(a->conf, s->t);
+	bool named = strcmp(wanted, m->id) == 0 || strcmp(wanted, CONF_PPK_ANY) == 0;
+	const struct ppk *k = named ? psk_ppk(a->psks, m->id) : NULL;
+	size_t n = prf_len(m->prf);
+	struct rd in = rd_init(keys.p, keys.n);
+	struct wr w = wr_init(out->octets, sizeof out->octets);
+	int rc = 0;
+	if (n == 0 || keys.n != 3 * n) {
+		actor_refuse(out, -EINVAL, "expected three keys of a known PRF");
+		return;
+	}
+	if (!k) {
+		actor_refuse(out, -ENOKEY, "this tunnel has no post-quantum key of that name");
+		return;
+	}
+	for (int i = 0; i < 3 && rc == 0; i++) {
+		struct span key = SPAN(rd_take(&in, n), n);
+		rc = prf_plus(a->env.crypto, m->prf, SPAN(k->key, k->key_len), &key, 1, wr_space(&w, n), n);
+	}
+	if (rc == 0) {
+		out->n_octets = w.len;
+		actor_answer(out, false);
+		return;
+	}
+	wipe(out->octets, sizeof out->octets);
+	actor_refuse(out, rc, "the library failed: %s", strerror(-rc));
 }

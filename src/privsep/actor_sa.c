@@ -27,6 +27,8 @@ static void spi_forget(struct actor *a, struct spi *p)
 static void spi_release(struct actor *a, struct spi *p)
 {
 	a->plane->spi_free(a, p);
+	if (p->early)
+		actor_book_gone(a, p->spi);
 	spi_forget(a, p);
 }
 
@@ -52,7 +54,7 @@ static bool reqid_taken(const struct actor *a, uint32_t reqid, const struct tsta
 	}
 	LIST_EACH(it, tmp, &a->tunnels) {
 		struct tstate *o = LIST_ENTRY(it, struct tstate, node);
-		if (o != s && o->t && o->t->reqid == reqid)
+		if (o != s && ((o->t && o->t->reqid == reqid) || o->trap.reqid == reqid))
 			return true;
 	}
 	return false;
@@ -65,27 +67,47 @@ static uint32_t reqid_held(const struct actor *a, const struct tstate *s, const 
 	const struct child *k = children_of_tunnel(&a->children, s->name, local, remote);
 	if (k)
 		return k->sa.reqid;
-	LIST_EACH(it, tmp, &a->all_spis) {
+	if (s->trap.reqid && addr_eq(&s->trap.remote, remote))
+		return s->trap.reqid;
+	uint32_t left = s->n_spis;
+	for (struct list *it = a->all_spis.next; left && it != &a->all_spis; it = it->next) {
 		struct spi *p = LIST_ENTRY(it, struct spi, node);
+		left -= p->owner == s;
 		if (p->owner == s && addr_eq(&p->remote, remote))
 			return p->reqid;
 	}
 	return 0;
 }
 
-static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const struct m_spi_alloc *m)
+/* wish: 0 none. */
+static uint32_t reqid_choose(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish)
 {
 	if (s->t->reqid)
-		return s->t->reqid;
-	uint32_t reqid = reqid_held(a, s, &m->local, &m->remote);
+		return actor_reqid_seen(a, s->t->reqid);
+	uint32_t reqid = reqid_held(a, s, local, remote);
 	if (reqid)
 		return reqid;
-	if (m->reqid && !reqid_taken(a, m->reqid, s, &m->remote))
-		return m->reqid;
+	if (wish && !reqid_taken(a, wish, s, remote))
+		return actor_reqid_seen(a, wish);
+	/* Above all that was ever seen nobody has to be asked. */
 	do
 		reqid = ++a->last_reqid;
-	while (reqid == 0 || reqid_taken(a, reqid, s, &m->remote));
+	while (reqid == 0 || (reqid <= a->other_reqid && reqid_taken(a, reqid, s, remote)));
+	if (reqid == UINT32_MAX)
+		a->other_reqid = UINT32_MAX; /* from now on any may be taken */
 	return reqid;
+}
+
+uint32_t actor_reqid_seen(struct actor *a, uint32_t reqid)
+{
+	if (reqid > a->other_reqid)
+		a->other_reqid = reqid;
+	return reqid;
+}
+
+uint32_t actor_reqid(struct actor *a, const struct tstate *s, const struct addr *local, const struct addr *remote, uint32_t wish)
+{
+	return reqid_choose(a, s, local, remote, wish);
 }
 
 /* --- SPIs --- */
@@ -110,7 +132,7 @@ void act_spi_alloc(struct actor *a, const struct m_spi_alloc *m, struct actor_ou
 		actor_refuse(out, -ENOBUFS, "too many SPIs are allocated and not used");
 		return;
 	}
-	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, m)};
+	*p = (struct spi){.owner = s, .local = m->local, .remote = m->remote, .reqid = reqid_choose(a, s, &m->local, &m->remote, m->reqid)};
 	int rc = a->plane->spi_alloc(a, m, p->reqid, &p->spi);
 	if (rc < 0) {
 		mem_put(a->env.mem, p, sizeof *p);
@@ -137,7 +159,13 @@ void act_spi_free(struct actor *a, const struct m_spi *m)
 /* An initiator knows the keys before the peer has answered: what the peer sends with its first breath is let in. */
 static void install_early(struct actor *a, struct spi *p, const struct child_sa *sa, struct actor_out *out)
 {
-	int rc = p->early ? -EEXIST : a->plane->install(a, p->owner, sa, HALF_EARLY, out);
+	int rc = -EEXIST;
+	if (!p->early) {
+		actor_book_early(a, p);
+		rc = a->plane->install(a, p->owner, sa, HALF_EARLY, out);
+		if (rc < 0)
+			actor_book_gone(a, p->spi);
+	}
 	if (rc < 0) {
 		actor_refuse(out, rc, "the kernel did not take the inbound SA: %s", strerror(-rc));
 		return;
@@ -170,8 +198,11 @@ void act_child_install(struct actor *a, const struct m_child_install *m, mono_t 
 		return;
 	}
 	struct child *k = children_new(&a->children, s->name, m->child_id, &m->peer, &m->sa, now);
+	if (k)
+		actor_book_child(a, k);
 	int rc = k ? a->plane->install(a, s, &m->sa, p->early ? HALF_LATER : HALF_BOTH, out) : -ENOMEM;
 	if (rc < 0) {
+		actor_book_gone(a, m->sa.in.spi);
 		if (k)
 			children_free(&a->children, k);
 		actor_refuse(out, rc, "the kernel did not take the SA: %s", strerror(-rc));
@@ -240,6 +271,7 @@ void act_child_move(struct actor *a, const struct m_child_move *m, struct actor_
 		return;
 	}
 	children_move(&a->children, k, &to);
+	actor_book_child(a, k);
 	if (rc == 0)
 		actor_answer(out, false);
 }
@@ -250,6 +282,8 @@ void actor_child_remove(struct actor *a, struct child *k)
 	if (rc < 0 && rc != -ESRCH && rc != -ENOENT)
 		actor_logf(a, -1, "%s: the kernel did not remove the SA %08x: %s", k->tunnel, k->sa.in.spi,
 		           strerror(-rc));
+	actor_book_gone(a, k->sa.in.spi);
+	actor_trap_again(a, k);
 	children_free(&a->children, k);
 }
 

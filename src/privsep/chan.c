@@ -1,6 +1,7 @@
-/* The channel: one message is one packet of a SOCK_SEQPACKET pair; head, body, tail, descriptors. Checks the frame
- * and the row's shape of what arrives, queues what the socket does not take, wipes what it held. It knows no
- * verb but HELLO and CONF; whose turn it is and what a message means is for the roles. */
+/* The channel: a message is head, body, tail, descriptors; a packet of a SOCK_SEQPACKET pair is one message, or several that were
+ * gathered (privsep_gather), each at a multiple of 16 octets. Checks the frame and the row's shape of what arrives, queues what the
+ * socket does not take, wipes what it held. It knows no verb but HELLO and CONF; whose turn it is and what a message means is for
+ * the roles. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #include "privsep/privsep.h"
 
-enum { QUEUE_MAX = 8 * 1024 * 1024, SNDBUF = 1024 * 1024 };
+enum { QUEUE_MAX = 8 * 1024 * 1024, SNDBUF = 1024 * 1024, ALIGN = 16, GATHER = 32 * 1024 };
 
 /* A packet that the socket did not take yet. */
 struct packet {
@@ -30,10 +31,16 @@ struct privsep {
 	const struct priv_table *table;
 	struct list queue;
 	size_t queued;
-	size_t cap;              /* room of buf: the largest body and tail */
-	size_t used;             /* octets of the last message */
-	_Alignas(16) uint8_t buf[];
+	uint8_t *gather;         /* GATHER octets, or NULL: each message goes out by itself */
+	size_t gathered;         /* octets in it */
+	size_t cap;              /* room of buf: the largest message, or what may be gathered */
+	size_t used, at;         /* octets of the last packet, and where its next message begins */
+	_Alignas(ALIGN) uint8_t buf[];
 };
+
+_Static_assert(sizeof(struct priv_head) == ALIGN, "a body is aligned when its message is");
+
+static size_t align_up(size_t n) { return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1); }
 
 static size_t largest(const struct priv_table *t)
 {
@@ -48,7 +55,7 @@ static size_t largest(const struct priv_table *t)
 
 struct privsep *privsep_adopt(int fd, uint8_t me, const struct priv_table *table)
 {
-	size_t cap = largest(table);
+	size_t cap = max_z(sizeof(struct priv_head) + largest(table), GATHER);
 	struct privsep *p = calloc(1, sizeof *p + cap);
 	if (!p)
 		return NULL;
@@ -89,12 +96,22 @@ void privsep_free(struct privsep *p)
 	LIST_EACH(it, tmp, &p->queue)
 		packet_free(p, LIST_ENTRY(it, struct packet, node));
 	close(p->fd);
+	if (p->gather)
+		explicit_bzero(p->gather, GATHER);
+	free(p->gather);
 	explicit_bzero(p->buf, p->cap);
 	free(p);
 }
 
+void privsep_gather(struct privsep *p)
+{
+	if (!p->gather)
+		p->gather = malloc(GATHER); /* without memory they go one by one */
+}
+
 int privsep_fd(const struct privsep *p) { return p->fd; }
 bool privsep_pending(const struct privsep *p) { return !list_empty(&p->queue); }
+bool privsep_buffered(const struct privsep *p) { return p->at < p->used; }
 
 /* --- Out --- */
 
@@ -154,7 +171,7 @@ static int keep(struct privsep *p, const struct iovec *iov, size_t n_iov, const 
 	return 0;
 }
 
-int privsep_flush(struct privsep *p)
+static int flush_queue(struct privsep *p)
 {
 	while (!list_empty(&p->queue)) {
 		struct packet *k = LIST_ENTRY(p->queue.next, struct packet, node);
@@ -168,6 +185,55 @@ int privsep_flush(struct privsep *p)
 	return 0;
 }
 
+/* Order is kept: nothing overtakes the queue. */
+static int put_or_keep(struct privsep *p, struct iovec *iov, size_t n_iov, const int *fds, size_t n_fds)
+{
+	int rc = flush_queue(p);
+	if (rc == 0)
+		rc = put(p->fd, iov, n_iov, fds, n_fds);
+	else if (rc == 1)
+		rc = -EAGAIN;
+	return rc == -EAGAIN ? keep(p, iov, n_iov, fds, n_fds) : rc;
+}
+
+/* What was gathered becomes a packet. */
+static int send_gathered(struct privsep *p)
+{
+	size_t n = p->gathered;
+	if (n == 0)
+		return 0;
+	p->gathered = 0;
+	int rc = put_or_keep(p, &(struct iovec){.iov_base = p->gather, .iov_len = n}, 1, NULL, 0);
+	explicit_bzero(p->gather, n);
+	return rc;
+}
+
+int privsep_flush(struct privsep *p)
+{
+	int rc = send_gathered(p);
+	return rc < 0 ? rc : flush_queue(p);
+}
+
+static int gather(struct privsep *p, const struct priv_head *h, const void *body, struct span tail)
+{
+	size_t n = sizeof *h + h->body + tail.n, at = align_up(p->gathered);
+	if (p->queued + at + n > QUEUE_MAX)
+		return -ENOBUFS;
+	if (at + n > GATHER) {
+		int rc = send_gathered(p);
+		if (rc < 0)
+			return rc;
+		at = 0;
+	}
+	struct wr w = wr_init(p->gather + p->gathered, GATHER - p->gathered);
+	(void)wr_space(&w, at - p->gathered);
+	wr_bytes(&w, h, sizeof *h);
+	wr_bytes(&w, body, h->body);
+	wr_bytes(&w, tail.p, tail.n);
+	p->gathered = at + n;
+	return 0;
+}
+
 static int out(struct privsep *p, const struct priv_head *h, const void *body, struct span tail, const int *fds,
                size_t n_fds)
 {
@@ -176,13 +242,10 @@ static int out(struct privsep *p, const struct priv_head *h, const void *body, s
 		{.iov_base = (void *)(uintptr_t)body, .iov_len = h->body},
 		{.iov_base = (void *)(uintptr_t)tail.p, .iov_len = tail.n},
 	};
-	/* Order is kept: nothing overtakes the queue. */
-	int rc = privsep_flush(p);
-	if (rc == 0)
-		rc = put(p->fd, iov, ARRAY_LEN(iov), fds, n_fds);
-	else if (rc == 1)
-		rc = -EAGAIN;
-	return rc == -EAGAIN ? keep(p, iov, ARRAY_LEN(iov), fds, n_fds) : rc;
+	if (p->gather && n_fds == 0 && sizeof *h + h->body + tail.n <= GATHER)
+		return gather(p, h, body, tail);
+	int rc = send_gathered(p);
+	return rc < 0 ? rc : put_or_keep(p, iov, ARRAY_LEN(iov), fds, n_fds);
 }
 
 int privsep_send(struct privsep *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
@@ -241,7 +304,8 @@ static void take_fds(struct msghdr *h, struct priv_msg *m)
 	}
 }
 
-/* The frame against the row: who sent it, the lengths, the number of descriptors. n: octets behind the head. */
+/* The frame against the row: who sent it, the lengths, the number of descriptors. n: octets behind the head in the packet; what is more
+ * than this message must be room for another. */
 static bool frame_ok(const struct privsep *p, const struct priv_head *h, size_t n, const struct priv_msg *m)
 {
 	const struct priv_verb *v = m->row;
@@ -249,25 +313,36 @@ static bool frame_ok(const struct privsep *p, const struct priv_head *h, size_t 
 		return false;
 	const struct priv_shape *s = h->reply ? &v->reply : &v->request;
 	bool no_body = h->reply && h->status < 0 && h->body == 0;
-	if ((h->body != s->body && !no_body) || n != h->body + (uint64_t)h->tail)
+	uint64_t all = h->body + (uint64_t)h->tail;
+	if ((h->body != s->body && !no_body) || n < all || (n > all && n < align_up((size_t)all) + sizeof *h))
 		return false;
 	size_t lo = h->reply ? 0 : s->min_fds, hi = h->reply ? 0 : s->max_fds;
 	return m->n_fds >= lo && m->n_fds <= hi && (h->reply || h->status == 0);
 }
 
-static int accept_frame(struct privsep *p, const struct priv_head *h, size_t n, struct priv_msg *m)
+/* The message at p->at. */
+static int accept_frame(struct privsep *p, struct priv_msg *m)
 {
-	m->row = priv_verb_find(p->table, h->verb);
-	if (!frame_ok(p, h, n, m))
+	struct priv_head h;
+	size_t n = p->used - p->at;
+	if (n < sizeof h)
 		return -EPROTO;
-	m->verb = h->verb;
-	m->reply = h->reply;
-	m->ticket = h->ticket;
-	m->status = h->status;
-	m->body = h->body ? p->buf : NULL;
-	m->tail = SPAN(p->buf + h->body, h->tail);
-	struct priv_shape s = h->reply ? m->row->reply : m->row->request;
-	if (h->reply && h->status < 0) { /* a sentence instead of what the row promises */
+	memcpy(&h, p->buf + p->at, sizeof h);
+	const uint8_t *body = p->buf + p->at + sizeof h;
+	n -= sizeof h;
+	m->row = priv_verb_find(p->table, h.verb);
+	if (!frame_ok(p, &h, n, m))
+		return -EPROTO;
+	size_t all = h.body + (size_t)h.tail;
+	p->at = n > all ? p->at + sizeof h + align_up(all) : p->used;
+	m->verb = h.verb;
+	m->reply = h.reply;
+	m->ticket = h.ticket;
+	m->status = h.status;
+	m->body = h.body ? body : NULL;
+	m->tail = SPAN(body + h.body, h.tail);
+	struct priv_shape s = h.reply ? m->row->reply : m->row->request;
+	if (h.reply && h.status < 0) { /* a sentence instead of what the row promises */
 		s.tail = TAIL_TEXT;
 		s.max_tail = PRIV_TEXT_MAX;
 	}
@@ -275,19 +350,18 @@ static int accept_frame(struct privsep *p, const struct priv_head *h, size_t n, 
 	return m->bad ? -EBADMSG : 1;
 }
 
-int privsep_recv(struct privsep *p, struct priv_msg *m)
+/* The next packet; 1, or what privsep_recv returns. */
+static int recv_packet(struct privsep *p, struct priv_msg *m)
 {
-	struct priv_head h;
-	struct iovec iov[] = {{.iov_base = &h, .iov_len = sizeof h}, {.iov_base = p->buf, .iov_len = p->cap}};
+	struct iovec iov = {.iov_base = p->buf, .iov_len = p->cap};
 	union {
 		struct cmsghdr align;
 		char room[CMSG_SPACE(PRIV_FDS_MAX * sizeof(int))];
 	} control;
-	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = ARRAY_LEN(iov), .msg_control = control.room,
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
 	                    .msg_controllen = sizeof control.room};
-	explicit_bzero(p->buf, p->used); /* the last message may have held keys */
-	p->used = 0;
-	*m = (struct priv_msg){.n_fds = 0};
+	explicit_bzero(p->buf, p->used); /* the last messages may have held keys */
+	p->used = p->at = 0;
 	ssize_t n;
 	do
 		n = recvmsg(p->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -297,9 +371,18 @@ int privsep_recv(struct privsep *p, struct priv_msg *m)
 	if (n == 0)
 		return -EPIPE;
 	take_fds(&mh, m);
-	p->used = (size_t)n > sizeof h ? (size_t)n - sizeof h : 0;
-	int rc = (size_t)n < sizeof h || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ? -EPROTO
-	                                                                           : accept_frame(p, &h, p->used, m);
+	p->used = (size_t)n;
+	return mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : 1;
+}
+
+int privsep_recv(struct privsep *p, struct priv_msg *m)
+{
+	*m = (struct priv_msg){.n_fds = 0};
+	int rc = privsep_buffered(p) ? 1 : recv_packet(p, m);
+	if (rc == 1)
+		rc = accept_frame(p, m);
+	if (rc == -EPROTO)
+		p->at = p->used;
 	if (rc < 0)
 		priv_msg_close(m);
 	return rc;

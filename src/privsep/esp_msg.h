@@ -24,6 +24,7 @@ enum esp_verb_id {
 	EV_IKE,                  /* one descriptor: its end of the pair to ike; no reply */
 	/* esp to priv */
 	EV_EVENT,                /* x_event: EXPIRE or MAPPING, as the kernel would say it */
+	EV_WANTED,               /* x_id: a tunnel; a packet was to go through it, and there is no SA */
 };
 
 struct x_sockets { uint8_t worker, have4, have6; };

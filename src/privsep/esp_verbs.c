@@ -46,6 +46,7 @@ static const struct priv_verb rows[] = {
 	{EV_STATS, "STATS", PRIV, RUNNING, true, {BODY(x_id, f_which)}, {BODY(x_stats, f_stats), REFUSAL}},
 	{EV_IKE, "IKE", PRIV, RUNNING, false, {.min_fds = 1, .max_fds = 1}, NOTHING},
 	{EV_EVENT, "EVENT", ESP, ENDING, false, {BODY(x_event, f_event)}, NOTHING},
+	{EV_WANTED, "WANTED", ESP, RUNNING, false, {BODY(x_id, f_id)}, NOTHING},
 	{PRIV_LOG, "LOG", ESP, PHASE_START | ENDING, false,
 	 {BODY(m_log, f_log), .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX}, NOTHING},
 	{PRIV_READY, "READY", ESP, RUNNING, false, NOTHING, NOTHING},

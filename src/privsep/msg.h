@@ -33,7 +33,7 @@ struct m_spi { uint32_t spi; };                       /* SPI_FREE, CHILD_REMOVE,
 struct m_child_install { char tunnel[PRIV_NAME]; uint32_t child_id; struct ident peer; struct child_sa sa; };
 struct m_child_move { uint32_t spi_in; struct addr local, remote; uint8_t encap; uint16_t encap_sport, encap_dport; };
 struct r_sa_query { struct sa_counters counters; };
-struct m_ends { char tunnel[PRIV_NAME]; struct addr local, remote; }; /* GUARD_SET (local unset), GRE_UP, GRE_FIND */
+struct m_ends { char tunnel[PRIV_NAME]; struct addr local, remote; }; /* GUARD_SET (local unset), GRE_UP, GRE_FIND, TRAP_SET */
 struct m_tunnel { char tunnel[PRIV_NAME]; };          /* GRE_DOWN */
 struct r_link { struct tun_link link; };
 struct m_hook_run { char tunnel[PRIV_NAME]; uint8_t up; struct tun_child child; };
@@ -42,6 +42,9 @@ struct m_psk { char tunnel[PRIV_NAME]; uint16_t prf; uint32_t key; struct ident 
 /* PSK_SIGN: tail = AUTH. PSK_VERIFY: key = the handle of the key that fits. Status -ENOKEY: no key for this pair;
  * -EBADMSG: none of n_tried fits (this refusal has its body, and a sentence as its tail). */
 struct r_psk { uint32_t key, n_tried; };
+/* tail: SK_d, SK_pi, SK_pr (RFC 8784 3), each as long as the PRF's output; the reply's: the same with the PPK `id` mixed in. -ENOKEY:
+ * that tunnel has no such PPK. */
+struct m_ppk_mix { char tunnel[PRIV_NAME]; char id[PPK_ID_MAX + 1]; uint16_t prf; };
 /* remote: where the peer is, AF_NONE: as the configuration says, at this attempt. local: our address towards it until now, or AF_NONE. */
 struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; struct addr local, remote; };
 struct r_path { struct endpoint local, remote; };     /* ports: ours, and the peer's first IKE port */
@@ -81,6 +84,7 @@ struct e_route_peer { uint8_t have; }; /* ROUTE_LINK: one descriptor, the end of
 /* Which data plane there is. tail: why, as one sentence. backend: enum esp_backend; AUTO while it is not known. */
 struct e_dataplane { uint8_t user, workers, backend; };
 struct e_kernel { struct kernel_event event; };
+struct e_wanted { char tunnel[PRIV_NAME]; };         /* a packet was to go through this tunnel, for which there is a trap */
 /* The run's ticket; tail: one line of the script, escaped. */
 struct e_hook_line { char tunnel[PRIV_NAME]; uint8_t up; };
 enum priv_diag { PRIV_DIAG_RELOAD, PRIV_DIAG_LOG };   /* the RELOAD with this ticket; a line of priv's own log */

@@ -77,9 +77,14 @@ int privsep_reply(struct privsep *p, uint8_t verb, uint32_t ticket, int status, 
 int privsep_recv(struct privsep *p, struct priv_msg *m) MUST_USE;
 void priv_msg_close(struct priv_msg *m); /* closes descriptors that are still in m->fd (>= 0) */
 const char *priv_msg_text(const struct priv_msg *m); /* the tail as text; "" when it is none */
+/* From now on messages without descriptors wait for privsep_flush, which its caller does before it waits for anything: a turn's messages
+ * are one packet, and a burst of handshakes costs few system calls. */
+void privsep_gather(struct privsep *p);
 /* 0: all is out; 1: more is queued; -errno. */
 int privsep_flush(struct privsep *p) MUST_USE;
 bool privsep_pending(const struct privsep *p); /* poll for EPOLLOUT too */
+/* A message that privsep_recv will give without asking the socket, whose descriptor tells nothing of it. */
+bool privsep_buffered(const struct privsep *p);
 /* HELLO out, and the check of one that came in: false = another build. */
 int privsep_hello(struct privsep *p, int8_t log_level) MUST_USE;
 bool privsep_hello_ok(const struct privsep *p, const struct priv_msg *m);
@@ -97,6 +102,9 @@ int priv_child_remove(struct privsep *p, uint32_t ticket, uint32_t spi_in) MUST_
 int priv_sa_query(struct privsep *p, uint32_t ticket, uint32_t spi_in) MUST_USE;     /* -> r_sa_query */
 int priv_guard_set(struct privsep *p, uint32_t ticket, const char *tunnel,
                    const struct addr *remote) MUST_USE; /* -> r_none */
+/* From now on a packet between these ends that finds no SA is told (WANTED). */
+int priv_trap_set(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
+                  const struct addr *remote) MUST_USE; /* -> r_none */
 int priv_gre_up(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
                 const struct addr *remote) MUST_USE; /* -> r_link */
 int priv_gre_down(struct privsep *p, uint32_t ticket, const char *tunnel) MUST_USE; /* -> r_none */
@@ -111,6 +119,9 @@ int priv_psk_sign(struct privsep *p, uint32_t ticket, const char *tunnel, uint16
 /* tunnel may be "" while it is not known: then any tunnel with these identities will do. -> r_psk */
 int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const struct ident *me,
                     const struct ident *peer, struct span octets, struct span auth) MUST_USE;
+/* keys: SK_d, SK_pi, SK_pr. -> tail = the same with the PPK `id` */
+int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const char *id,
+                 struct span keys) MUST_USE;
 int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
               const struct addr *remote) MUST_USE; /* -> r_path, -EDESTADDRREQ */
 int priv_probe(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t ifindex,

@@ -80,6 +80,12 @@ int priv_guard_set(struct privsep *p, uint32_t ticket, const char *tunnel, const
 	return ends_verb(p, PRIV_GUARD_SET, ticket, tunnel, NULL, remote);
 }
 
+int priv_trap_set(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
+                  const struct addr *remote)
+{
+	return ends_verb(p, PRIV_TRAP_SET, ticket, tunnel, local, remote);
+}
+
 int priv_gre_up(struct privsep *p, uint32_t ticket, const char *tunnel, const struct addr *local,
                 const struct addr *remote)
 {
@@ -135,6 +141,15 @@ int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint
 {
 	struct m_psk m = {.prf = prf};
 	return psk_verb(p, PRIV_PSK_VERIFY, ticket, tunnel, &m, me, peer, octets, auth);
+}
+
+int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const char *id, struct span keys)
+{
+	struct m_ppk_mix m = {.prf = prf};
+	struct sbuf b = SB(m.id);
+	sb_put(&b, id);
+	name_set(m.tunnel, tunnel);
+	return privsep_send(p, PRIV_PPK_MIX, ticket, &m, keys, NULL, 0);
 }
 
 int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,

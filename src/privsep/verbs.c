@@ -62,6 +62,7 @@ static const struct priv_field f_psk_verify[] = {
 	FIELD(m_psk, tunnel, CHECK_TEXT, 0, 0), IDENT(m_psk, me), IDENT(m_psk, peer),
 	FIELD(m_psk, n_octets, CHECK_U32, 1, PRIV_OCTETS_MAX), UPTO(m_psk, n_auth, PRIV_AUTH_MAX),
 };
+static const struct priv_field f_ppk_mix[] = {NAME(m_ppk_mix), FIELD(m_ppk_mix, id, CHECK_TEXT, 1, 0)};
 static const struct priv_field f_path[] = {NAME(m_path), ADDR_OR_NONE(m_path, local), ADDR_OR_NONE(m_path, remote)};
 static const struct priv_field f_r_path[] = {ENDPOINT(r_path, local), ENDPOINT(r_path, remote)};
 static const struct priv_field f_probe[] = {NAME(m_probe), U32(m_probe, ifindex, 1), ADDR(m_probe, inner)};
@@ -75,7 +76,7 @@ static const struct priv_field f_sockets[] = {
 	U8(e_sockets, n_listen, 0, PRIV_LISTEN_MAX),
 };
 static const struct priv_field f_kernel[] = {
-	U8(e_kernel, event.type, KERNEL_EXPIRE, KERNEL_OVERRUN),
+	U8(e_kernel, event.type, KERNEL_EXPIRE, KERNEL_ACQUIRE),
 	BOOL(e_kernel, event.hard),
 	ENDPOINT_OR_NONE(e_kernel, event.source),
 	FIELD(e_kernel, event.name, CHECK_TEXT, 0, 0),
@@ -85,6 +86,7 @@ static const struct priv_field f_kernel[] = {
 	PREFIX(e_kernel, event.dst),
 	BOOL(e_kernel, event.inner),
 };
+static const struct priv_field f_wanted[] = {NAME(e_wanted)};
 static const struct priv_field f_hook_line[] = {NAME(e_hook_line), BOOL(e_hook_line, up)};
 static const struct priv_field f_diag[] = {I8(e_diag, level, -1, 4), U8(e_diag, kind, 0, PRIV_DIAG_LOG)};
 static const struct priv_field f_child[] = {
@@ -128,6 +130,7 @@ static const struct priv_verb rows[] = {
 	{PRIV_SA_QUERY, "SA_QUERY", IKE, ENDING, true, {BODY(m_spi, f_spi)},
 	 {.body = sizeof(struct r_sa_query), REFUSAL}},
 	{PRIV_GUARD_SET, "GUARD_SET", IKE, RUNNING, true, {BODY(m_ends, f_guard_set)}, DONE},
+	{PRIV_TRAP_SET, "TRAP_SET", IKE, RUNNING, true, {BODY(m_ends, f_ends)}, DONE},
 	{PRIV_GRE_UP, "GRE_UP", IKE, RUNNING, true, {BODY(m_ends, f_ends)}, {BODY(r_link, f_r_link), REFUSAL}},
 	{PRIV_GRE_DOWN, "GRE_DOWN", IKE, ENDING, true, {BODY(m_tunnel, f_tunnel)}, DONE},
 	{PRIV_GRE_FIND, "GRE_FIND", IKE, RUNNING, true, {BODY(m_ends, f_ends)}, {BODY(r_link, f_r_link), REFUSAL}},
@@ -138,6 +141,9 @@ static const struct priv_verb rows[] = {
 	{PRIV_PSK_VERIFY, "PSK_VERIFY", IKE, RUNNING, true,
 	 {BODY(m_psk, f_psk_verify), .tail = TAIL_OCTETS, .max_tail = PRIV_OCTETS_MAX + PRIV_AUTH_MAX},
 	 {.body = sizeof(struct r_psk), REFUSAL}},
+	{PRIV_PPK_MIX, "PPK_MIX", IKE, RUNNING, true,
+	 {BODY(m_ppk_mix, f_ppk_mix), .tail = TAIL_OCTETS, .max_tail = 3 * PRIV_AUTH_MAX},
+	 {.tail = TAIL_OCTETS, .max_tail = PRIV_TEXT_MAX}},
 	{PRIV_PATH, "PATH", IKE, RUNNING, true, {BODY(m_path, f_path)}, {BODY(r_path, f_r_path), REFUSAL}},
 	{PRIV_PROBE, "PROBE", IKE, RUNNING, true, {BODY(m_probe, f_probe)}, DONE},
 	{PRIV_HELD_SET, "HELD_SET", IKE, RUNNING, true, {BODY(m_held, f_held)}, DONE},
@@ -155,6 +161,7 @@ static const struct priv_verb rows[] = {
 	{PRIV_SOCKETS, "SOCKETS", PRIV, RUNNING, false,
 	 {BODY(e_sockets, f_sockets), .max_fds = PRIV_SOCKETS_N}, NOTHING},
 	{PRIV_KERNEL_EVENT, "KERNEL_EVENT", PRIV, RUNNING, false, {BODY(e_kernel, f_kernel)}, NOTHING},
+	{PRIV_WANTED, "WANTED", PRIV, RUNNING, false, {BODY(e_wanted, f_wanted)}, NOTHING},
 	{PRIV_HOOK_LINE, "HOOK_LINE", PRIV, RUNNING, false,
 	 {BODY(e_hook_line, f_hook_line), .tail = TAIL_TEXT, .max_tail = PRIV_TEXT_MAX}, NOTHING},
 	{PRIV_DIAG, "DIAG", PRIV, RUNNING, false,

@@ -16,8 +16,9 @@
 
 bool lane_fits(const struct tunnel *t)
 {
-	return addr_eq(&t->lane.told.local.addr, &tun_current(t)->local.addr) &&
-	       addr_eq(&t->lane.told.remote.addr, &tun_current(t)->remote.addr);
+	const struct tun_child *told = t->lane.told;
+	return told && addr_eq(&told->local.addr, &tun_current(t)->local.addr) &&
+	       addr_eq(&told->remote.addr, &tun_current(t)->remote.addr);
 }
 
 static bool emit(struct tunnel *t, struct step *s, bool up)
@@ -25,19 +26,21 @@ static bool emit(struct tunnel *t, struct step *s, bool up)
 	struct tun_act *a = tun_push(t, s, TUN_ACT_HOOK);
 	if (!a)
 		return false;
-	t->lane.ticket = tun_ticket(s->ts);
+	t->lane.ticket = tun_ticket(s->ts, t);
 	a->ticket = t->lane.ticket;
 	a->hook_up = up;
-	a->child = t->lane.told;
-	a->local = t->lane.told.local.addr;
-	a->remote = t->lane.told.remote.addr;
+	a->child = *t->lane.told;
+	a->local = t->lane.told->local.addr;
+	a->remote = t->lane.told->remote.addr;
 	tun_set_timer(t, s, TIMER_LANE, t->hook_limit + OVERDUE_GRACE);
 	return true;
 }
 
 bool lane_up(struct tunnel *t, struct step *s)
 {
-	t->lane.told = *tun_current(t);
+	if (!t->lane.told && !(t->lane.told = mem_get(t->mem, sizeof *t->lane.told)))
+		return false; /* again in a second, as when there is no room */
+	*t->lane.told = *tun_current(t);
 	return emit(t, s, true);
 }
 

@@ -149,7 +149,7 @@ static void ask_gre(struct tunnel *t, struct step *s)
 	if (!a)
 		return;
 	t->made = true;
-	t->gre_ticket = tun_ticket(s->ts);
+	t->gre_ticket = tun_ticket(s->ts, t);
 	a->ticket = t->gre_ticket;
 	a->local = t->local;
 	a->remote = t->remote;
@@ -166,14 +166,13 @@ enum tun_event tun_gre(struct tunnel *t, struct step *s)
 
 enum tun_event tun_gre_bad(struct tunnel *t, struct step *s)
 {
-	char was[sizeof t->why];
-	struct sbuf b = SB(was);
-	sb_put(&b, t->why);
-	b = SB(t->why);
+	char text[256];
+	struct sbuf b = SB(text);
 	sb_printf(&b, "GRE interface %s: %s (error %d)", t->gre.name, tun_fact_text(s, "could not be made"),
 	          -s->f->status);
-	if (strcmp(was, t->why) != 0)
-		tun_note(t, s, NOTE_BAD, "%s", t->why);
+	if (strcmp(text, t->why) != 0)
+		tun_note(t, s, NOTE_BAD, "%s", text);
+	tun_set_why(t, text);
 	done(t, s, false, t->why);
 	dur_t again = GRE_RETRY << (t->gre_failures < 4 ? t->gre_failures : 4);
 	t->gre_failures++;
@@ -207,7 +206,7 @@ static void ask_find(struct tunnel *t, struct step *s)
 	struct tun_act *a = tun_push(t, s, TUN_ACT_GRE_FIND);
 	if (!a)
 		return;
-	t->find_ticket = tun_ticket(s->ts);
+	t->find_ticket = tun_ticket(s->ts, t);
 	a->ticket = t->find_ticket;
 	a->local = t->local;
 	a->remote = t->remote;
@@ -281,7 +280,7 @@ enum tun_event tun_probe(struct tunnel *t, struct step *s)
 	struct tun_act *a = tun_push(t, s, TUN_ACT_PROBE);
 	if (!a)
 		return EV_NONE;
-	t->probe_ticket = tun_ticket(s->ts);
+	t->probe_ticket = tun_ticket(s->ts, t);
 	a->ticket = t->probe_ticket;
 	a->inner = inner;
 	a->ifindex = t->link.ifindex;
@@ -382,7 +381,7 @@ enum tun_event tun_mend(struct tunnel *t, struct step *s)
 
 enum tun_event tun_down(struct tunnel *t, struct step *s)
 {
-	char text[sizeof t->why];
+	char text[256];
 	struct sbuf b = SB(text);
 	const char *why = t->gone ? "left the configuration" : tun_fact_text(s, "");
 	route(t, s, false);

@@ -46,6 +46,7 @@ struct tun_timer {
 struct tunnel {
 	struct hnode node;
 	struct list link_all;
+	struct mem *mem;
 	uint32_t id;
 	uint8_t state;           /* enum tun_state; written by tun_step() alone */
 	bool gone;               /* left the configuration: forgotten as soon as it is down */
@@ -56,8 +57,9 @@ struct tunnel {
 	dur_t hook_limit;
 	struct conf_gre gre;
 
-	struct tun_child child[CHILDREN_MAX]; /* oldest first; the last is the one in use */
+	struct tun_child *child; /* oldest first; the last is the one in use. &first, or CHILDREN_MAX on the heap while there are several */
 	uint8_t n;
+	struct tun_child first;
 	struct addr local, remote;            /* the ends that this life was built with */
 
 	struct tun_link link;
@@ -72,11 +74,11 @@ struct tunnel {
 		uint8_t state;   /* enum lane_state; written by lane_step() alone */
 		uint32_t ticket;
 		int status;      /* of the last hook, -1 none */
-		struct tun_child told; /* what the last up was told, kept fresh while its addresses stay */
+		struct tun_child *told; /* what the last up was told, kept fresh while its addresses stay; NULL: there was none */
 	} lane;
 
 	struct tun_timer timer[TIMERS];
-	char why[256];
+	const char *why;         /* "" or on the heap: tun_set_why */
 	bool why_ended;          /* it tells how the last life ended, not why an attempt failed */
 };
 
@@ -86,7 +88,10 @@ struct tunnels {
 	struct list all;
 	struct heap heap;
 	uint32_t n, last_ticket;
+	struct ticket_of *asked; /* whose the last tickets are, by their lowest bits */
+	uint32_t n_asked;        /* a power of two, or 0 */
 };
+struct ticket_of { uint32_t ticket, tunnel; };
 
 /* What a handler works with. */
 struct step {
@@ -132,7 +137,7 @@ static inline const char *tun_fact_text(const struct step *s, const char *none)
 }
 /* NULL, and counted, when the array is full. */
 struct tun_act *tun_push(struct tunnel *t, struct step *s, enum tun_act_type type);
-uint32_t tun_ticket(struct tunnels *ts);
+uint32_t tun_ticket(struct tunnels *ts, const struct tunnel *t);
 void tun_note(struct tunnel *t, struct step *s, int level, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void tun_set_timer(struct tunnel *t, struct step *s, enum timer_kind kind, dur_t in);
 void tun_clear_timer(struct tunnel *t, struct step *s, enum timer_kind kind);

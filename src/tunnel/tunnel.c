@@ -24,10 +24,12 @@ struct tun_act *tun_push(struct tunnel *t, struct step *s, enum tun_act_type typ
 }
 
 /* Never 0, which stands for none. */
-uint32_t tun_ticket(struct tunnels *ts)
+uint32_t tun_ticket(struct tunnels *ts, const struct tunnel *t)
 {
 	if (++ts->last_ticket == 0)
 		++ts->last_ticket;
+	if (ts->n_asked)
+		ts->asked[ts->last_ticket & (ts->n_asked - 1)] = (struct ticket_of){ts->last_ticket, t->id};
 	return ts->last_ticket;
 }
 
@@ -53,10 +55,23 @@ void tun_clear_timer(struct tunnel *t, struct step *s, enum timer_kind kind)
 	heap_clear(&s->ts->heap, &t->timer[kind].t);
 }
 
+static void free_why(struct tunnel *t)
+{
+	if (*t->why)
+		mem_put(t->mem, (void *)(uintptr_t)t->why, strlen(t->why) + 1);
+	t->why = "";
+}
+
+/* Without memory there is no sentence. */
 void tun_set_why(struct tunnel *t, const char *text)
 {
-	struct sbuf b = SB(t->why);
-	sb_put(&b, text);
+	size_t n = strlen(text);
+	char *copy = n ? mem_get(t->mem, n + 1) : NULL;
+	if (copy)
+		memcpy(copy, text, n + 1);
+	free_why(t); /* text may be the old one */
+	if (copy)
+		t->why = copy;
 }
 
 void tun_gre_down(struct tunnel *t, struct step *s)
@@ -105,12 +120,38 @@ static struct tunnel *find(const struct tunnels *ts, uint32_t id)
 	return NULL;
 }
 
+static bool waits_for(const struct tunnel *t, uint32_t ticket)
+{
+	return ticket == t->gre_ticket || ticket == t->find_ticket || ticket == t->probe_ticket || ticket == t->lane.ticket;
+}
+
+/* Room for four tickets of each tunnel. Without memory old ones are forgotten sooner, and looked for everywhere. */
+static void remember_more(struct tunnels *ts)
+{
+	if (ts->n_asked >= 4 * (ts->n + 1))
+		return;
+	uint32_t n = ts->n_asked ? ts->n_asked * 2 : 64;
+	struct ticket_of *v = mem_get(ts->mem, sizeof *v * n);
+	if (!v)
+		return;
+	for (uint32_t i = 0; i < ts->n_asked; i++)
+		v[ts->asked[i].ticket & (n - 1)] = ts->asked[i];
+	mem_put(ts->mem, ts->asked, sizeof *v * ts->n_asked);
+	ts->asked = v;
+	ts->n_asked = n;
+}
+
 /* Whose action an outcome is of; tickets are given out once for all tunnels. */
 static struct tunnel *find_by_ticket(const struct tunnels *ts, uint32_t ticket)
 {
+	const struct ticket_of *of = ts->n_asked ? &ts->asked[ticket & (ts->n_asked - 1)] : NULL;
+	if (of && of->ticket == ticket) {
+		struct tunnel *t = find(ts, of->tunnel);
+		return t && waits_for(t, ticket) ? t : NULL;
+	}
 	LIST_EACH (it, tmp, &ts->all) {
 		struct tunnel *t = LIST_ENTRY(it, struct tunnel, link_all);
-		if (ticket == t->gre_ticket || ticket == t->find_ticket || ticket == t->probe_ticket || ticket == t->lane.ticket)
+		if (waits_for(t, ticket))
 			return t;
 	}
 	return NULL;
@@ -123,6 +164,10 @@ static void drop(struct tunnels *ts, struct tunnel *t)
 	hmap_del(&ts->map, &t->node);
 	list_del(&t->link_all);
 	ts->n--;
+	free_why(t);
+	if (t->child != &t->first)
+		mem_put(ts->mem, t->child, sizeof *t->child * CHILDREN_MAX);
+	mem_put(ts->mem, t->lane.told, sizeof *t->lane.told);
 	mem_put(ts->mem, t, sizeof *t);
 }
 
@@ -134,6 +179,7 @@ void tunnels_free(struct tunnels *ts)
 		drop(ts, LIST_ENTRY(it, struct tunnel, link_all));
 	heap_fini(&ts->heap);
 	hmap_fini(&ts->map);
+	mem_put(ts->mem, ts->asked, sizeof *ts->asked * ts->n_asked);
 	mem_put(ts->mem, ts, sizeof *ts);
 }
 
@@ -144,7 +190,11 @@ static struct tunnel *make(struct tunnels *ts, uint32_t id)
 	struct tunnel *t = mem_get(ts->mem, sizeof *t);
 	if (!t)
 		return NULL;
+	remember_more(ts);
 	t->id = id;
+	t->mem = ts->mem;
+	t->child = &t->first;
+	t->why = "";
 	t->state = TUN_DOWN;
 	t->lane.state = LANE_DOWN;
 	t->lane.status = -1;
@@ -237,6 +287,24 @@ static void remove_child(struct tunnel *t, uint8_t i)
 	t->n--;
 	if (i < t->n)
 		memmove(&t->child[i], &t->child[i + 1], sizeof t->child[0] * (t->n - i));
+	if (t->n == 1 && t->child != &t->first) {
+		t->first = t->child[0];
+		mem_put(t->mem, t->child, sizeof *t->child * CHILDREN_MAX);
+		t->child = &t->first;
+	}
+}
+
+/* For one more beside others. */
+static bool room_for_child(struct tunnel *t)
+{
+	if (t->n == 0 || t->child != &t->first)
+		return t->n < CHILDREN_MAX;
+	struct tun_child *v = mem_get(t->mem, sizeof *v * CHILDREN_MAX);
+	if (!v)
+		return false;
+	v[0] = t->first;
+	t->child = v;
+	return true;
 }
 
 /* After any change among several children: are the ends still those that the tunnel was built with? */
@@ -244,7 +312,7 @@ static void compare_ends(struct tunnel *t, struct step *s)
 {
 	const struct tun_child *c = tun_current(t);
 	if (lane_fits(t))
-		t->lane.told = *c;
+		*t->lane.told = *c;
 	if (addr_eq(&t->local, &c->local.addr) && addr_eq(&t->remote, &c->remote.addr))
 		return;
 	char local[ADDR_TEXT], remote[ADDR_TEXT];
@@ -261,8 +329,8 @@ static void on_child_up(struct tunnel *t, struct step *s)
 	uint8_t i = find_child(t, s->f->child->child_id);
 	if (i < t->n)
 		remove_child(t, i);
-	else if (t->n == CHILDREN_MAX)
-		remove_child(t, 0); /* more than ike/ keeps; the oldest is the first to end */
+	if (!room_for_child(t))
+		remove_child(t, 0); /* more than ike/ keeps, or no memory; the oldest is the first to end */
 	t->child[t->n++] = *s->f->child;
 	if (first)
 		tun_step(t, EV_CHILD_UP, s);

@@ -67,6 +67,8 @@ static const struct notify_row notifies[] = {
 	{N_FRAGMENTATION_SUPPORTED, "FRAGMENTATION_SUPPORTED", "FRAG_SUP"},
 	{N_SIGNATURE_HASH_ALGORITHMS, "SIGNATURE_HASH_ALGORITHMS", "HASH_ALG"},
 	{N_USE_PPK, "USE_PPK", "USE_PPK"},
+	{N_PPK_IDENTITY, "PPK_IDENTITY", "PPK_ID"},
+	{N_NO_PPK_AUTH, "NO_PPK_AUTH", "NO_PPK"},
 };
 
 static const struct notify_row *find_notify(uint16_t type)

@@ -183,6 +183,8 @@ static void dump_tunnel(struct sbuf *b, const struct conf *c, const struct tunne
 	dump_hex(b, "mark_out_mask", t->mark_out_mask, d.mark_out_mask);
 	dump_word(b, "guard", t->guard, d.guard, guard);
 	dump_str(b, c, "updown", t->updown);
+	dump_str(b, c, "ppk_id", t->ppk_id);
+	dump_bool(b, "ppk_required", t->ppk_required, d.ppk_required);
 	dump_bool(b, "swapped", t->swapped, false);
 	dump_bool(b, "kept", t->kept, false);
 	dump_gre(b, &t->gre);
@@ -270,6 +272,11 @@ void dump_psks(struct sbuf *b, const struct psk_set *s)
 		}
 		sb_put(b, " = ");
 		sb_hex(b, s->v[i].key, s->v[i].key_len);
+		sb_putc(b, '\n');
+	}
+	for (size_t i = 0; i < s->n_ppk; i++) {
+		sb_printf(b, "ppk %s = ", s->ppk[i].id);
+		sb_hex(b, s->ppk[i].key, s->ppk[i].key_len);
 		sb_putc(b, '\n');
 	}
 }

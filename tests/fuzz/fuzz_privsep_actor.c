@@ -91,6 +91,13 @@ static size_t good(struct world *w, uint8_t verb, uint8_t *out)
 		h.tail = 64;
 		memset(body + s->body, 7, 64);
 	}
+	if (verb == PRIV_PPK_MIX) {
+		struct m_ppk_mix *m = (struct m_ppk_mix *)(void *)body;
+		m->prf = PRF_HMAC_SHA2_256;
+		memcpy(m->id, "ppk", sizeof "ppk");
+		h.tail = 96;
+		memset(body + s->body, 7, 96);
+	}
 	fill_spi(w, verb, body);
 	memcpy(out, &h, sizeof h);
 	return sizeof h + s->body + h.tail;
@@ -193,6 +200,7 @@ static void run(const uint8_t *data, size_t size, int (*setup)(void **state))
 	check(setup(&state) == 0);
 	struct world *w = state;
 	check(psk_set_add(&w->psks, "s:1", NULL, 0, KEY, sizeof KEY - 1) == 0);
+	check(psk_set_add_ppk(&w->psks, "ppk", KEY, sizeof KEY - 1) == 0);
 	w->kernel.gre = (struct gre_link){.ifindex = 9, .name = "gre1"};
 	check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0);
 	struct privsep *priv = privsep_new(fd[0], PRIV_ROLE_PRIV, &PRIV_VERBS);

@@ -248,3 +248,18 @@ void hand_init(struct sim_node *to, const struct endpoint *src, const struct pro
 	sim_inject(to, src, &dst, false, buf, w.len);
 	sim_run(to->sim, DUR_MS(1));
 }
+
+size_t hand_seal_skf(struct sim *s, const struct sk_keys *k, const struct ike_hdr *h, uint8_t first, uint16_t number,
+                     uint16_t total, struct span piece, uint8_t *out)
+{
+	struct wr w = wr_init(out, HAND_MAX + 256);
+	struct ike_enc enc;
+	size_t aad, data;
+	ike_enc_begin(&enc, &w, h);
+	ike_enc_skf_begin(&enc, first, number, total, sk_iv_len(k));
+	ike_enc_octets(&enc, piece);
+	ike_enc_sk_end(&enc, sk_block(k), sk_icv_len(k), &aad, &data);
+	if (!wr_ok(&w) || sk_seal(s->crypto, &s->rng.rng, k, out, aad, data) != 0)
+		abort();
+	return w.len;
+}

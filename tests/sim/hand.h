@@ -28,6 +28,9 @@ bool hand_open(struct sim *s, const struct sk_keys *k, const uint8_t *p, size_t 
 bool hand_payloads(const struct hand *h, struct ike_payloads *out);
 /* Seals h into out, which has room for HAND_MAX + 256; the length. h.next and h.length are set here. */
 size_t hand_seal(struct sim *s, const struct sk_keys *k, const struct hand *h, uint8_t *out);
+/* Seals one fragment of a message with this header (RFC 7383 2.5) into out, likewise. */
+size_t hand_seal_skf(struct sim *s, const struct sk_keys *k, const struct ike_hdr *h, uint8_t first, uint16_t number,
+                     uint16_t total, struct span piece, uint8_t *out);
 /* Writing the payloads of h: begin, any ike_enc_*, end. */
 struct hand_enc {
 	struct ike_enc enc;

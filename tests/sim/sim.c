@@ -89,22 +89,32 @@ static void deliver(struct sim_node *n, const struct sim_event *e)
 		.data = SPAN(p->p, p->n),
 	};
 	/* What the NAT-T socket would not take for IKE: ESP, keep-alives. */
-	if (!n->ike || n->cut || d.natt_port != p->marker || (d.natt_port && p->n == 1))
+	if (!n->ike || n->cut || n->frozen > n->sim->now || d.natt_port != p->marker || (d.natt_port && p->n == 1))
 		return;
 	ike_input(n->ike, &d, n->sim->now, n->acts);
 	sim_after(n);
 }
 
+static void fact(struct sim *s, struct sim_event *e)
+{
+	if (!e->node->ike || e->life != e->node->n_lives)
+		return;
+	if (e->node->frozen > s->now) { /* it is read on waking */
+		sim_event_add(s, e->node->frozen - s->now, *e);
+		e->octets = NULL;
+		return;
+	}
+	sim_report(e->node, &e->fact);
+}
+
 static void run_event(struct sim *s, struct sim_event *e)
 {
-	(void)s;
 	switch (e->kind) {
 	case SIM_PACKET:
 		deliver(e->node, e);
 		break;
 	case SIM_FACT:
-		if (e->node->ike && e->life == e->node->n_lives)
-			sim_report(e->node, &e->fact);
+		fact(s, e);
 		break;
 	case SIM_CALL:
 		e->fn(e->node);
@@ -118,10 +128,16 @@ static mono_t due(const struct sim *s, struct sim_node **who)
 	*who = NULL;
 	for (uint32_t i = 0; i < s->n_nodes; i++) {
 		mono_t d = s->node[i]->ike ? ike_due(s->node[i]->ike) : MONO_NEVER;
+		if (d < s->node[i]->frozen)
+			d = s->node[i]->frozen;
 		if (d < first) {
 			first = d;
 			*who = s->node[i];
 		}
+	}
+	if (s->eyes && s->eyes->due && s->eyes->due(s) < first) {
+		first = s->eyes->due(s);
+		*who = NULL;
 	}
 	return first;
 }
@@ -149,9 +165,11 @@ bool sim_until(struct sim *s, dur_t d, bool (*cond)(struct sim *s))
 			s->events = e->next;
 			run_event(s, e);
 			event_free(e);
-		} else {
+		} else if (who) {
 			ike_timer(who->ike, s->now, who->acts);
 			sim_after(who);
+		} else {
+			s->eyes->timer(s);
 		}
 		if (s->watch)
 			s->watch(s);
@@ -282,6 +300,20 @@ bool sim_conf(struct sim_node *n, const struct sim_node *peer, const char *keys,
 	return sim_conf_charon(n, peer, keys, secrets, NULL);
 }
 
+static void hand_over_orphans(struct sim_node *n, uint32_t tunnel)
+{
+	const struct tunnel_conf *t = conf_tunnel(n->conf, tunnel);
+	if (t->remote.n_hosts != 1 || t->remote.host[0].kind != HOST_ADDR)
+		return;
+	for (uint32_t i = 0; i < n->n_sas && n->n_orphans; i++) {
+		uint32_t spi = n->sa[i].sa.in.spi;
+		if (!addr_eq(&n->sa[i].sa.remote, &t->remote.host[0].lo) || !sim_orphan_take(n, spi))
+			continue;
+		struct ike_cmd cmd = {.type = IKE_CMD_ORPHAN, .tunnel = tunnel + 1, .id = spi};
+		ike_command(n->ike, &cmd, n->sim->now, n->acts);
+	}
+}
+
 void sim_reload(struct sim_node *n, bool start)
 {
 	struct ike_cmd cmd = {.type = IKE_CMD_SETUP, .conf = n->conf};
@@ -295,25 +327,51 @@ void sim_reload(struct sim_node *n, bool start)
 			.conf = n->conf,
 			.t = conf_tunnel(n->conf, i),
 		};
+		if (n->sim->eyes && n->sim->eyes->conf)
+			n->sim->eyes->conf(n, i + 1);
 		ike_command(n->ike, &cmd, n->sim->now, n->acts);
+		hand_over_orphans(n, i);
 		sim_after(n);
 	}
 }
 
-bool sim_start(struct sim_node *n)
+static bool engine_new(struct sim_node *n)
 {
 	struct ike_env env = {.mem = &n->mem.mem, .crypto = n->sim->crypto, .rng = &n->rng.rng};
 	sim_stop(n);
 	n->n_lives++;
-	n->n_sas = n->n_spis = n->n_early = 0;
+	n->n_spis = n->n_early = 0;
 	n->ike = ike_new(&env);
-	if (!n->ike)
+	if (n->ike && n->sim->eyes && n->sim->eyes->born)
+		n->sim->eyes->born(n);
+	return n->ike != NULL;
+}
+
+bool sim_start(struct sim_node *n)
+{
+	n->n_sas = n->n_orphans = 0;
+	if (!engine_new(n))
 		return false;
 	struct ike_fact f = {.type = IKE_FACT_ADDRESS, .local = {.addr = n->addr}};
 	sim_report(n, &f);
 	sim_reload(n, true);
 	return true;
 }
+
+/* As the daemon does it: orphans of a tunnel that can be called are the engine's, others go with the first new child of the
+ * same peer (sim_kernel.c). */
+bool sim_restart(struct sim_node *n)
+{
+	n->n_orphans = 0;
+	for (uint32_t i = 0; i < n->n_sas; i++)
+		n->orphan[n->n_orphans++] = n->sa[i].sa.in.spi;
+	if (!engine_new(n))
+		return false;
+	sim_reload(n, true);
+	return true;
+}
+
+void sim_freeze(struct sim_node *n, dur_t d) { n->frozen = mono_add(n->sim->now, d); }
 
 void sim_stop(struct sim_node *n)
 {
@@ -350,9 +408,13 @@ void sim_log(struct sim_node *n, const char *fmt, ...)
 {
 	char text[1200];
 	va_list ap;
+	if (n->sim->mute)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	if (n->sim->eyes && n->sim->eyes->said)
+		n->sim->eyes->said(n, text);
 	sb_printf(&n->log_b, "%9.3f %s ", (double)n->sim->now / 1e9, n->name);
 	sb_put(&n->log_b, text);
 	sb_putc(&n->log_b, '\n');

@@ -19,9 +19,9 @@
 #include "ike/ike.h"
 
 enum {
-	SIM_NODES = 4,
-	SIM_SAS = 256,
-	SIM_SPIS = 256,
+	SIM_NODES = 24,
+	SIM_SAS = 2048,
+	SIM_SPIS = 2048,
 	SIM_TOLD = 512,
 	SIM_SENT = 4096,
 	SIM_LOG = 1 << 17,
@@ -67,6 +67,9 @@ struct sim_packet {
 	uint8_t exchange; /* 0 for a keep-alive */
 	bool response;
 	uint32_t msg_id;
+	/* For a tap to set: how many of it arrive, and how much later the last of them than the network would have it. */
+	unsigned copies;
+	dur_t late;
 };
 
 /* What a host sent, in order. */
@@ -104,6 +107,7 @@ struct sim_node {
 	uint32_t n_lost;
 	struct sim_nat *nat;
 	bool cut; /* nothing goes out, nothing comes in */
+	mono_t frozen; /* suspended until then: its clock stands still, what is sent to it is lost */
 	struct ike *ike;
 	uint32_t n_lives; /* how often it was started */
 	struct ike_acts *acts;
@@ -118,8 +122,14 @@ struct sim_node {
 	uint32_t n_spis, next_spi;
 	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
 	uint32_t n_early;
-	int fail_path, fail_spi, fail_sign, fail_verify, fail_install, fail_move; /* -errno to answer with, 0 */
+	uint32_t orphan[SIM_SAS]; /* inbound SPIs of an earlier life */
+	uint32_t n_orphans;
+	mono_t answered; /* when the last answer of priv comes: they come in order */
+	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install, fail_move; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
+	mono_t heard;                                                  /* when ESP came in last; 0: never */
+	uint32_t queries, traps, paths;                                /* CHILD_QUERY, TRAP, PATH actions */
+	struct addr dns;                                               /* what the peer's name resolves to; AF_NONE: nothing */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */
 	struct sim_told told[SIM_TOLD];
@@ -129,6 +139,16 @@ struct sim_node {
 	uint32_t ups, downs; /* CHILD_UP, CHILD_DOWN */
 	char log[SIM_LOG];   /* notes of every level, one per line */
 	struct sbuf log_b;
+};
+
+/* Whoever looks at everything; see sim_watch.h. Any of them may be NULL. */
+struct sim_eyes {
+	void (*act)(struct sim_node *n, const struct ike_act *a);      /* after it was carried out */
+	void (*conf)(struct sim_node *n, uint32_t tunnel);             /* before the engine gets it */
+	void (*born)(struct sim_node *n);                              /* an engine begins its life */
+	void (*said)(struct sim_node *n, const char *text);            /* a line of the log */
+	mono_t (*due)(const struct sim *s);                                /* timers of what is not an engine */
+	void (*timer)(struct sim *s);
 };
 
 struct sim {
@@ -143,11 +163,17 @@ struct sim {
 	/* The network: a delay between the two, chances in a thousand. */
 	dur_t delay_min, delay_max, priv_delay;
 	unsigned loss, dup;
+	/* priv: more delay, at random up to this; chance in a thousand that it cannot. */
+	dur_t priv_delay_more;
+	unsigned priv_fail;
+	bool mute; /* no log, no record of what was sent: for storms */
 	/* Sees each datagram when it leaves a host, may change it; false: it is lost. NULL: none. */
 	bool (*tap)(struct sim *s, struct sim_packet *p);
 	/* Called after each event. NULL: none. */
 	void (*watch)(struct sim *s);
 	void *arg; /* for both */
+	const struct sim_eyes *eyes;
+	void *eyes_arg;
 	struct sim_event *events;
 	uint64_t seq;
 	uint64_t steps;
@@ -171,6 +197,10 @@ bool sim_conf_text(struct sim_node *n, const char *text, const char *secrets, co
 /* Makes the engine, hands it its configuration and starts what is auto=start. A second time: the host lost everything and
  * comes back. False: no memory. */
 bool sim_start(struct sim_node *n);
+/* The process comes back, the kernel's SAs have stayed: they are handed to it as orphans. */
+bool sim_restart(struct sim_node *n);
+/* Suspends n: it comes back d later, with its clock that much ahead. */
+void sim_freeze(struct sim_node *n, dur_t d);
 /* Hands the configuration in n->conf over (again), as a reload does. */
 void sim_reload(struct sim_node *n, bool start);
 /* By type and tunnel 1, or by id. */

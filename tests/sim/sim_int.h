@@ -22,4 +22,7 @@ struct sim_event {
 /* Copies e; the queue owns packet.p and octets from then on. */
 void sim_event_add(struct sim *s, dur_t in, struct sim_event e);
 
+/* Whether spi is an orphan of n that nobody has been told of; it is none afterwards. */
+bool sim_orphan_take(struct sim_node *n, uint32_t spi);
+
 #endif

@@ -15,7 +15,21 @@ static void answer(struct sim_node *n, const struct ike_act *a, struct ike_fact 
 		memcpy(e.octets, octets, len);
 		e.fact.octets = SPAN(e.octets, len);
 	}
-	sim_event_add(n->sim, n->sim->priv_delay, e);
+	struct sim *s = n->sim;
+	dur_t more = s->priv_delay_more ? (dur_t)rng_below(&s->rng.rng, (uint64_t)s->priv_delay_more) : 0;
+	/* The channel keeps the order. */
+	mono_t at = s->now + s->priv_delay + more;
+	n->answered = at < n->answered ? n->answered : at;
+	sim_event_add(s, n->answered - s->now, e);
+}
+
+/* What the host is to answer with: as it is set, else perhaps at random. */
+static int failure(struct sim_node *n, int set)
+{
+	struct sim *s = n->sim;
+	if (!set && s->priv_fail && rng_below(&s->rng.rng, 1000) < s->priv_fail)
+		return -EAGAIN;
+	return set;
 }
 
 static void fault(struct sim_node *n, const char *what, uint32_t spi)
@@ -29,14 +43,17 @@ static void fault(struct sim_node *n, const char *what, uint32_t spi)
 static void act_path(struct sim_node *n, const struct ike_act *a)
 {
 	const struct tunnel_conf *t = conf_tunnel(n->conf, a->tunnel - 1);
-	struct ike_fact f = {.type = IKE_FACT_PATH, .status = n->fail_path, .local = {.addr = n->addr}};
+	struct ike_fact f = {.type = IKE_FACT_PATH, .status = failure(n, n->fail_path), .local = {.addr = n->addr}};
 	if (a->path.remote.family)
 		f.remote.addr = a->path.remote;
 	else if (t->remote.n_hosts && t->remote.host[0].kind == HOST_ADDR)
 		f.remote.addr = t->remote.host[0].lo;
+	else if (n->dns.family)
+		f.remote.addr = n->dns;
 	else if (!f.status)
 		f.status = -ENOENT;
 	f.text = f.status ? "no route to the peer" : NULL;
+	n->paths++;
 	answer(n, a, f, NULL, 0);
 }
 
@@ -65,7 +82,7 @@ int sim_auth(struct sim_node *n, uint16_t prf_id, uint32_t key, const struct ide
 static void act_sign(struct sim_node *n, const struct ike_act *a)
 {
 	uint8_t out[64] = {0};
-	struct ike_fact f = {.type = IKE_FACT_SIGNED, .status = n->fail_sign};
+	struct ike_fact f = {.type = IKE_FACT_SIGNED, .status = failure(n, n->fail_sign)};
 	if (a->sign.octets.n == 0)
 		fault(n, "asked to sign nothing", 0);
 	if (!f.status)
@@ -77,7 +94,7 @@ static void act_verify(struct sim_node *n, const struct ike_act *a)
 {
 	size_t v[16], c = psk_candidates(&n->psks, &a->verify.me, &a->verify.peer, v, ARRAY_LEN(v));
 	uint8_t want[64];
-	struct ike_fact f = {.type = IKE_FACT_VERIFIED, .status = n->fail_verify};
+	struct ike_fact f = {.type = IKE_FACT_VERIFIED, .status = failure(n, n->fail_verify)};
 	if (a->verify.octets.n == 0)
 		fault(n, "asked to verify nothing", 0);
 	f.n_tried = (uint32_t)c;
@@ -90,6 +107,25 @@ static void act_verify(struct sim_node *n, const struct ike_act *a)
 	if (!f.status && !f.key)
 		f.status = c ? -EBADMSG : -ENOKEY;
 	answer(n, a, f, NULL, 0);
+}
+
+static void act_mix(struct sim_node *n, const struct ike_act *a)
+{
+	uint8_t out[3 * 64] = {0};
+	struct ike_fact f = {.type = IKE_FACT_MIXED, .status = n->fail_mix};
+	const char *want = conf_ppk(n->conf, conf_tunnel(n->conf, a->tunnel - 1));
+	bool ours = strcmp(want, a->mix.id) == 0 || strcmp(want, CONF_PPK_ANY) == 0;
+	const struct ppk *k = ours ? psk_ppk(&n->psks, a->mix.id) : NULL;
+	size_t len = prf_len(a->mix.prf);
+	if (a->mix.keys.n != 3 * len)
+		fault(n, "asked to mix what are no keys", 0);
+	if (!f.status && !k)
+		f.status = -ENOKEY;
+	for (size_t i = 0; i < 3 && !f.status; i++) {
+		struct span key = SPAN(a->mix.keys.p + i * len, len);
+		f.status = prf_plus(n->sim->crypto, a->mix.prf, SPAN(k->key, k->key_len), &key, 1, out + i * len, len);
+	}
+	answer(n, a, f, out, f.status ? 0 : 3 * len);
 }
 
 /* --- SPIs and SAs --- */
@@ -107,7 +143,7 @@ static bool spi_take(struct sim_node *n, uint32_t spi)
 
 static void act_spi_alloc(struct sim_node *n, const struct ike_act *a)
 {
-	struct ike_fact f = {.type = IKE_FACT_SPI, .status = n->fail_spi};
+	struct ike_fact f = {.type = IKE_FACT_SPI, .status = failure(n, n->fail_spi)};
 	if (!f.status && n->n_spis == SIM_SPIS)
 		f.status = -ENOSPC;
 	if (!f.status) {
@@ -161,7 +197,7 @@ static void install_early(struct sim_node *n, const struct child_sa *sa)
 static void act_install(struct sim_node *n, const struct ike_act *a)
 {
 	const struct child_sa *sa = &a->install.sa;
-	struct ike_fact f = {.type = IKE_FACT_INSTALLED, .status = n->fail_install};
+	struct ike_fact f = {.type = IKE_FACT_INSTALLED, .status = failure(n, n->fail_install)};
 	if (!addr_eq(&sa->local, &n->addr))
 		fault(n, "installs for an address that is not ours:", sa->in.spi);
 	if (sa->out.spi == 0) {
@@ -182,6 +218,28 @@ static void act_install(struct sim_node *n, const struct ike_act *a)
 	if (!f.status && n->n_sas < SIM_SAS)
 		n->sa[n->n_sas++] = (struct sim_sa){.child_id = a->install.child_id, .sa = *sa, .since = n->sim->now};
 	answer(n, a, f, NULL, 0);
+}
+
+bool sim_orphan_take(struct sim_node *n, uint32_t spi)
+{
+	for (uint32_t i = 0; i < n->n_orphans; i++) {
+		if (n->orphan[i] == spi) {
+			n->orphan[i] = n->orphan[--n->n_orphans];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A new child ends the orphans of its peer that the engine was not told of. */
+static void end_orphans(struct sim_node *n, const struct addr *peer)
+{
+	for (uint32_t i = 0; n->n_orphans && i < n->n_sas;) {
+		if (addr_eq(&n->sa[i].sa.remote, peer) && sim_orphan_take(n, n->sa[i].sa.in.spi))
+			n->sa[i] = n->sa[--n->n_sas];
+		else
+			i++;
+	}
 }
 
 static void act_remove(struct sim_node *n, const struct ike_act *a)
@@ -215,6 +273,14 @@ static void act_move(struct sim_node *n, const struct ike_act *a)
 		fault(n, "moves to an address that is not ours:", a->move.sa.in.spi);
 }
 
+static void act_query(struct sim_node *n, const struct ike_act *a)
+{
+	struct ike_fact f = {.type = IKE_FACT_USED, .ago = n->heard ? n->sim->now - n->heard : -1};
+	f.status = sa_find(n, a->query.spi_in) ? 0 : -ESRCH;
+	n->queries++;
+	answer(n, a, f, NULL, 0);
+}
+
 /* --- what is told --- */
 
 static void told(struct sim_node *n, const struct ike_act *a)
@@ -224,6 +290,10 @@ static void told(struct sim_node *n, const struct ike_act *a)
 	uint8_t event = a->tunnel_event.event;
 	n->ups += event == IKE_EV_CHILD_UP;
 	n->downs += event == IKE_EV_CHILD_DOWN;
+	if (event == IKE_EV_CHILD_UP)
+		end_orphans(n, &a->tunnel_event.info.remote.addr);
+	if (n->sim->mute)
+		return;
 	sim_log(n, "<%s> ike %u child %u %s%s", names[event], a->tunnel_event.info.ike_id,
 	        a->tunnel_event.info.child_id, a->tunnel_event.reason, a->tunnel_event.retry ? " (again)" : "");
 	if (n->n_told == SIM_TOLD)
@@ -237,7 +307,7 @@ static void told(struct sim_node *n, const struct ike_act *a)
 	snprintf(t->reason, sizeof t->reason, "%s", a->tunnel_event.reason);
 }
 
-void sim_act(struct sim_node *n, const struct ike_act *a)
+static void carry_out(struct sim_node *n, const struct ike_act *a)
 {
 	switch (a->type) {
 	case IKE_ACT_SEND:
@@ -251,6 +321,9 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 		break;
 	case IKE_ACT_PSK_VERIFY:
 		act_verify(n, a);
+		break;
+	case IKE_ACT_PPK_MIX:
+		act_mix(n, a);
 		break;
 	case IKE_ACT_SPI_ALLOC:
 		act_spi_alloc(n, a);
@@ -269,6 +342,12 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 	case IKE_ACT_CHILD_REMOVE:
 		act_remove(n, a);
 		break;
+	case IKE_ACT_CHILD_QUERY:
+		act_query(n, a);
+		break;
+	case IKE_ACT_TRAP:
+		n->traps++;
+		break;
 	case IKE_ACT_NOTE:
 		sim_log(n, "%s", a->note.text);
 		break;
@@ -278,4 +357,11 @@ void sim_act(struct sim_node *n, const struct ike_act *a)
 	default:
 		fault(n, "an action of unknown type", a->type);
 	}
+}
+
+void sim_act(struct sim_node *n, const struct ike_act *a)
+{
+	carry_out(n, a);
+	if (n->sim->eyes && n->sim->eyes->act)
+		n->sim->eyes->act(n, a);
 }

@@ -115,7 +115,7 @@ static void carry(struct sim *s, const struct sim_packet *p)
 		return;
 	e.packet.p = malloc(p->n ? p->n : 1);
 	memcpy(e.packet.p, p->p, p->n);
-	sim_event_add(s, delay(s), e);
+	sim_event_add(s, delay(s) + p->late, e);
 }
 
 void sim_inject(struct sim_node *to, const struct endpoint *src, const struct endpoint *dst, bool marker, const void *p,
@@ -134,7 +134,7 @@ void sim_inject(struct sim_node *to, const struct endpoint *src, const struct en
 
 static void remember(struct sim_node *n, const struct sim_packet *p)
 {
-	if (n->n_sent == SIM_SENT)
+	if (n->n_sent == SIM_SENT || n->sim->mute)
 		return;
 	n->sent[n->n_sent++] = (struct sim_sent){
 		.at = n->sim->now,
@@ -162,6 +162,7 @@ void sim_send(struct sim_node *n, const struct ike_act *a)
 	if (!keep_alive && ike_hdr_decode(a->send.data, &h) != WIRE_OK)
 		n->faults++;
 	p.exchange = keep_alive ? 0 : h.exchange;
+	p.copies = 1;
 	p.response = h.flags & IKE_F_RESPONSE;
 	p.msg_id = h.msg_id;
 	bool gone = !addr_eq(&p.src.addr, &n->addr) && was_ours(n, &p.src.addr);
@@ -180,7 +181,12 @@ void sim_send(struct sim_node *n, const struct ike_act *a)
 	p.p = malloc(p.n);
 	memcpy(p.p, a->send.data.p, p.n);
 	if (!n->cut && (!s->tap || s->tap(s, &p)) && !chance(s, s->loss)) {
-		carry(s, &p);
+		dur_t late = p.late;
+		for (unsigned i = 0; i < p.copies; i++) {
+			p.late = i + 1 < p.copies ? 0 : late;
+			carry(s, &p);
+		}
+		p.late = 0;
 		if (chance(s, s->dup))
 			carry(s, &p);
 	}

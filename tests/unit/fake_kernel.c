@@ -104,6 +104,16 @@ int kernel_child_counters(struct kernel *k, const struct child_sa *sa, struct sa
 	return outcome(k, "counters");
 }
 
+static int trap(struct kernel *k, const char *name, const struct child_sa *sa)
+{
+	sb_printf(&k->calls, "%s %u", name, sa->reqid);
+	note(k, "", &sa->local, &sa->remote);
+	return outcome(k, name);
+}
+
+int kernel_trap_set(struct kernel *k, const struct child_sa *sa) { return trap(k, "trap", sa); }
+int kernel_trap_del(struct kernel *k, const struct child_sa *sa) { return trap(k, "trap_del", sa); }
+
 int kernel_guard_set(struct kernel *k, const struct addr *peer)
 {
 	note(k, "guard", peer, NULL);

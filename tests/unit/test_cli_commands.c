@@ -386,10 +386,39 @@ static void test_help(void **state)
 }
 
 /* Each command and long option stands in the manual. */
+/* A line that ipsec.secrets takes: names, ":", the type, 0s and 43 digits of base64 with one "=". */
+static void test_genpsk(void **state)
+{
+	static const struct { const char *line, *begins; } rows[] = {
+		{"genpsk", ": PSK 0s"},
+		{"genpsk @a.example 192.0.2.1 2001:db8::1", "@a.example 192.0.2.1 2001:db8::1 : PSK 0s"},
+		{"genpsk --ppk one", "one : PPK 0s"},
+	};
+	char last[64] = "";
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t n = strlen(rows[i].begins);
+		assert_int_equal(gretel(rows[i].line), CONTROL_OK);
+		assert_true(strncmp(out, rows[i].begins, n) == 0 && strlen(out) == n + 45);
+		assert_int_equal(strspn(out + n, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"), 43);
+		assert_string_equal(out + n + 43, "=\n");
+		/* 256 bits: the last digit before the '=' carries four of them. */
+		assert_non_null(strchr("AEIMQUYcgkosw048", out[n + 42]));
+		assert_string_not_equal(out + n, last);
+		snprintf(last, sizeof last, "%s", out + n);
+	}
+	static const char *const bad[] = {"genpsk a:b", "genpsk x#y", "genpsk \"x\"", "genpsk a,b", "genpsk --ppk", "genpsk --ppk a b"};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(gretel(bad[i]), CONTROL_USAGE);
+		assert_true(*err && !*out);
+	}
+	assert_int_equal(d.calls, 0);
+}
+
 static void test_manual(void **state)
 {
 	static const char *const options[] = {"Fl -json",   "Fl -strict",  "Fl -timeout", "Fl -socket",
-	                                      "Fl -print",  "Fl -secrets", "Fl -follow",  "Fl -lines",
+	                                      "Fl -print",  "Fl -secrets", "Fl -ppk", "Fl -follow",  "Fl -lines",
 	                                      "Fl -config", "Fl -help",    "Fl -version"};
 	static char text[65536];
 	size_t n;
@@ -475,7 +504,7 @@ int main(void)
 		T(test_ipsec_status), T(test_status),
 		T(test_documents),    T(test_strange_documents),
 		T(test_help),         T(test_manual),
-		T(test_check),
+		T(test_check),        T(test_genpsk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

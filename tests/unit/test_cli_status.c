@@ -55,6 +55,32 @@ bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view
 	return false;
 }
 
+bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_sa_view *out)
+{
+	while (ike_next_sa(e, cursor, out)) {
+		if (out->tunnel == tunnel)
+			return true;
+	}
+	return false;
+}
+
+bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_child_view *out)
+{
+	while (ike_next_child(e, cursor, out)) {
+		if (out->tunnel == tunnel)
+			return true;
+	}
+	return false;
+}
+
+void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting)
+{
+	struct ike_sa_view v;
+	*up = *connecting = 0;
+	for (uint32_t at = 0; ike_next_sa(e, &at, &v);)
+		*(v.state == IKE_S_CONNECTING ? connecting : up) += 1;
+}
+
 const char *ike_why(const struct ike *e, uint32_t tunnel)
 {
 	(void)e;
@@ -188,7 +214,9 @@ static bool held(void *ctx, uint32_t tunnel)
 	return strcmp(name_of(NULL, tunnel), "resting") == 0;
 }
 
-static bool counters(void *ctx, uint32_t child_id, struct sa_counters *out)
+static bool counted;
+
+static bool counters(void *ctx, uint32_t spi_in, struct sa_counters *out)
 {
 	(void)ctx;
 	*out = (struct sa_counters){.bytes_in = 1572,
@@ -198,7 +226,16 @@ static bool counters(void *ctx, uint32_t child_id, struct sa_counters *out)
 	                            .last_in_s = 1795369923,
 	                            .last_out_s = 1795369913,
 	                            .replay_drops = 1};
-	return child_id == 2;
+	return counted && spi_in == 0xc68f7b81;
+}
+
+static const struct addr *guarded(void *ctx, uint32_t tunnel, size_t *n)
+{
+	static struct addr peer;
+	(void)ctx;
+	peer = addr(strcmp(name_of(NULL, tunnel), "tunnel") == 0 ? "80.251.215.33" : "192.0.2.7");
+	*n = strcmp(name_of(NULL, tunnel), "tunnel") == 0 || strcmp(name_of(NULL, tunnel), "far") == 0;
+	return &peer;
 }
 
 static struct status_src source(const struct conf *c)
@@ -214,6 +251,7 @@ static struct status_src source(const struct conf *c)
 		.name_of = name_of,
 		.held = held,
 		.counters = counters,
+		.guarded = guarded,
 		.orphan_counters = NULL,
 		.now = NOW,
 		.wall_s = 1795369924,
@@ -286,6 +324,7 @@ static void seed_world(struct child_sa *child)
 	                                      .since = NOW - DUR_S(25),
 	                                      .rekey_at = NOW + DUR_S(2975)};
 	n_sas = n_children = 1;
+	counted = true;
 	tuns[1].known = true;
 	tuns[1].view = (struct tun_view){.state = TUN_UP,
 	                                 .n_children = 1,
@@ -424,6 +463,7 @@ static const char TROUBLE[] =
 static void trouble_world(struct child_sa child[2])
 {
 	memset(tuns, 0, sizeof tuns);
+	counted = false;
 	child[0] = child[1] = seed_child();
 	child[1].in.spi = 0x0000abcd;
 	child[1].encap = false;
@@ -442,6 +482,7 @@ static void trouble_world(struct child_sa child[2])
 	sas[1].tunnel = 4;
 	sas[1].reauth_at = MONO_NEVER;
 	sas[1].rekey_at = NOW + DUR_S(5400);
+	sas[1].ppk = true;
 	sas[2].tunnel = 7;
 	sas[2].state = IKE_S_DELETING;
 	sas[3] = sas[0];

@@ -225,6 +225,8 @@ static const char *tunnel_differs(const struct conf *a, const struct tunnel_conf
 	SAME_TEXT(ike_text);
 	SAME_TEXT(esp_text);
 	SAME_TEXT(updown);
+	SAME_TEXT(ppk_id);
+	SAME(ppk_required);
 	SAME(kind);
 	SAME(auto_mode);
 	SAME(rekey);

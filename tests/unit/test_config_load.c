@@ -220,7 +220,7 @@ static void test_os(void **state)
 	config_files_os(&io);
 	write_file(dir, "ipsec.conf", "include x*.inc\n", 0644);
 	write_file(dir, "x1.inc", "conn a\n\ttype=transport\n\tauthby=secret\n\tright=1.2.3.4\n\tauto=add\n", 0644);
-	write_file(dir, "ipsec.secrets", ": PSK \"os\"\n", 0644);
+	write_file(dir, "ipsec.secrets", ": PSK \"an os key of 22 octets\"\n", 0644);
 	write_file(dir, "strongswan.conf", "charon { port = 777\n}\n", 0644);
 	snprintf(path, sizeof path, "%s/ipsec.conf", dir);
 	start(&l, 0);

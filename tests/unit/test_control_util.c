@@ -124,8 +124,8 @@ static int peer_hook(void *ctx, int fd, gid_t group, struct control_peer *out)
 	return w->peer_err;
 }
 
-const struct control_ops OPS = {on_request, on_gone, tunnel_name, refused, peer_hook};
-const struct control_ops OPS_REAL_PEER = {on_request, on_gone, tunnel_name, refused, NULL};
+const struct control_ops OPS = {on_request, on_gone, tunnel_name, refused, peer_hook, NULL};
+const struct control_ops OPS_REAL_PEER = {on_request, on_gone, tunnel_name, refused, NULL, NULL};
 static const char *const NAMES[] = {"tunnel", "cn[1]", NULL};
 
 void start(struct world *w, const struct control_ops *ops)

@@ -61,6 +61,31 @@ static void test_seconds_alone(void **state)
 	}
 }
 
+/* A packet that finds no SA is told, once a second, whatever comes meanwhile. */
+static void test_wanted(void **state)
+{
+	(void)state;
+	struct child_sa s = child_sa(1000);
+	struct world *w = world_with(&s);
+	struct esp_event ev;
+	struct esp *e = w->end[A].e;
+	assert_int_equal(esp_sa_remove(e, 1000), 0);
+	for (int second = 0; second < 3; second++) {
+		for (int i = 0; i < 50; i++)
+			send_one(w, A, 100);
+		assert_true(esp_event_pending(e));
+		assert_true(esp_event_next(e, &ev));
+		assert_int_equal(ev.type, ESP_EV_WANTED);
+		assert_int_equal(ev.tunnel, TUNNEL);
+		no_event(w, A);
+		assert_false(esp_event_pending(e));
+		w->now += DUR_S(1);
+	}
+	assert_int_equal(drops(w, A, TUNNEL, ESP_DROP_NO_SA), 150);
+	send_one(w, A, 100); /* told to nobody when all ends */
+	world_end(w);
+}
+
 static void test_packets_bytes(void **state)
 {
 	(void)state;
@@ -375,7 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seconds), cmocka_unit_test(test_seconds_alone),
-		cmocka_unit_test(test_packets_bytes), cmocka_unit_test(test_limit_in_batch),
+		cmocka_unit_test(test_wanted), cmocka_unit_test(test_packets_bytes), cmocka_unit_test(test_limit_in_batch),
 		cmocka_unit_test(test_sequence_end), cmocka_unit_test(test_last_number), cmocka_unit_test(test_esn),
 		cmocka_unit_test(test_replay), cmocka_unit_test(test_refusals), cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_no_memory),

@@ -693,6 +693,59 @@ static void test_mapping(void **state)
 	assert_false(event_of(XFRM_MSG_MAPPING, &x, sizeof x, &e));
 }
 
+/* A packet met a policy without an SA: whose is known by the number in its template. */
+static void test_acquire(void **state)
+{
+	struct message { struct xfrm_user_acquire x; struct nlattr a; struct xfrm_user_tmpl t; } m;
+	enum { N = offsetof(struct message, t) + sizeof m.t };
+	struct kernel_event e;
+	struct addr here = A("10.0.0.2"), there = A("80.251.215.33");
+	(void)state;
+	memset(&m, 0, sizeof m);
+	m.x.id.proto = IPPROTO_ESP;
+	m.x.sel.family = AF_INET;
+	xfrm_put_addr(&m.x.id.daddr, &there);
+	xfrm_put_addr(&m.x.saddr, &here);
+	m.a = (struct nlattr){.nla_len = sizeof m.a + sizeof m.t, .nla_type = XFRMA_TMPL};
+	m.t.reqid = 7;
+	assert_true(event_of(XFRM_MSG_ACQUIRE, &m, N, &e));
+	assert_int_equal(e.type, KERNEL_ACQUIRE);
+	assert_int_equal(e.reqid, 7);
+	assert_true(addr_eq(&e.addr, &there) && addr_eq(&e.source.addr, &here));
+	assert_false(event_of(XFRM_MSG_ACQUIRE, &m.x, sizeof m.x, &e)); /* no template */
+	assert_false(event_of(XFRM_MSG_ACQUIRE, &m.x, sizeof m.x - 4, &e));
+	m.t.reqid = 0;
+	assert_false(event_of(XFRM_MSG_ACQUIRE, &m, N, &e));
+	m.t.reqid = 7;
+	m.x.id.proto = IPPROTO_AH;
+	assert_false(event_of(XFRM_MSG_ACQUIRE, &m, N, &e));
+}
+
+/* The trap has the place of the child's policy, and is one worse than that. */
+static void test_trap(void **state)
+{
+	struct child_sa sa = {.reqid = 7, .local = A("10.0.0.2"), .remote = A("80.251.215.33"), .sel.proto = 47};
+	struct nlw w;
+	struct nl_msg m;
+	struct policy p;
+	(void)state;
+	sa.out.spi = 0xc1c1c1c1;
+	struct policy child = policy_of_child(&sa, DIR_OUT), trap = policy_of_trap(&sa);
+	xfrm_msg_policy(&w, XFRM_MSG_NEWPOLICY, &trap);
+	struct span s = kernel_copy(SPAN(w.buf, w.h->nlmsg_len));
+	struct rd r = rd_init(s.p, s.n);
+	assert_true(nl_next(&r, &m) && xfrm_parse_policy(&m, &p));
+	assert_int_equal(p.dir, DIR_OUT);
+	assert_int_equal(p.n_templates, 1);
+	assert_int_equal(p.spi, 0);
+	assert_int_equal(p.reqid, 7);
+	assert_int_equal(p.priority, 366976);
+	assert_int_equal(child.priority, 366975);
+	assert_false(p.block || policy_is_guard(&p));
+	assert_true(addr_eq(&p.dst.addr, &sa.remote) && p.dst.len == 32 && addr_eq(&p.src.addr, &sa.local) && p.proto == 47);
+	kernel_put(s);
+}
+
 int main(void)
 {
 	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
@@ -705,6 +758,7 @@ int main(void)
 		cmocka_unit_test(test_template),         cmocka_unit_test(test_guard_is_known),
 		cmocka_unit_test(test_key_length_lies),  cmocka_unit_test(test_replay_length_lies),
 		cmocka_unit_test(test_short_attributes), cmocka_unit_test(test_policy_lies),
+		cmocka_unit_test(test_acquire),           cmocka_unit_test(test_trap),
 		cmocka_unit_test(test_mapping),           cmocka_unit_test(test_host_bits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,18 +181,18 @@ static void test_conf_check(void **state)
 static void test_conf_check_refs(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 17; i++) {
+	for (int i = 0; i < 18; i++) {
 		size_t size;
 		struct tunnel_conf *t;
 		struct conf *c = blob(&size, &t);
 		conf_ref out = (conf_ref)size, *const refs[] = {
 			&t->name, &t->origin, &t->ike, &t->esp, &t->ike_text, &t->esp_text, &t->updown, &c->files, &c->tunnels,
 			&c->setup.interfaces_use, &c->setup.interfaces_ignore, &c->setup.hook_user, &c->setup.hook_capabilities,
-			&c->setup.control_socket, &c->setup.control_group,
+			&c->setup.control_socket, &c->setup.control_group, &t->ppk_id,
 		};
-		if (i < 15)
+		if (i < 16)
 			*refs[i] = out;
-		else if (i == 15)
+		else if (i == 16)
 			c->n_tunnels = UINT32_MAX;
 		else {
 			c->n_refused = 1;

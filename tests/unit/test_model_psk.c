@@ -115,7 +115,7 @@ static void test_no_memory(void **state)
 		psk_set_fini(&s);
 		test_mem_done(&m);
 	}
-	assert_int_equal(n, 6); /* list, origin, selectors, key */
+	assert_int_equal(n, 8); /* list, places of selectors, their buckets, origin, selectors, key */
 }
 
 static struct prefix prefix(const char *s)

@@ -292,6 +292,115 @@ static void test_unwanted_fds(void **state)
 	}
 }
 
+/* --- Gathered --- */
+
+/* What was gathered is nowhere until it is flushed, and then in one packet, in order; descriptors go by themselves, behind what was said
+ * before. */
+static void test_gather(void **state)
+{
+	struct pair *p = *state;
+	struct addr l = world_addr("10.0.0.2"), r = world_addr("80.251.0.33");
+	static const uint8_t verbs[] = {PRIV_LOG, PRIV_SPI_ALLOC, PRIV_READY, PRIV_SA_QUERY};
+	struct priv_msg m;
+	privsep_gather(p->ike);
+	assert_int_equal(priv_log(p->ike, 1, "odd number of octets"), 0);
+	assert_int_equal(priv_spi_alloc(p->ike, 5, "net", &l, &r, 3, 256, 300), 0);
+	assert_int_equal(priv_ready(p->ike), 0);
+	assert_int_equal(priv_sa_query(p->ike, 6, 0x1000), 0);
+	assert_int_equal(privsep_recv(p->priv, &m), 0);
+	assert_false(privsep_buffered(p->priv));
+	assert_int_equal(privsep_flush(p->ike), 0);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		m = get(p->priv);
+		assert_int_equal(m.verb, verbs[i]);
+		assert_true(!m.body || (uintptr_t)m.body % 16 == 0);
+		assert_int_equal(privsep_buffered(p->priv), i + 1 < ARRAY_LEN(verbs));
+		if (i == 0)
+			assert_string_equal(priv_msg_text(&m), "odd number of octets");
+		if (i == 1)
+			assert_int_equal(((const struct m_spi_alloc *)m.body)->max, 300);
+	}
+	assert_int_equal(privsep_recv(p->priv, &m), 0);
+}
+
+static void test_gather_fds(void **state)
+{
+	struct pair *p = *state;
+	struct e_conf e = {.size = 1};
+	struct priv_msg m;
+	uint8_t raw[1024];
+	int fd = 0;
+	privsep_gather(p->priv);
+	assert_int_equal(privsep_reply(p->priv, PRIV_SPI_ALLOC, 5, -ENOENT, NULL, SPAN("no", 3)), 0);
+	assert_int_equal(privsep_send(p->priv, PRIV_CONF, 0, &e, SPAN("x", 1), &fd, 1), 0);
+	assert_int_equal(privsep_send(p->priv, PRIV_STOP, 0, NULL, SPAN(NULL, 0), NULL, 0), 0);
+	m = get(p->ike);
+	assert_true(m.reply && m.status == -ENOENT && !m.body);
+	m = get(p->ike);
+	assert_int_equal(m.verb, PRIV_CONF);
+	assert_int_equal(m.n_fds, 1);
+	priv_msg_close(&m);
+	assert_int_equal(privsep_recv(p->ike, &m), 0);
+	assert_int_equal(privsep_flush(p->priv), 0);
+	assert_int_equal(recv(p->raw, raw, sizeof raw, MSG_PEEK), sizeof(struct priv_head));
+	assert_int_equal(get(p->ike).verb, PRIV_STOP);
+}
+
+/* More than fits into one packet: none is lost, none overtakes. */
+static void test_gather_many(void **state)
+{
+	struct pair *p = *state;
+	uint32_t got = 0;
+	privsep_gather(p->ike);
+	for (uint32_t i = 0; i < 3000; i++)
+		assert_int_equal(priv_sa_query(p->ike, i, 0x1000), 0);
+	assert_int_equal(privsep_flush(p->ike), 0);
+	for (struct priv_msg m; privsep_recv(p->priv, &m) == 1; got++)
+		assert_int_equal(m.ticket, got);
+	assert_int_equal(got, 3000);
+}
+
+struct two {
+	struct priv_head head;
+	struct m_spi spi;
+	uint8_t pad[12];
+	struct priv_head next;
+	struct m_spi last;
+};
+
+/* A packet whose second message is none: the first one counts when there was room for another, the rest is refused. */
+static void test_gather_hostile(void **state)
+{
+	struct pair *p = *state;
+	struct priv_msg m;
+	struct two two = {
+		.head = {.verb = PRIV_SPI_FREE, .body = sizeof(struct m_spi)},
+		.spi = {300},
+		.next = {.verb = PRIV_SPI_FREE, .body = sizeof(struct m_spi)},
+		.last = {301},
+	};
+	assert_int_equal(send(p->raw, &two, sizeof two, 0), (ssize_t)sizeof two);
+	assert_int_equal(((const struct m_spi *)get(p->priv).body)->spi, 300);
+	assert_int_equal(((const struct m_spi *)get(p->priv).body)->spi, 301);
+	/* the second one is cut off, then its head is, then there is only padding behind the first */
+	static const struct { size_t n; int first; } cuts[] = {
+		{sizeof two - 1, 1}, {offsetof(struct two, last) - 1, -EPROTO}, {offsetof(struct two, next), -EPROTO},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		assert_int_equal(send(p->raw, &two, cuts[i].n, 0), (ssize_t)cuts[i].n);
+		assert_int_equal(privsep_recv(p->priv, &m), cuts[i].first);
+		if (cuts[i].first == 1)
+			assert_int_equal(privsep_recv(p->priv, &m), -EPROTO);
+		assert_false(privsep_buffered(p->priv));
+		assert_int_equal(privsep_recv(p->priv, &m), 0);
+	}
+	two.next.verb = 0;
+	assert_int_equal(send(p->raw, &two, sizeof two, 0), (ssize_t)sizeof two);
+	assert_int_equal(privsep_recv(p->priv, &m), 1);
+	assert_int_equal(privsep_recv(p->priv, &m), -EPROTO);
+	assert_int_equal(privsep_recv(p->priv, &m), 0);
+}
+
 /* --- An end that does not read, or is gone --- */
 
 static void test_queue(void **state)
@@ -469,7 +578,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_requests), TEST(test_log_is_cut), TEST(test_octets_limit), TEST(test_replies),
 		TEST(test_send_refused), TEST(test_frames), TEST(test_too_long), TEST(test_bad_field),
-		TEST(test_unwanted_fds), TEST(test_queue),
+		TEST(test_unwanted_fds), TEST(test_gather), TEST(test_gather_fds), TEST(test_gather_many), TEST(test_gather_hostile),
+		TEST(test_queue),
 		TEST(test_queue_order), TEST(test_queue_keeps_fds), TEST(test_wiped),
 		TEST(test_queue_full), TEST(test_gone), TEST(test_hello), TEST(test_conf),
 	};

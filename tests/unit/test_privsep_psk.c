@@ -1,4 +1,4 @@
-/* PSK_SIGN and PSK_VERIFY: AUTH values (RFC 7296 2.15) as computed by another implementation of HMAC, the order of
+/* PSK_SIGN, PSK_VERIFY and PPK_MIX: AUTH values (RFC 7296 2.15) as computed by another implementation of HMAC, the order of
  * keys, handles, and what happens for those who are not known. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +216,83 @@ static void test_identities(void **state)
 	assert_int_equal(verify(w, &m, vectors[0].auth), -ENOKEY);
 }
 
+/* prf+(PPK, key), one block: HMAC(PPK, key | 0x01) by Python's hmac, of three keys that count up from 0, 64 and 128. */
+static const char PPK[] = "a post-quantum key of 32 octets!";
+static const struct { uint16_t prf; const char *keys; } mixes[] = {
+	{PRF_HMAC_SHA1,
+	 "3e7d5f98f66e911fbf99dd0fde336ad14cf451aea24e5a41a9ec48e2d04545fd886cf3d7bb1c3adbfe645376a468a513"
+	 "329cc16c27ee7448ecf6e232"},
+	{PRF_HMAC_SHA2_256,
+	 "f30156d0ad040d2449d131ad24285c92b775f555440d6fea065ef7d9a59cc70699b4c9c3170b6f500b0a85512e0e0a69"
+	 "2f6c03e732fd758a18568866bb10710fece042c63cccc617e1fe9dc9db5ec61dcd30f80323522fd0925f0713daa4d6a0"},
+	{PRF_HMAC_SHA2_384,
+	 "71d9a5144fd5f0ffe1a61e6fdf1862e49537777d8cd9210c869296fa04c76a1532ee5c2c07d392414527f133635b47eb"
+	 "24f88cf4f231c84f04ed9b2501ea80f38d2370dc1afa8ab005c9e82f559be1adf7040c352d8b338bc2a36f56f0dabc07"
+	 "7b6f1e5c4628cf9451a9631eaff275b321f779e0ad11a956db30e6d05cf6a43fc378be048f92c268db79719452ee7ef9"},
+	{PRF_HMAC_SHA2_512,
+	 "c18c8411c05796f022a8f49e181e3aeefd00ed9ef0623d52067aa1976bbb2f254c81260d56ad4cc15820bdcef3b26a0f"
+	 "47ad58b1cd8a0781aabefe19cc0dd8eb601d59c7fb7dc79cc9f298225661d80efdc7d8b714bdec080f2e545905926f7c"
+	 "9d606951608c08d856dc976418582e89d1eecebd1e314d950d4188ab1796228cc2fe40358c061bc50779ce1273522ea6"
+	 "d8c795babc7c7363a19a3524fdc323897271ae4fd0829107ac66a79d3a04c1fce761f7412b7f544e2b1c4ad2668635dc"},
+};
+
+static int mix(struct world *w, const char *tunnel, const char *id, uint16_t prf, size_t n)
+{
+	struct m_ppk_mix m = {.prf = prf};
+	uint8_t tail[3 * PRIV_AUTH_MAX + 1] = {0};
+	snprintf(m.tunnel, sizeof m.tunnel, "%s", tunnel);
+	snprintf(m.id, sizeof m.id, "%s", id);
+	for (size_t i = 0; n % 3 == 0 && i < 3; i++) {
+		for (size_t k = 0; k < n / 3; k++)
+			tail[i * (n / 3) + k] = (uint8_t)(i * 64 + k);
+	}
+	return world_ask(w, PRIV_PPK_MIX, &m, SPAN(tail, n));
+}
+
+static void test_mix(void **state)
+{
+	struct world *w = *state;
+	assert_int_equal(psk_set_add_ppk(&w->psks, "other", "another key", 11), 0);
+	assert_int_equal(psk_set_add_ppk(&w->psks, "ppk", "it is replaced", 14), 0);
+	assert_int_equal(psk_set_add_ppk(&w->psks, "ppk", PPK, sizeof PPK - 1), 0);
+	for (size_t i = 0; i < ARRAY_LEN(mixes); i++) {
+		uint8_t want[3 * PRIV_AUTH_MAX];
+		size_t n = unhex(mixes[i].keys, want);
+		assert_int_equal(mix(w, "net", "ppk", mixes[i].prf, n), 0);
+		assert_true(w->out.answer && !w->out.has_body && w->out.n_octets == n);
+		assert_memory_equal(w->out.octets, want, n);
+	}
+	/* With %any whichever the peer names. */
+	assert_int_equal(mix(w, "any", "ppk", PRF_HMAC_SHA2_256, 96), 0);
+	assert_int_equal(mix(w, "any", "other", PRF_HMAC_SHA2_256, 96), 0);
+	static const struct { const char *tunnel, *id; uint16_t prf; size_t n; int status; } bad[] = {
+		{"net", "other", PRF_HMAC_SHA2_256, 96, -ENOKEY}, /* there, but for others */
+		{"net", "%any", PRF_HMAC_SHA2_256, 96, -ENOKEY},
+		{"any", "none", PRF_HMAC_SHA2_256, 96, -ENOKEY},
+		{"twin", "ppk", PRF_HMAC_SHA2_256, 96, -ENOKEY}, /* a tunnel without */
+		{"pass", "ppk", PRF_HMAC_SHA2_256, 96, -ENOENT},
+		{"nobody", "ppk", PRF_HMAC_SHA2_256, 96, -ENOENT},
+		{"net", "ppk", PRF_HMAC_SHA2_256, 95, -EINVAL},
+		{"net", "ppk", PRF_HMAC_SHA2_256, 60, -EINVAL},
+		{"net", "ppk", PRF_HMAC_SHA2_256, 0, -EINVAL},
+		{"net", "ppk", 99, 96, -EINVAL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(mix(w, bad[i].tunnel, bad[i].id, bad[i].prf, bad[i].n), bad[i].status);
+		assert_int_equal(w->out.n_octets, 0);
+	}
+	/* A name must be one: no empty text, and an end. */
+	assert_int_equal(psk_set_add_ppk(&w->psks, "", PPK, 32), -EINVAL);
+	assert_int_equal(psk_set_add_ppk(&w->psks, "x", PPK, 0), -EINVAL);
+	char id[PPK_ID_MAX + 2];
+	memset(id, 'x', sizeof id);
+	id[PPK_ID_MAX + 1] = 0;
+	assert_int_equal(psk_set_add_ppk(&w->psks, id, PPK, 32), -EINVAL);
+	id[PPK_ID_MAX] = 0;
+	assert_int_equal(psk_set_add_ppk(&w->psks, id, PPK, 32), 0);
+	assert_non_null(psk_ppk(&w->psks, id));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_handle, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_equal_keys, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_mix, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_lengths, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_identities, setup, world_teardown),
 	};

@@ -216,6 +216,8 @@ struct conf *world_conf(void)
 	snprintf(t[0].gre.name, sizeof t[0].gre.name, "gre1");
 	t[2].remote.host[0] = (struct conf_host){.kind = HOST_NAME, .name = text(c, "peer.example.org")};
 	t[3].updown = text(c, "/etc/updown any");
+	t[0].ppk_id = text(c, "ppk");
+	t[3].ppk_id = text(c, CONF_PPK_ANY);
 	assert_true(conf_check(c, c->size));
 	return c;
 }
@@ -259,6 +261,18 @@ static int setup(void **state, bool user)
 	(void)fake_kernel_calls(&w->kernel);
 	*state = w;
 	return 0;
+}
+
+void world_rebirth(struct world *w, actor_book_fn *book, void *ctx)
+{
+	struct actor_env env = {.mem = &w->mem, .kernel = &w->kernel, .crypto = w->crypto, .rng = &w->rng, .log = say,
+	                        .log_ctx = w, .book = book, .book_ctx = ctx};
+	actor_free(w->actor);
+	w->actor = actor_new(&env);
+	assert_non_null(w->actor);
+	assert_int_equal(actor_conf_set(w->actor, w->conf, &w->psks), 0);
+	actor_phase_set(w->actor, PHASE_RUN);
+	(void)fake_kernel_calls(&w->kernel);
 }
 
 int world_setup(void **state) { return setup(state, false); }

@@ -42,6 +42,8 @@ struct tunnel_conf *world_tunnel(struct conf *c, const char *name);
 int world_setup(void **state);
 int world_setup_user(void **state); /* with the data plane in user space, two workers */
 int world_teardown(void **state);
+/* Another actor over the same kernel and configuration, as after a kill -9 of priv. */
+void world_rebirth(struct world *w, actor_book_fn *book, void *ctx);
 /* What was said to esp since the last time; a request that waits for its answer begins with "? ". */
 const char *world_told(struct world *w);
 /* esp answers the request that the last verb left; the status of what ike is told. */

@@ -217,6 +217,7 @@ static void test_nothing_unchecked(void **state)
 	     "child.ts_local", "child.ts_remote", "child.encap");
 	MUST(PRIV_PSK_SIGN, false, "tunnel", "me", "peer", "n_octets", "n_auth");
 	MUST(PRIV_PSK_VERIFY, false, "tunnel", "me", "peer", "n_octets", "n_auth");
+	MUST(PRIV_PPK_MIX, false, "tunnel", "id");
 	MUST(PRIV_GRE_UP, true, "link.name", "link.up", "link.n_addresses", "link.address[0]", "link.address[3]",
 	     "link.peer", "link.ours");
 	MUST(PRIV_GRE_FIND, true, "link.name", "link.up", "link.ours");

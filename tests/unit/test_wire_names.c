@@ -23,6 +23,8 @@ static void test_notifies(void **state)
 		{N_USE_TRANSPORT_MODE, "USE_TRANSPORT_MODE", "USE_TRANSP"},
 		{N_FRAGMENTATION_SUPPORTED, "FRAGMENTATION_SUPPORTED", "FRAG_SUP"},
 		{N_USE_PPK, "USE_PPK", "USE_PPK"},
+		{N_PPK_IDENTITY, "PPK_IDENTITY", "PPK_ID"},
+		{N_NO_PPK_AUTH, "NO_PPK_AUTH", "NO_PPK"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -48,7 +50,7 @@ static void test_notify_table(void **state)
 		assert_int_equal(name == NULL, brief == NULL);
 		n += name != NULL;
 	}
-	assert_int_equal(n, 55);
+	assert_int_equal(n, 57);
 }
 
 static void test_exchanges(void **state)

@@ -4,7 +4,8 @@
 #
 #   gretel_install              (before lab_up) lays the staged tree over the guest's files, and makes the user and the
 #                               group gretel; fails when there is no greteld in it
-#   gretel_start HOST [OPTION...]   greteld -n OPTION... (default: -d 2), with a log that begins anew; returns when it is up
+#   gretel_start HOST [OPTION...]   greteld -n OPTION... (default: -d 2), with a log that begins anew; returns when it is up;
+#                               GRETEL_UNDER: a program that runs it
 #   gretel_stop HOST            asks it to end, and waits for that
 #   gretel_kill9 HOST [ROLE...] kills these roles as a crash would (priv ike hook); none named: all of them
 #   gretel_pid HOST ROLE        the process's number in HOST
@@ -41,7 +42,7 @@ gretel_start() {
 	[ $# -gt 0 ] || set -- -d 2
 	rm -f "$(gretel_log "$host")"
 	wait_for 60 test -e /run/lab-warm
-	on "$host" sh -c 'log=$1; shift; setsid greteld -n "$@" >"$log" 2>&1 </dev/null &' sh "$(gretel_log "$host")" "$@"
+	on "$host" sh -c 'log=$1; shift; setsid ${GRETEL_UNDER:-} greteld -n "$@" >"$log" 2>&1 </dev/null &' sh "$(gretel_log "$host")" "$@"
 	wait_for 20 grep -q ' is running' "$(gretel_log "$host")" ||
 		{ echo "lab: greteld at $host did not start:" >&2; tail -n 20 "$(gretel_log "$host")" >&2; return 1; }
 }

@@ -2,7 +2,7 @@
 # Deaths, restarts, reloads, and both ends at once: the tunnel comes back or never goes, with one SA pair, and no GRE travels in
 # the clear meanwhile. On the seed's files; gretel at cn unless a check says otherwise.
 #
-# LAB_ONLY="roles ..." runs only those parts: roles ends once (once-gretel-swan ...) reach takeover guard reload. GRETEL_LONG=1: fifty runs of both
+# LAB_ONLY="roles ..." runs only those parts: roles priv upgrade orphan ends once (once-gretel-swan ...) reach takeover guard reload. GRETEL_LONG=1: fifty runs of both
 # ends at once against each kind of peer, restarts in all three cells.
 
 . "$(dirname "$0")/lab.sh"
@@ -120,6 +120,100 @@ roles() { # US
 	check "$c: nothing in the clear all the while" test "$(gre_at_wan $ADDR_cn)" = 0
 }
 _new_role() { local p; p=$(gretel_pid "$1" "$2") && [ "$p" != "$3" ]; }
+
+# ---- the death of priv, and an upgrade: fd_store plays systemd, which keeps the sockets
+
+under_store() { # US: the cell with gretel at cn under the store, and what is somebody else's
+	GRETEL_UNDER=$GRETEL_BUILD/tests/vm/fd_store begin gretel "$1" || return
+	foreign
+	before=$(foreign_there)
+	old=$(own_spis)
+	link=$(on cn cat /sys/class/net/gre1/ifindex)
+	check "$c: the SAs are encapsulated" test "$(on cn ip xfrm state | grep -c espinudp)" = 2
+	check "$c: four sockets are kept" test "$(grep -c 'is kept' "$(gretel_log cn)")" = 4
+}
+own_spis() { spis cn | grep -v '^00002001$'; } # without the foreign one
+pair_beside() {
+	local s
+	[ "$(own_spis | wc -l)" = 2 ] || return
+	for s in $(own_spis); do spis us | grep -q "$s" || return; done
+}
+none_of() { # OLD: not one of them is left
+	local s
+	for s in $(own_spis); do [ "${1/$s/}" = "$1" ] || { echo "$s is still there"; return 1; }; done
+}
+lives() { [ "$(grep -c ' is running' "$(gretel_log cn)")" = "$1" ]; }
+goes_on() { # what must be true after each new life
+	check "$c: no ping is lost" none_lost
+	check "$c: the SAs were adopted" grep -q 'of an earlier life 1 child SA(s) forward on' "$(gretel_log cn)"
+	check "$c: there is one SA pair then" wait_for 20 pair_beside
+	check "$c: a new one" none_of "$old"
+	check "$c: which carries what cn sends" carries cn
+	check "$c: and what us sends" carries us
+	check "$c: status agrees" wait_for 5 end_up cn
+	check "$c: the script's interface is the one that it was" test "$(on cn cat /sys/class/net/gre1/ifindex)" = "$link"
+	check "$c: foreign SAs and policies are as they were" diff <(echo "$before") <(foreign_there)
+	old=$(own_spis)
+}
+killed_and_restarted() { # US
+	local c="priv-$1" old link before
+	part priv || return 0
+	under_store "$1" || return
+	pings_start 16
+	sleep 2
+	check "$c: priv is killed" gretel_kill9 cn priv
+	check "$c: it is started again" wait_for 15 lives 2
+	pings_end
+	goes_on
+	# Again, while the first new life is young.
+	pings_start 14
+	sleep 1
+	check "$c, again: all roles are killed" eval 'on cn pkill -KILL "^greteld"'
+	check "$c, again: it is started again" wait_for 15 lives 3
+	pings_end
+	c="$c, again" goes_on
+	check "$c: nothing in the clear" test "$(gre_at_wan $ADDR_cn)" = 0
+	check "$c: it stops, and leaves nothing" eval 'gretel_stop cn && [ -z "$(own_spis)" ] && ! on cn test -e /run/gretel/books'
+	on cn ip xfrm state flush
+	on cn ip xfrm policy flush
+}
+upgraded() { # US
+	local c="upgrade-$1" old link before
+	part upgrade || return 0
+	under_store "$1" || return
+	pings_start 14
+	sleep 2
+	# Another file under the same name, as a package manager leaves it.
+	cp /usr/sbin/greteld /usr/sbin/greteld.new && mv /usr/sbin/greteld.new /usr/sbin/greteld
+	check "$c: it is restarted" eval 'on cn pkill -HUP fd_store && wait_for 15 lives 2'
+	pings_end
+	goes_on
+	check "$c: nothing in the clear" test "$(gre_at_wan $ADDR_cn)" = 0
+	on cn pkill -TERM fd_store
+	check "$c: the end is the end" eval 'wait_for 8 _gretel_gone cn && [ -z "$(own_spis)" ]'
+	on cn ip xfrm state flush
+	on cn ip xfrm policy flush
+}
+
+# The peer never answers again: what an earlier life left goes after a while, with the script's work; the guard stays.
+orphaned() {
+	local c=orphan
+	part orphan || return 0
+	cell gretel swan || { not_ok "$c" "no lab"; return; }
+	on cn sh -c 'printf "charon {\n retransmit_timeout = 1\n retransmit_tries = 2\n}\n" >>/etc/strongswan.conf'
+	end_start cn & end_start us & wait
+	wait_for 60 end_up cn && wait_for 30 one_pair || { not_ok "$c: it comes up" "$(settles 1)"; return; }
+	lab_cut
+	gretel_kill9 cn
+	gretel_start cn
+	check "$c: the SAs are there, and no others" test "$(spis cn | wc -l)" = 2
+	check "$c: status shows them" eval 'gretel cn status | grep -q "of an earlier run"'
+	check "$c: in time they go" wait_for 30 has_no_sas cn
+	check "$c: and the log says why" grep -q 'is removed: it has found no successor' "$(gretel_log cn)"
+	no_clear_gre_out "$c" cn
+	lab_heal
+	check "$c: the peer is there again, and so is the tunnel" back 90
+}
 
 # ---- the death and the restart of one end
 
@@ -367,6 +461,10 @@ _long_key() { on cn ip xfrm state | grep -Eq 'enc cbc\(aes\) 0x[0-9a-f]{64}'; }
 gretel_install || exit
 roles swan
 [ -z "$long" ] || roles gretel
+killed_and_restarted swan
+upgraded swan
+orphaned
+[ -z "$long" ] || killed_and_restarted gretel
 ends gretel swan
 if [ -n "$long" ]; then
 	ends swan gretel

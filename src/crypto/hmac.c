@@ -1,16 +1,18 @@
-/* HMAC for packets: the two keyed blocks are hashed once, when the key comes; a packet costs a copy of each state.
+/* HMAC (RFC 2104), of packets and of IKE: the two keyed blocks are hashed once, when the key comes; what is authenticated then costs
+ * a copy of each state.
  *
  * These are the library's own hash functions from before EVP. In OpenSSL 3.0 each copy of an EVP state allocates, and starting
  * EVP_MAC anew does that twice; here nothing is allocated, and a state is a plain struct that is wiped with the key. */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include "crypto/esp_int.h"
+#include "crypto/crypto_int.h"
 
 #include <openssl/sha.h>
 #include <string.h>
 
-enum { BLOCK_MAX = 128, WORDS = 27 };
+enum { BLOCK_MAX = 128 };
 
-_Static_assert(sizeof(SHA_CTX) <= 8 * WORDS && sizeof(SHA256_CTX) <= 8 * WORDS && sizeof(SHA512_CTX) <= 8 * WORDS,
+_Static_assert(sizeof(SHA_CTX) <= sizeof(struct hmac_state) && sizeof(SHA256_CTX) <= sizeof(struct hmac_state) &&
+                       sizeof(SHA512_CTX) <= sizeof(struct hmac_state),
                "room for a state");
 
 static const struct {
@@ -62,23 +64,47 @@ static void keyed(enum hash hash, void *state, const uint8_t *key, size_t n, uin
 	wipe(block, sizeof block);
 }
 
-void esp_hmac_init(struct esp_hmac *h, enum hash hash, const uint8_t *key, size_t key_len)
+void hmac_init(struct hmac *h, enum hash hash, struct span key)
 {
-	size_t n = min_z(key_len, sizes[hash].block);
+	uint8_t sum[HASH_LEN_MAX];
+	struct hmac_state s;
 	h->hash = hash;
-	keyed(hash, h->inner, key, n, 0x36);
-	keyed(hash, h->outer, key, n, 0x5c);
+	if (key.n > sizes[hash].block) { /* RFC 2104 2: longer keys are hashed first */
+		start(hash, &s);
+		add(hash, &s, key.p, key.n);
+		end(hash, &s, sum);
+		key = SPAN(sum, crypto_hash_len(hash));
+	}
+	keyed(hash, &h->inner, key.p, key.n, 0x36);
+	keyed(hash, &h->outer, key.p, key.n, 0x5c);
+	wipe(sum, sizeof sum);
 }
 
-void esp_hmac(const struct esp_hmac *h, uint64_t scratch[WORDS], const uint8_t *p, size_t n, const uint8_t *tail,
-              size_t tail_n, uint8_t out[HASH_LEN_MAX])
+void hmac_begin(const struct hmac *h, struct hmac_state *s) { memcpy(s, &h->inner, sizes[h->hash].state); }
+
+void hmac_add(const struct hmac *h, struct hmac_state *s, const void *p, size_t n)
 {
-	memcpy(scratch, h->inner, sizes[h->hash].state);
-	add(h->hash, scratch, p, n);
-	if (tail_n)
-		add(h->hash, scratch, tail, tail_n);
-	end(h->hash, scratch, out);
-	memcpy(scratch, h->outer, sizes[h->hash].state);
-	add(h->hash, scratch, out, crypto_hash_len(h->hash));
-	end(h->hash, scratch, out);
+	if (n)
+		add(h->hash, s, p, n);
+}
+
+void hmac_end(const struct hmac *h, struct hmac_state *s, uint8_t *out)
+{
+	end(h->hash, s, out);
+	memcpy(s, &h->outer, sizes[h->hash].state);
+	add(h->hash, s, out, crypto_hash_len(h->hash));
+	end(h->hash, s, out);
+}
+
+void crypto_hmac(enum hash hash, struct span key, const struct span *v, size_t n, uint8_t *out)
+{
+	struct hmac h;
+	struct hmac_state s;
+	hmac_init(&h, hash, key);
+	hmac_begin(&h, &s);
+	for (size_t i = 0; i < n; i++)
+		hmac_add(&h, &s, v[i].p, v[i].n);
+	hmac_end(&h, &s, out);
+	wipe(&h, sizeof h);
+	wipe(&s, sizeof s);
 }
