@@ -75,11 +75,6 @@ void ike_tun_start(struct step *s, struct tun *t);              /* asks for a pa
 void ike_tun_renew(struct step *s, struct ike_sa *old);         /* a successor of what is up, unless one is coming */
 void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd);
 void ike_tun_renew_later(struct step *s, const struct ike_sa *failed);
-void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local); /* likewise, our address has changed */
-/* Tunnels that wait for their next attempt make it at this time, if it comes earlier, and if their peer may be inside `to`. */
-void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to);
-void ike_tun_hurry(struct step *s, struct tun *t, mono_t at);
-void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote); /* it is known to be there now */
 void ike_tun_on_path(struct step *s, struct tun *t);
 void ike_tun_on_timer(struct step *s, struct tun *t);
 void ike_tun_failed(struct step *s, struct tun *t, const char *reason); /* an attempt ended */

@@ -34,7 +34,7 @@ static bool local_add(struct ike *e, const struct addr *a)
 	if (e->n_local < ARRAY_LEN(e->local))
 		e->local[e->n_local++] = *a;
 	else
-		e->more_local = true;
+		e->more_local = 1;
 	return true;
 }
 
