@@ -275,14 +275,14 @@ static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 	case PRIV_CHILD_INSTALL:
 		f.type = IKE_FACT_INSTALLED;
 		break;
-	case PRIV_SA_QUERY:
-		f.type = IKE_FACT_USED;
-		f.ago = m->body ? ago(((const struct r_sa_query *)m->body)->counters.last_in_s) : -1;
-		break;
 	case PRIV_CHILD_MOVE:
 		f.type = IKE_FACT_MOVED;
 		if (m->status < 0)
 			role_logf(r, NOTE_CONTROL, "%s: %s", m->row->name, f.text);
+		break;
+	case PRIV_SA_QUERY:
+		f.type = IKE_FACT_USED;
+		f.ago = m->body ? ago(((const struct r_sa_query *)m->body)->counters.last_in_s) : -1;
 		break;
 	default:
 		if (m->status < 0)

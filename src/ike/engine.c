@@ -185,6 +185,14 @@ static struct ike_sa *find_begun(struct ike *e, uint64_t spi_i, const struct end
 	return NULL;
 }
 
+/* Where the answer goes to. */
+static void came_from(struct step *s)
+{
+	s->sa->rx_local = s->d->local;
+	s->sa->rx_remote = s->d->remote;
+	s->sa->rx_natt = s->d->natt_port;
+}
+
 /* Copies of a request come in any number, from anybody who has seen it. */
 static bool resend_allowed(struct ike_sa *sa, mono_t now)
 {
@@ -193,14 +201,6 @@ static bool resend_allowed(struct ike_sa *sa, mono_t now)
 		sa->resends_left = RESENDS_A_SECOND;
 	}
 	return sa->resends_left > 0 && sa->resends_left--;
-}
-
-/* Where the answer goes to. */
-static void came_from(struct step *s)
-{
-	s->sa->rx_local = s->d->local;
-	s->sa->rx_remote = s->d->remote;
-	s->sa->rx_natt = s->d->natt_port;
 }
 
 static void resend_response(struct step *s)

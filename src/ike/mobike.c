@@ -123,14 +123,14 @@ void mobike_ask_mapping(struct step *s, struct ike_enc *enc)
 		natd_encode(s, enc, sa->spi_i, sa->spi_r, &sa->local, &sa->remote);
 }
 
-/* Whether the peer sees us under another endpoint than before. */
+/* Whether the peer sees us under another endpoint than before; at the first time nobody knows, and it is told to be sure. */
 static bool mapping_changed(struct step *s)
 {
 	struct ways *w = &s->sa->ways;
 	struct ike_notify n;
 	if (!has_notify(s, N_NAT_DETECTION_DESTINATION_IP, &n) || n.data.n != sizeof w->seen)
 		return false;
-	bool changed = w->seen_known && memcmp(w->seen, n.data.p, sizeof w->seen) != 0;
+	bool changed = !w->seen_known || memcmp(w->seen, n.data.p, sizeof w->seen) != 0;
 	memcpy(w->seen, n.data.p, sizeof w->seen);
 	w->seen_known = true;
 	return changed;
@@ -192,7 +192,7 @@ void mobike_answer(struct step *s)
 	} else if (sa->req.is_update) {
 		update_answered(s);
 	} else if (w->mobike && w->decides && mapping_changed(s)) {
-		note(s, sa->tun, NOTE_CONTROL, "detected changes in NAT mappings, initiating MOBIKE update");
+		note(s, sa->tun, NOTE_MORE, "the NAT may have changed our endpoint, telling the peer");
 		w->send_update = true;
 	}
 }

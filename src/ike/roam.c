@@ -34,7 +34,7 @@ static bool local_add(struct ike *e, const struct addr *a)
 	if (e->n_local < ARRAY_LEN(e->local))
 		e->local[e->n_local++] = *a;
 	else
-		e->more_local = true;
+		e->more_local = 1;
 	return true;
 }
 
@@ -85,6 +85,7 @@ void roam_on_route(struct step *s) { ways_changed(s, &s->fact->prefix); }
 static void address_gone(struct step *s, const struct addr *a)
 {
 	local_del(s->e, a);
+	ike_tun_address_gone(s, a);
 	LIST_EACH(it, tmp, &s->e->sas) {
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
 		if (!addr_eq(&sa->local.addr, a))
@@ -144,8 +145,7 @@ static void no_way(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct ways *w = &sa->ways;
-	struct sbuf why = SB(sa->tun->way_why);
-	sb_put(&why, s->fact->text && *s->fact->text ? s->fact->text : "there is no way to the peer");
+	why_set(s->e, &sa->tun->way_why, s->fact->text && *s->fact->text ? s->fact->text : "there is no way to the peer");
 	if (w->again == 0)
 		note(s, sa->tun, NOTE_CONTROL, "%s: %s", ike_tun_name(sa->tun), sa->tun->way_why);
 	w->again = w->again == 0 ? DUR_S(AGAIN_S) : w->again >= DUR_S(AGAIN_MAX_S) / 2 ? DUR_S(AGAIN_MAX_S) : 2 * w->again;
@@ -195,7 +195,7 @@ void roam_on_path(struct step *s)
 	if (w->again)
 		note(s, sa->tun, NOTE_CONTROL, "%s: there is a way to the peer again", ike_tun_name(sa->tun));
 	w->again = 0;
-	sa->tun->way_why[0] = '\0';
+	why_set(s->e, &sa->tun->way_why, "");
 	if (addr_eq(local, &sa->local.addr)) {
 		w->stranded = false;
 		return;

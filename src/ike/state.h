@@ -5,6 +5,7 @@
 
 #include "ike/ppk.h"
 #include "ike/state_child.h"
+#include "ike/state_ways.h"
 
 enum { MSG_BUF = 16384, INIT_MSG_MAX = 4096,
        INVALID_KE_MAX = 3, COOKIE_ROUNDS_MAX = 5,
@@ -47,7 +48,7 @@ struct tun {
 	struct addr remote;      /* last address of the peer, AF_NONE before the first */
 	uint32_t attempt;        /* since the last success */
 	const char *why;         /* why it is not up: why_set */
-	char way_why[160];       /* why there is no good way to the peer of its SAs; "" when there is */
+	const char *way_why;     /* why there is no good way to the peer of its SAs; "" when there is: why_set */
 	uint32_t orphan[IKE_ORPHANS_MAX]; /* inbound SPIs of an earlier life, to be deleted */
 	uint8_t n_orphans;
 };
@@ -69,30 +70,10 @@ struct request {
 	mono_t first;
 	uint8_t exchange;
 	bool is_delete, is_liveness; /* what it is, where that matters */
-	bool is_update;          /* UPDATE_SA_ADDRESSES, or our list of addresses */
-	bool asks_cookie2;       /* COOKIE2 is in it: the answer must have the same */
+	bool is_update, asks_cookie2; /* says our addresses; COOKIE2 is in it, and has to be in the answer */
 	bool is_child_delete, is_ike_rekey;
 	uint32_t child, spi;     /* CREATE_CHILD_SA: the child that it is for, and its inbound SPI; 0 none */
 	uint32_t gone_spi;       /* one of the peer's that it deleted meanwhile and we do not know */
-};
-
-enum { COOKIE2_LEN = 16, LOCALS_MAX = 32 };
-
-/* The ways between the two ends, and who may change them (mobike.c). A rekeyed IKE SA takes it over as it is. */
-struct ways {
-	bool mobike;             /* both ends speak it (RFC 4555 3.1) */
-	bool decides;            /* we initiated the first IKE SA: which addresses are used is for us to say (RFC 4555 2.1) */
-	bool send_update;        /* waits for the window: UPDATE_SA_ADDRESSES, as the one that decides */
-	bool send_list;          /* waits for the window: our addresses, as the other one */
-	bool send_cookie2;       /* waits for the window: is the peer where it says it is? */
-	bool stranded;           /* our address is gone, and no other has taken its place yet */
-	bool seen_known;
-	mono_t stranded_at, moved_at;
-	dur_t again;             /* until the way is looked for again; 0: it was found */
-	uint8_t seen[20];        /* NAT_DETECTION_DESTINATION_IP of the peer's last answer: under which endpoint it sees us */
-	uint8_t cookie2[COOKIE2_LEN];
-	struct addr other[4];    /* more addresses of the peer, of the family in use */
-	uint8_t n_other;
 };
 
 /* What only the set-up of an SA needs. */
@@ -127,7 +108,7 @@ struct ike_sa {
 	struct list of_tun, of_mine, of_attempts;
 	struct timer timer;
 	mono_t due[T_N];
-	struct wait wait;
+	struct wait wait, way;   /* way: for a path */
 	struct tun *tun;         /* NULL until known */
 	uint32_t id;
 	uint8_t state;           /* enum sa_state; written by step() only */
@@ -182,7 +163,6 @@ struct ike_sa {
 	uint8_t n_del;
 	struct handshake *hs;
 	struct ways ways;
-	struct wait way;         /* for a path */
 	/* While a rekey of ours is under way: its successor to be (ST_NEW), and the one that the peer made meanwhile. */
 	struct ike_sa *ours, *theirs;
 	struct ike_sa *before;   /* in these two: what they are to succeed */
@@ -209,11 +189,10 @@ struct ike {
 	mono_t cookie_since, cookie_last; /* of the secret; when one was asked for */
 	struct own_dh own_dh;
 	bool stopping;
+	struct addr local[LOCALS_MAX]; /* addresses of this host, without those inside tunnels */
+	uint32_t n_local, more_local; /* more_local: there are others */
 	int8_t note_most;        /* level of notes that somebody reads */
 	bool has_ppk;            /* a tunnel has or had ppk_id: USE_PPK is answered */
-	struct addr local[LOCALS_MAX]; /* addresses of this host, without those inside tunnels */
-	uint32_t n_local;
-	bool more_local;         /* there may be others */
 	struct ike_counters n;
 	mono_t note_second, clear_second; /* rate limits of notes and answers that strangers cause */
 	uint32_t notes_left, clears_left;

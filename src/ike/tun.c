@@ -114,7 +114,7 @@ static struct tun *ike_tun_new(struct ike *e, uint32_t id)
 	if (!t)
 		return NULL;
 	t->id = id;
-	t->why = "";
+	t->why = t->way_why = "";
 	t->looked_at = &e->n.looked_at;
 	t->wait.kind = WAIT_TUN;
 	t->timer.tag = TIMER_TUN;
@@ -137,6 +137,7 @@ static void ike_tun_free(struct ike *e, struct tun *t)
 	e->n_tuns--;
 	e->n_removed -= t->removed;
 	why_free(e, &t->why);
+	why_free(e, &t->way_why);
 	mem_put(e->mem, t, sizeof *t);
 }
 

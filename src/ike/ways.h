@@ -23,6 +23,13 @@ void natd_keep_alive(struct step *s);             /* sets the clock of s->sa's k
 struct natd_way { struct endpoint local, remote; bool natt; };
 struct natd_way natd_way(const struct ike_sa *sa, bool response);
 
+/* --- tun.c --- */
+void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local); /* a successor; our address has changed */
+/* Tunnels that wait for their next attempt make it at this time, if it comes earlier, and if their peer may be inside `to`. */
+void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to);
+void ike_tun_hurry(struct step *s, struct tun *t, mono_t at);
+void ike_tun_peer_at(struct ike *e, struct tun *t, const struct addr *remote); /* it is known to be there now */
+
 /* --- mobike.c --- */
 void mobike_offer(struct step *s, struct ike_enc *enc); /* IKE_AUTH: MOBIKE_SUPPORTED and our other addresses */
 void mobike_agree(struct step *s);                      /* what the peer's IKE_AUTH says */

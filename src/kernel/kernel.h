@@ -111,19 +111,16 @@ int kernel_mss_clamp(struct kernel *k, const char *name, uint32_t mtu) MUST_USE;
 /* --- Addresses and routes --- */
 int kernel_addr_list(struct kernel *k, struct addr *out, size_t max, size_t *n);  /* local unicast addresses, without
 	those of scope host and IPv6 link-local; -ENOSPC: there are more than max */
-/* The interface that has this address; -EADDRNOTAVAIL: none. */
-int kernel_addr_link(struct kernel *k, const struct addr *a, uint32_t *ifindex) MUST_USE;
+int kernel_addr_link(struct kernel *k, const struct addr *a, uint32_t *ifindex) MUST_USE; /* who has it; -EADDRNOTAVAIL: nobody */
 /* The route to dst as it stands in its table: its prefix' length, its metric; local: dst is an address of this host. */
 struct kernel_match { uint32_t ifindex, metric; uint8_t len; bool local; };
 int kernel_route_match(struct kernel *k, const struct addr *dst, struct kernel_match *out) MUST_USE;
 /* Which source and interface the kernel would use towards dst. from: AF_NONE or a wish. */
 int kernel_route_get(struct kernel *k, const struct addr *dst, const struct addr *from, struct addr *src, uint32_t *ifindex) MUST_USE;
-/* Its name, and whether it is of kind gre or ip6gre. */
-int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16], bool *gre) MUST_USE;
+int kernel_link_name(struct kernel *k, uint32_t ifindex, char name[16], bool *gre) MUST_USE; /* gre: of kind gre or ip6gre */
 
 /* --- Events --- */
-/* ROUTE: one that an administrator, DHCP or a router's advertisement made or took; those of routing programs and of tunnels do not
- * say where a peer is reached, and may be many. */
+/* ROUTE: one that an administrator, DHCP or a router's advertisement made or took; those of routing programs may be many. */
 enum kernel_event_type { KERNEL_EXPIRE, KERNEL_MAPPING, KERNEL_LINK, KERNEL_ADDR, KERNEL_ROUTE, KERNEL_OVERRUN, KERNEL_ACQUIRE };
 struct kernel_event {
 	uint8_t type;

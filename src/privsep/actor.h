@@ -118,13 +118,13 @@ void actor_esp_answered(struct actor *a, const struct actor_esp *what, int statu
 void actor_devices_tell(struct actor *a); /* to an esp that is new */
 /* What the kernel or esp told; call it before ike hears of it. False: ike need not, it has just heard the same. */
 bool actor_event(struct actor *a, struct kernel_event *ev, mono_t now);
-/* Whose trap it was that a packet met: KERNEL_ACQUIRE of the kernel, or WANTED of esp; NULL: nobody's. */
-const char *actor_acquired(const struct actor *a, const struct kernel_event *ev);
-const char *actor_wanted(const struct actor *a, uint32_t id);
 /* Whether addresses of this interface are for IKE: it is no tunnel's own, and the configuration does not exclude it. */
 bool actor_address_outside(struct actor *a, uint32_t ifindex);
 /* Whether this route would lead the packets of a tunnel, which go to its peer's outer address, into that tunnel. */
 bool actor_route_loops(struct actor *a, const struct route *r);
+/* Whose trap it was that a packet met: KERNEL_ACQUIRE of the kernel, or WANTED of esp; NULL: nobody's. */
+const char *actor_acquired(const struct actor *a, const struct kernel_event *ev);
+const char *actor_wanted(const struct actor *a, uint32_t id);
 /* ike is dead: its unused SPIs are given back, its children stay and are data-only from now on. */
 void actor_ike_gone(struct actor *a);
 

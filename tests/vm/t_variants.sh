@@ -25,7 +25,7 @@ sas() { on "$1" ip xfrm state | awk -v a="$2" '/^src/ { head = $0; keep = index(
 # ---- us: strongSwan
 
 no_nat() {
-	conn us right=$US auto=add x-gre-name=gre2 x-gre-address=10.0.5.2/30 | file home
+	conn us right=$US auto=add mobike=no x-gre-name=gre2 x-gre-address=10.0.5.2/30 | file home
 	gretel_start home
 	cap_start ports home home-wan udp port 500 or udp port 4500
 	check "no NAT: up" gretel home up us
