@@ -125,7 +125,7 @@ static void act_mix(struct sim_node *n, const struct ike_act *a)
 		struct span key = SPAN(a->mix.keys.p + i * len, len);
 		f.status = prf_plus(n->sim->crypto, a->mix.prf, SPAN(k->key, k->key_len), &key, 1, out + i * len, len);
 	}
-	answer(n, a, f, out, f.status ? 0 : 3 * len);
+	answer(n, a, f, out, 3 * len); /* octets that are no keys, when it is refused */
 }
 
 /* --- SPIs and SAs --- */

@@ -309,6 +309,47 @@ static void said_wrong(void **state)
 	}
 }
 
+/* B's answer comes without its PPK_IDENTITY, as from a peer that has no PPK: not with one that is required. */
+static bool strip(struct sim *s, struct sim_packet *p)
+{
+	struct hand h;
+	struct ike_payloads pl;
+	struct ike_notify n;
+	uint8_t out[HAND_MAX + 256];
+	struct ike_hdr hdr;
+	if (p->exchange != IKE_AUTH || !p->response)
+		return true;
+	assert_int_equal(ike_hdr_decode(SPAN(p->p, p->n), &hdr), WIRE_OK);
+	struct ike_sa *sa = hand_sa_by_spi(p->from, hdr.spi_i);
+	assert_true(sa && hand_open(s, &sa->tx, p->p, p->n, &h) && hand_payloads(&h, &pl));
+	for (size_t i = 0; i < pl.n; i++) {
+		if (pl.v[i].type == P_N && ike_notify_decode(pl.v[i].body, &n) == WIRE_OK && n.type == N_PPK_IDENTITY)
+			((uint8_t *)(uintptr_t)pl.v[i].body.p)[2] ^= 0x40; /* another notify type */
+	}
+	p->n = hand_seal(s, &sa->tx, &h, out);
+	free(p->p);
+	p->p = malloc(p->n);
+	memcpy(p->p, out, p->n);
+	return true;
+}
+
+static void required_of_the_responder(void **state)
+{
+	(void)state;
+	char keys[128];
+	struct pair p = pair_new(9);
+	p.s->tap = strip;
+	snprintf(keys, sizeof keys, "auto=start\n%s", REQUIRED.keys);
+	assert_true(sim_conf(p.a, p.b, keys, REQUIRED.secrets));
+	assert_true(sim_conf(p.b, p.a, REQUIRED.keys, REQUIRED.secrets));
+	pair_start(&p);
+	sim_run(p.s, DUR_MS(500));
+	CHECK(p, p.a->ups == 0 && p.a->n_sas == 0);
+	TEXT(p, sim_why(p.a), "the peer does not know PPK 'one', and ours is required");
+	p.s->tap = NULL;
+	pair_free(&p);
+}
+
 /* An IKE_SA_INIT answer without USE_PPK may be anybody's: the true one is waited for. */
 static bool forge(struct sim *s, struct sim_packet *p)
 {
@@ -428,7 +469,7 @@ int main(void)
 		cmocka_unit_test(notifies),          cmocka_unit_test(mixed_as_the_rfc_has_it),
 		cmocka_unit_test(said_wrong),        cmocka_unit_test(a_forged_answer_ends_nothing),
 		cmocka_unit_test(over_the_years),    cmocka_unit_test(priv_fails),
-		cmocka_unit_test(memory_fails_once),
+		cmocka_unit_test(required_of_the_responder), cmocka_unit_test(memory_fails_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
