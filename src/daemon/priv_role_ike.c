@@ -198,7 +198,9 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 		p->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 	on_todo(p, m, &out, now);
 	books_tidy(p);
-	wipe(&out, sizeof out);
+	wipe(out.octets, out.n_octets);
+	if (out.todo == TODO_ESP)
+		wipe(&out.esp, sizeof out.esp);
 }
 
 static void on_malformed(struct priv *p, const struct priv_msg *m)

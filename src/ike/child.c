@@ -171,7 +171,8 @@ static void go_along(struct step *s, struct child *c)
 
 void child_complete(struct step *s, struct child *c)
 {
-	if (!c->half || c->redundant || c->state < CH_UP)
+	/* In an IKE SA that has a successor it would be newer than the successor's. */
+	if (!c->half || c->redundant || c->state < CH_UP || c->sa->replaced)
 		return;
 	c->half = false;
 	c->whole_at = MONO_NEVER;
@@ -314,16 +315,13 @@ void child_on_timer(struct step *s, struct child *c)
 		child_expired(s, c);
 		return;
 	}
-	if (s->now >= c->whole_at && c->redundant) {
-		/* Whoever made it was to delete it. */
-		struct ike_sa *sa = c->sa;
-		uint32_t spi = c->p.in.spi;
-		child_remove(s, c, "replaced");
-		child_delete_request(s, sa, spi);
-		return;
+	if (s->now >= c->whole_at) {
+		c->whole_at = MONO_NEVER;
+		if (c->redundant)
+			rekey_retire(s, c); /* whoever made it was to delete it */
+		else
+			child_complete(s, c);
 	}
-	if (s->now >= c->whole_at)
-		child_complete(s, c);
 	if (s->now >= c->soft) {
 		c->soft = MONO_NEVER;
 		rekey_child_due(s, c);

@@ -123,6 +123,26 @@ bool collide_child_lost(struct step *s, struct child *rival)
 	return lost;
 }
 
+static bool loses(const struct child *c, const struct child *to) { return memcmp(c->lowest_nonce, to->lowest_nonce, NONCE_KEEP) < 0; }
+
+void collide_child_answered(struct step *s)
+{
+	struct child *c = s->child, *ours = rekey_rival_of(c, CH_UP);
+	if (!ours || ours->redundant || !loses(c, ours))
+		return;
+	c->redundant = true;
+	c->whole_at = mono_add(s->now, DUR_S(PEER_REPLACES_S)); /* should the peer not delete it */
+}
+
+void collide_child_whole(struct step *s)
+{
+	struct child *c = s->child, *ours = rekey_rival_of(c, CH_UP);
+	if (!ours || !loses(ours, c))
+		return;
+	note(s, c->tun, NOTE_CONTROL, "CHILD_SA rekey collision lost, {%u} stays", c->id);
+	rekey_retire(s, ours);
+}
+
 /* The redundant one is whole for a moment, so that it can be deleted at the peer. */
 static void end_ours(struct step *s, struct ike_sa *old, struct ike_sa *a)
 {

@@ -36,6 +36,7 @@ struct ike *ike_new(const struct ike_env *env)
 	list_init(&e->wild_id);
 	heap_init(&e->timers, e->mem);
 	e->note_most = NOTE_RAW;
+	own_dh_forget(e);
 	conf_setup_defaults(&e->setup);
 	cookie_init(e, 0);
 	e->clears_left = STRANGERS_A_SECOND;
@@ -75,6 +76,7 @@ void ike_free(struct ike *e)
 			hmap_fini(maps[i]);
 	}
 	heap_fini(&e->timers);
+	own_dh_forget(e);
 	mem_put(e->mem, e, sizeof *e);
 }
 
@@ -275,9 +277,9 @@ static bool window_admits(struct step *s)
 	struct ike_sa *sa = s->sa;
 	if (s->hdr.flags & IKE_F_RESPONSE)
 		return !window_free(sa) && s->hdr.msg_id == sa->tx_id && s->hdr.exchange == sa->req.exchange;
-	uint64_t hash = hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n);
 	if (sa->rx_id > 0 && s->hdr.msg_id == sa->rx_id - 1 && sa->response.p) {
-		if (hash == sa->response_to || (s->hdr.next == P_SKF && frag_again(s)))
+		if (hmap_hash(&s->e->sas_by_init, s->d->data.p, s->d->data.n) == sa->response_to ||
+		    (s->hdr.next == P_SKF && frag_again(s)))
 			resend_response(s);
 		return false;
 	}
@@ -370,6 +372,8 @@ void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 	/* Leave room for what one timer may do; the rest comes with the next call, which is due at once. */
 	enum { ROOM = FRAGS_MAX + 32 };
 	struct timer *t;
+	if (now >= e->own_dh.until)
+		own_dh_forget(e);
 	while (acts->n < IKE_ACTS_MAX - ROOM && acts->used < IKE_ARENA / 2 && (t = heap_pop(&e->timers, now))) {
 		struct step s = step_new(e, now, acts);
 		if (t->tag == TIMER_TUN) {
@@ -386,7 +390,7 @@ void ike_timer(struct ike *e, mono_t now, struct ike_acts *acts)
 	impair_release(&s);
 }
 
-mono_t ike_due(const struct ike *e) { return mono_min(heap_due(&e->timers), impair_due(e)); }
+mono_t ike_due(const struct ike *e) { return mono_min(mono_min(heap_due(&e->timers), e->own_dh.until), impair_due(e)); }
 
 /* --- facts --- */
 

@@ -170,7 +170,7 @@ static size_t smaller(const struct step *s, const struct opened *m, size_t *piec
 	const struct sk_keys *k = &s->sa->tx;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
 		size_t room = room_in(s->sa, steps[i]);
-		if (steps[i] >= packet_size(s) || steps[i] < safe_size(s->sa) || whole_len(k, m->plain.n) <= room)
+		if (steps[i] >= packet_size(s) || whole_len(k, m->plain.n) <= room)
 			continue;
 		*piece = piece_len(k, m->plain.n, room);
 		if (pieces(m->plain.n, *piece) <= m->total)
@@ -188,6 +188,7 @@ bool frag_smaller(struct step *s, struct blob *msg)
 	struct ike_hdr h;
 	struct blob b = {0};
 	size_t piece = 0, size = 0, n = 0;
+	/* So with IPv6 there is no step below 1280. */
 	if (!allowed(s->sa) || packet_size(s) <= safe_size(s->sa) || msg->n + HEADERS_V4 <= safe_size(s->sa))
 		return false;
 	if (own_plaintext(s, msg, &h, &m))

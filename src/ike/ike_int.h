@@ -16,6 +16,7 @@ struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
 struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *local, const struct endpoint *remote,
                       mono_t now);
 void sa_free(struct ike *e, struct ike_sa *sa);
+void sa_count_state(struct ike *e, uint8_t from, uint8_t to); /* for ike_count */
 void sa_set_tun(struct ike_sa *sa, struct tun *t);
 void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due);
 uint64_t sa_init_hash(const struct ike *e, uint64_t spi_i, const struct endpoint *remote);
@@ -141,6 +142,8 @@ bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struc
 void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_initiates, struct ike_ts_list *tsi,
               struct ike_ts_list *tsr);
 
+void own_dh_forget(struct ike *e);
+
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;
 handler_fn x_auth_i_mixed, x_auth_r_mixed;
@@ -171,6 +174,10 @@ void collide_settle(struct step *s);        /* sa is up with its child: one of i
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
 /* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */
 bool collide_child_lost(struct step *s, struct child *rival);
+/* s->child, of the peer's making, is agreed on, while one of ours in place of the same is up. */
+void collide_child_answered(struct step *s);
+/* s->child is used both ways: what lost against it goes. */
+void collide_child_whole(struct step *s);
 /* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
 void collide_ike_rekeyed(struct step *s);
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */

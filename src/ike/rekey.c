@@ -63,8 +63,10 @@ void rekey_ike_due(struct step *s)
 	struct ike_sa *sa = s->sa;
 	if (sa->state != ST_ESTABLISHED)
 		return;
+	/* A new set-up brings a child SA along: not where there is none, and nobody wants one. */
 	if (sa->tun->t->reauth) {
-		ike_tun_renew(s, sa);
+		if (rekey_alive(sa) > 0 || sa->tun->wanted)
+			ike_tun_renew(s, sa);
 		return;
 	}
 	sa->want_rekey = true;
@@ -152,7 +154,8 @@ void rekey_complete(struct step *s, struct ike_sa *sa)
 	LIST_EACH(it, tmp, &sa->children) {
 		struct child *c = LIST_ENTRY(it, struct child, link);
 		/* Where we rekey the same one ourselves, the nonces are to decide first. */
-		if (c->half && !rekey_rival_of(c, CH_SENT))
+		struct child *ours = rekey_rival_of(c, CH_SENT);
+		if (c->half && (!ours || ours->state >= CH_UP))
 			child_complete(s, c);
 	}
 }

@@ -171,7 +171,7 @@ static bool is_request(uint8_t event)
 
 static void set_state(struct ike *e, struct ike_sa *sa, uint8_t to)
 {
-	e->n_connecting -= sa->state < ST_ESTABLISHED && to >= ST_ESTABLISHED;
+	sa_count_state(e, sa->state, to);
 	if (sa->tun)
 		sa->tun->n_up += (uint32_t)(to == ST_ESTABLISHED) - (uint32_t)(sa->state == ST_ESTABLISHED);
 	sa->state = to;

@@ -103,7 +103,6 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	list_add_tail(&e->sas, &sa->link);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
-	e->n_connecting++;
 	return sa;
 }
 
@@ -153,6 +152,15 @@ static void unlink_rekeys(struct ike *e, struct ike_sa *sa)
 	}
 }
 
+static bool connecting(uint8_t state) { return state > ST_NEW && state < ST_ESTABLISHED; }
+static bool up(uint8_t state) { return state >= ST_ESTABLISHED && state < ST_DEAD; }
+
+void sa_count_state(struct ike *e, uint8_t from, uint8_t to)
+{
+	e->n_connecting = e->n_connecting + connecting(to) - connecting(from);
+	e->n_up = e->n_up + up(to) - up(from);
+}
+
 void sa_free(struct ike *e, struct ike_sa *sa)
 {
 	unlink_rekeys(e, sa);
@@ -178,7 +186,7 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	frag_drop(e, sa, false);
 	frag_drop(e, sa, true);
 	e->n_sas--;
-	e->n_connecting -= sa->state < ST_ESTABLISHED;
+	sa_count_state(e, sa->state, ST_DEAD);
 	if (e->seen_sa == sa)
 		e->seen_sa = NULL;
 	struct tun *t = sa->tun;
@@ -280,16 +288,10 @@ void sa_due(struct ike *e, struct ike_sa *sa, enum sa_timer which, mono_t due)
 
 static uint64_t peer_hash(const struct ike *e, const struct tun *t, const struct ident *id)
 {
-	struct {
-		uint32_t tun;
-		struct ident id;
-	} key;
-	memset(&key, 0, sizeof key);
-	key.tun = t->id;
-	key.id.type = id->type;
-	key.id.len = id->len;
-	memcpy(key.id.data, id->data, id->len);
-	return hmap_hash(&e->sas_by_peer, &key, sizeof key);
+	uint8_t key[IDENT_KEY + sizeof t->id];
+	size_t n = ident_key(id, key);
+	memcpy(key + n, &t->id, sizeof t->id);
+	return hmap_hash(&e->sas_by_peer, key, n + sizeof t->id);
 }
 
 void sa_peer_index(struct ike *e, struct ike_sa *sa)

@@ -52,6 +52,13 @@ struct tun {
 	uint8_t n_orphans;
 };
 
+/* Our side of a Diffie-Hellman while many peers come at once (x_sa_init.c). */
+struct own_dh {
+	mono_t until;            /* MONO_NEVER: there is none */
+	struct dh_private dh;
+	uint8_t public[DH_PUBLIC_MAX];
+};
+
 /* --- IKE SAs --- */
 enum sa_timer { T_RETRANSMIT, T_LIVENESS, T_KEEPALIVE, T_REAUTH, T_EXPIRE, T_REPORT, T_DUPLICATE, T_FRAGS, T_WAY, T_N };
 
@@ -195,11 +202,12 @@ struct ike {
 	const struct child *seen_child;
 	struct list attempts;    /* of ours, not up yet */
 	struct heap timers;
-	uint32_t n_sas, n_connecting, n_children, n_tuns, n_removed, half_open;
+	uint32_t n_sas, n_connecting, n_up, n_children, n_tuns, n_removed, half_open;
 	uint32_t next_ticket, next_ike_id, next_child_id;
 	uint8_t cookie_secret[2][32];
 	uint8_t cookie_version;
 	mono_t cookie_since, cookie_last; /* of the secret; when one was asked for */
+	struct own_dh own_dh;
 	bool stopping;
 	int8_t note_most;        /* level of notes that somebody reads */
 	bool has_ppk;            /* a tunnel has or had ppk_id: USE_PPK is answered */

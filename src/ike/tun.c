@@ -15,12 +15,8 @@ static uint64_t hash_addr(const struct ike *e, const struct addr *a)
 
 static uint64_t hash_id(const struct ike *e, const struct ident *id)
 {
-	/* Names compare without case. */
-	uint8_t key[IDENT_MAX];
-	bool name = id->type == ID_FQDN || id->type == ID_RFC822_ADDR;
-	for (size_t i = 0; i < id->len; i++)
-		key[i] = name && id->data[i] >= 'A' && id->data[i] <= 'Z' ? (uint8_t)(id->data[i] | 0x20) : id->data[i];
-	return hmap_hash(&e->tuns_by_id, key, id->len);
+	uint8_t key[IDENT_KEY];
+	return hmap_hash(&e->tuns_by_id, key, ident_key(id, key));
 }
 
 static bool pattern_id(const struct ident *id)

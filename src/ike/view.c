@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* A rekey of ours that the peer has not answered is no SA yet. */
+static bool hidden(const struct ike_sa *sa) { return sa->state == ST_NEW; }
+
 static void fill_sa(const struct ike_sa *sa, struct ike_sa_view *out)
 {
 	bool reauth = sa->tun && sa->tun->t->reauth;
@@ -54,7 +57,7 @@ bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 {
 	const struct ike_sa *seen = e->seen_sa;
 	const struct list *it = seen && seen->id == *cursor && seen->state != ST_DEAD ? seen->link.next : e->sas.next;
-	while (it != &e->sas && (LIST_ENTRY(it, struct ike_sa, link)->id <= *cursor || LIST_ENTRY(it, struct ike_sa, link)->state == ST_NEW))
+	while (it != &e->sas && (LIST_ENTRY(it, struct ike_sa, link)->id <= *cursor || hidden(LIST_ENTRY(it, struct ike_sa, link))))
 		it = it->next;
 	if (it == &e->sas)
 		return false;
@@ -93,7 +96,7 @@ bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, stru
 		return false;
 	for (const struct list *it = t->sas.next; it != &t->sas; it = it->next) {
 		const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->id > *cursor && sa->state != ST_NEW && (!next || sa->id < next->id))
+		if (sa->id > *cursor && !hidden(sa) && (!next || sa->id < next->id))
 			next = sa;
 	}
 	if (!next)
@@ -131,7 +134,7 @@ bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, s
 void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting)
 {
 	*connecting = e->n_connecting;
-	*up = e->n_sas - e->n_connecting;
+	*up = e->n_up;
 }
 
 const char *ike_why(const struct ike *e, uint32_t tunnel)

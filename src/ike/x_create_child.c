@@ -148,6 +148,7 @@ static void answer_failure(struct step *s, struct child *c, uint16_t notify, con
 	s->pl = NULL;
 	if (s->sa->rx_busy)
 		respond_error(s, notify);
+	rekey_none_left(s, s->sa);
 }
 
 /* Our own rekey goes on when the window is free: when this step ends, or later. */
@@ -199,6 +200,7 @@ static void answer_child(struct step *s, struct child *c)
 		return;
 	}
 	struct child *old = rekey_old_of(c);
+	collide_child_answered(s);
 	if (c->half && !c->redundant)
 		c->whole_at = mono_add(s->now, DUR_S(WHOLE_S));
 	child_up(s, c);
@@ -235,6 +237,7 @@ static void completed(struct step *s, struct child *c)
 {
 	if (s->fact->status == 0) {
 		child_announce(s, c);
+		collide_child_whole(s);
 		return;
 	}
 	c->half = true; /* nothing of it is in the kernel, its SPI is */
@@ -263,7 +266,9 @@ enum verdict x_child_installed(struct step *s)
 	if (s->fact->status != 0)
 		child_set(c, CH_NEW); /* it is not in the kernel, its SPI is */
 	if (c->origin == CHILD_R_CREATE) {
-		if (s->fact->status == 0)
+		if (s->fact->status == 0 && c->old && !rekey_old_of(c))
+			answer_failure(s, c, N_TEMPORARY_FAILURE, "what it was to replace was closed meanwhile"); /* RFC 7296 2.25.1 */
+		else if (s->fact->status == 0)
 			answer_child(s, c);
 		else
 			answer_failure(s, c, N_NO_ADDITIONAL_SAS, strerror(-s->fact->status));

@@ -50,7 +50,7 @@ static uint32_t delete_child(struct step *s, uint32_t spi_out)
 	}
 	note(s, c->tun, NOTE_CONTROL, "received DELETE for ESP CHILD_SA with SPI %08x", spi_out);
 	rekeyed_by_peer(s, c);
-	if (c->state == CH_REKEYED || (c->state == CH_UP && (c->sa->replaced || rekey_heir_of(c)))) {
+	if (c->state == CH_REKEYED || (c->state == CH_UP && (c->sa->replaced || c->redundant || rekey_heir_of(c)))) {
 		child_set(c, CH_DELETING);
 		c->soft = MONO_NEVER;
 		c->due = false;

@@ -60,6 +60,9 @@ void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	mobike_inherit(s, sa, old);
 	LIST_EACH(it, tmp, &old->children)
 		child_move_to(LIST_ENTRY(it, struct child, link), sa);
+	memcpy(sa->del_queue, old->del_queue, sizeof sa->del_queue);
+	sa->n_del = old->n_del;
+	old->n_del = 0;
 	old->replaced = true;
 	sa_peer_index(s->e, sa);
 	step_run(&sub, EV_INHERITED);

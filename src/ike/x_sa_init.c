@@ -225,6 +225,36 @@ enum verdict x_sa_init_i_notify(struct step *s)
 
 /* --- responder --- */
 
+/* RFC 7296 2.12: a key pair may serve several exchanges, and is forgotten then. It does so for a second and only while many handshakes are
+ * half open, as when a hub comes back and all its peers with it: nothing that it protects outlives its keys by more than that. Every
+ * peer's value is checked in any case (RFC 6989). */
+static int own_dh(struct step *s, struct handshake *hs)
+{
+	enum { MANY = 8 };
+	struct own_dh *o = &s->e->own_dh;
+	size_t len = dh_public_len(hs->group);
+	if (s->now >= o->until)
+		own_dh_forget(s->e);
+	if (o->until == MONO_NEVER || o->dh.group != hs->group) {
+		int r = dh_generate(s->e->crypto, s->e->rng, hs->group, &hs->dh, hs->dh_public);
+		if (r != 0 || s->e->half_open < MANY)
+			return r;
+		o->until = mono_add(s->now, DUR_S(1));
+		o->dh = hs->dh;
+		memcpy(o->public, hs->dh_public, len);
+		return 0;
+	}
+	hs->dh = o->dh;
+	memcpy(hs->dh_public, o->public, len);
+	return 0;
+}
+
+void own_dh_forget(struct ike *e)
+{
+	wipe(&e->own_dh, sizeof e->own_dh);
+	e->own_dh.until = MONO_NEVER;
+}
+
 static enum verdict answer_init(struct step *s, const struct init_body *b, uint8_t number)
 {
 	struct ike_sa *sa = s->sa;
@@ -234,7 +264,7 @@ static enum verdict answer_init(struct step *s, const struct init_body *b, uint8
 	size_t shared_len;
 	struct out o;
 	hs->group = sa->suite.dh;
-	if (dh_generate(s->e->crypto, s->e->rng, hs->group, &hs->dh, hs->dh_public) != 0 ||
+	if (own_dh(s, hs) != 0 ||
 	    dh_shared(s->e->crypto, &hs->dh, b->ke.data, shared, &shared_len) != 0) {
 		stranger_spends(s->e, s->now); /* nothing is left of it that could be counted */
 		return V_DROP;

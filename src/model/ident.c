@@ -156,6 +156,15 @@ bool ident_eq(const struct ident *a, const struct ident *b)
 	       same_octets(a->data, b->data, a->len, folded(a->type));
 }
 
+size_t ident_key(const struct ident *id, uint8_t out[IDENT_KEY])
+{
+	out[0] = id->type;
+	out[1] = id->len;
+	for (size_t i = 0; i < id->len; i++)
+		out[2 + i] = folded(id->type) ? (uint8_t)tolower(id->data[i]) : id->data[i];
+	return 2u + id->len;
+}
+
 static int match_net(const struct ident *id, const struct ident *net)
 {
 	size_t n = net->type == ID_IPV4_ADDR_SUBNET ? 4 : 16;

@@ -38,6 +38,9 @@ struct ident ident_from_addr(const struct addr *a);
 bool ident_set(struct ident *out, uint8_t type, const void *p, size_t n) MUST_USE;
 /* Same type and octets; FQDN and RFC822 without regard to case. */
 bool ident_eq(const struct ident *a, const struct ident *b);
+/* Octets for a hash, equal when ident_eq is true; returns how many. */
+enum { IDENT_KEY = 2 + IDENT_MAX };
+size_t ident_key(const struct ident *id, uint8_t out[IDENT_KEY]);
 /* How well id fits pattern: a grade above. */
 int ident_match(const struct ident *id, const struct ident *pattern);
 /* As strongSwan prints it: 121.43.117.81, vpn.example.org, %any; odd octets escaped. */

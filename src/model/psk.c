@@ -2,7 +2,6 @@
  * (measured; see the front door): the grade for the peer first, then ours, then the later entry. */
 #include "model/psk.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -61,9 +60,10 @@ static bool is_exact(const struct ident *id)
 /* FNV-1a. Keys are the administrator's: nobody aims at a bucket. */
 static uint32_t *bucket_of(const struct psk_set *s, const struct ident *id)
 {
-	uint32_t h = (0x811c9dc5u ^ id->type) * 0x01000193u;
-	for (size_t i = 0; i < id->len; i++)
-		h = (h ^ (uint32_t)(folded(id->type) ? tolower(id->data[i]) : id->data[i])) * 0x01000193u;
+	uint8_t key[IDENT_KEY];
+	uint32_t h = 0x811c9dc5u;
+	for (size_t i = 0, n = ident_key(id, key); i < n; i++)
+		h = (h ^ key[i]) * 0x01000193u;
 	return &s->bucket[h & (s->n_buckets - 1)];
 }
 

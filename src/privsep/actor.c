@@ -251,9 +251,23 @@ static void act(struct actor *a, const struct priv_msg *m, mono_t now, struct ac
 	}
 }
 
+/* What only some verbs fill in, and fill in as a whole, is left alone: it is most of the struct. */
+static void out_init(const struct actor *a, struct actor_out *out)
+{
+	memset(out, 0, offsetof(struct actor_out, text));
+	out->text[0] = '\0';
+	out->todo = TODO_NOTHING;
+	out->down_first = out->check_only = false;
+	out->ifindex = 0;
+	out->inner = (struct addr){.family = AF_NONE};
+	out->level = 0;
+	if (a->env.esp)
+		memset(&out->esp, 0, sizeof out->esp);
+}
+
 void actor_handle(struct actor *a, const struct priv_msg *m, mono_t now, struct actor_out *out)
 {
-	memset(out, 0, sizeof *out);
+	out_init(a, out);
 	if (!(m->row->phases & a->phase) || (!a->conf && m->verb != PRIV_HELLO && m->verb != PRIV_LOG)) {
 		actor_refuse(out, a->phase == PHASE_STOP ? -ESHUTDOWN : -EPERM, "%s is not for now", m->row->name);
 		out->answer = m->row->answered;

@@ -287,9 +287,16 @@ void actor_child_remove(struct actor *a, struct child *k)
 	children_free(&a->children, k);
 }
 
+/* Who removes a child may not have read yet that it was refused: then its SPI goes. */
 void act_child_remove(struct actor *a, const struct m_spi *m, struct actor_out *out)
 {
-	struct child *k = child_find(a, m->spi, out);
+	struct spi *p = actor_spi_find(a, m->spi);
+	struct child *k = p ? NULL : child_find(a, m->spi, out);
+	if (p) {
+		spi_release(a, p);
+		actor_answer(out, false);
+		return;
+	}
 	if (!k)
 		return;
 	actor_child_remove(a, k);

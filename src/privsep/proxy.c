@@ -191,7 +191,11 @@ int priv_log(struct privsep *p, int8_t level, const char *text)
 	char cut[PRIV_TEXT_MAX];
 	struct sbuf b = SB(cut);
 	sb_put(&b, text);
-	return privsep_send(p, PRIV_LOG, 0, &(struct m_log){.level = level}, SPAN(cut, b.len + 1), NULL, 0);
+	int rc = privsep_send(p, PRIV_LOG, 0, &(struct m_log){.level = level}, SPAN(cut, b.len + 1), NULL, 0);
+	/* An error may be the last that we can say. */
+	if (rc == 0 && level < 0)
+		rc = privsep_flush(p);
+	return rc < 0 ? rc : 0;
 }
 
 int priv_ready(struct privsep *p) { return plain(p, PRIV_READY, 0, NULL); }

@@ -2,6 +2,7 @@
  *
  *   ike_flood IFACE MAC ADDRESS RATE MS init             IKE_SA_INIT, each with another SPI and nonce, from 10.128.0.0/9
  *   ike_flood IFACE MAC ADDRESS RATE MS forged           the same with cookies that do not fit
+ *   ike_flood IFACE MAC ADDRESS RATE MS impostor         the same as init in the name of 2,000 peers, 10.2.0.1 to 10.2.7.250
  *   ike_flood IFACE MAC ADDRESS RATE MS garbage FILE     of four datagrams two IKE_AUTH of noise for an IKE SA of the file, one ESP in
  *                                                        UDP and one ESP of an SPI that nobody has
  *
@@ -30,7 +31,7 @@ struct sa {
 
 static struct {
 	uint8_t mac[6], to[4];
-	enum { INIT, FORGED, GARBAGE } kind;
+	enum { INIT, FORGED, IMPOSTOR, GARBAGE } kind;
 	struct sa sa[SAS_MAX];
 	unsigned n_sas;
 	uint64_t state, count;
@@ -146,6 +147,11 @@ static size_t make(uint8_t *frame)
 	memcpy(frame, g.mac, 6);
 	memset(frame + 6, 2, 6);
 	put16(frame + 12, ETHERTYPE_IP);
+	if (g.kind == IMPOSTOR) {
+		from[1] = 2;
+		from[2] &= 7;
+		from[3] = (uint8_t)(1 + noise() % 250);
+	}
 	if (g.kind != GARBAGE) {
 		p = put_init(p);
 		port = 500;
@@ -211,13 +217,13 @@ static uint64_t send_some(int fd, uint64_t n)
 
 int main(int argc, char **argv)
 {
-	static const char *const kinds[] = {"init", "forged", "garbage"};
+	static const char *const kinds[] = {"init", "forged", "impostor", "garbage"};
 	unsigned b[6], kind = 0;
-	while (argc > 6 && kind < 3 && strcmp(argv[6], kinds[kind]) != 0)
+	while (argc > 6 && kind <= GARBAGE && strcmp(argv[6], kinds[kind]) != 0)
 		kind++;
-	if (argc < 7 || kind == 3 || (kind == GARBAGE && argc < 8) || inet_pton(AF_INET, argv[3], g.to) != 1 ||
+	if (argc < 7 || kind > GARBAGE || (kind == GARBAGE && argc < 8) || inet_pton(AF_INET, argv[3], g.to) != 1 ||
 	    sscanf(argv[2], "%x:%x:%x:%x:%x:%x", b, b + 1, b + 2, b + 3, b + 4, b + 5) != 6) {
-		fputs("usage: ike_flood IFACE MAC ADDRESS RATE MS init|forged|garbage [FILE]\n", stderr);
+		fputs("usage: ike_flood IFACE MAC ADDRESS RATE MS init|forged|impostor|garbage [FILE]\n", stderr);
 		return 2;
 	}
 	for (int i = 0; i < 6; i++)

@@ -53,6 +53,10 @@ wire() { # NAME DEVICE HUB OTHER NETWORK
 mac() { on "$1" ip -o link show "$2" | sed 's|.*link/ether \([^ ]*\).*|\1|'; }
 wire spokes vs 10.9.1.1 10.9.1.2 10.2.0.0/16
 wire crowd vc 10.9.2.1 10.9.2.2 10.128.0.0/9
+# An impostor's datagrams come by another way than the peers' whose names they bear.
+for d in all vc; do
+	on hub sysctl -qw net.ipv4.conf.$d.rp_filter=0
+done
 wire swan vw 10.9.3.1 10.9.3.2 10.3.0.0/16
 on spokes ip route add local 10.2.0.0/16 dev lo
 on spokes ip route add 10.9.0.1/32 via 10.9.1.1
@@ -133,7 +137,9 @@ swan_in() { grep -c 'IKE_SA hub\[[0-9]*\] established' "$tmp/charon.log" || true
 load() { on spokes $as_if "$build/tests/netns/ike_load" "$tmp/spokes/ipsec.conf" "$@"; }
 flood() { on crowd $as_if "$build/tests/netns/ike_flood" vc "$(mac hub vc)" 10.9.0.1 "$@"; }
 counter() { say hub counters | awk -v k="$1" '$1 == k { print $2 }'; }
-octets() { on hub awk -F'[: ]+' -v k="$1" '{ sub(/^ */, "") } $1 == "vc" { print k == "in" ? $2 : $10 }' /proc/net/dev; }
+octets() { # in or out, on all links of the hub
+	on hub awk -F'[: ]+' -v k="$1" '{ sub(/^ */, "") } $1 ~ /^v/ { n += k == "in" ? $2 : $10 } END { print n }' /proc/net/dev
+}
 memory() { sed -n "s/^$2:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$1/status"; }
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 lost() { on hub awk 'NR > 1 { n += $NF } END { print n + 0 }' /proc/net/udp; } # datagrams that found no room in a socket
@@ -159,7 +165,7 @@ else
 fi
 hz=$(getconf CLK_TCK)
 
-# --- a flood of IKE_SA_INIT, without cookies and with cookies that do not fit ---
+# --- a flood of IKE_SA_INIT, without cookies, with cookies that do not fit, in the name of the peers ---
 flooded() { # KIND
 	before=$(memory "$ike" VmRSS)
 	echo 5 > "/proc/$ike/clear_refs" # the highest mark begins anew
@@ -192,6 +198,7 @@ on crowd ip route add local 10.128.0.0/9 dev lo
 seconds=$(((seconds + 2) / 3))
 flooded forged
 check "forged: they were looked at" is_true "$bad > $(cat "$tmp/rate")"
+flooded impostor
 check "no half-open SA of a peer was given up" [ "$(counter evicted)" = 0 ]
 
 # --- noise for SAs that are half open, ESP that belongs to nobody ---

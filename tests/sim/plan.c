@@ -12,6 +12,7 @@
 #define HOLDS_DOWN DUR_S(200)
 #define LATE_MAX DUR_S(3)
 #define SETUP_MAX DUR_S(60)
+enum { LOOK_S = 60 };
 #define STOPPING DUR_S(60)
 
 struct run {
@@ -169,17 +170,12 @@ static bool build(struct run *r)
 
 /* --- what is done --- */
 
-static uint32_t newest_child(const struct sim_node *n, uint32_t *spi)
+/* In use, one way at least. */
+static uint32_t newest_child(struct sim_node *n, uint32_t *spi)
 {
-	struct ike_child_view v;
-	uint32_t id = 0;
-	for (uint32_t at = 0; ike_next_child(n->ike, &at, &v);) {
-		if (!v.installed || v.rekeyed || v.child_id < id)
-			continue;
-		id = v.child_id;
-		*spi = v.sa->in.spi;
-	}
-	return id;
+	const struct child *c = hand_child(n, CH_UP);
+	*spi = c ? c->p.in.spi : 0;
+	return c ? c->id : 0;
 }
 
 static uint32_t newest_ike(const struct sim_node *n)
@@ -262,6 +258,19 @@ static void act(struct run *r, const struct plan_event *e)
 		r->s->watch(r->s);
 }
 
+/* Not everybody looks for himself whether his peer lives. */
+static void look(struct run *r)
+{
+	for (uint32_t i = 0; i < r->p->n_hosts; i++) {
+		struct ike_sa_view v;
+		uint32_t id[SIM_SAS], n = 0;
+		for (uint32_t at = 0; n < SIM_SAS && ike_next_sa(r->host[i]->ike, &at, &v);)
+			id[n++] = v.ike_id;
+		for (uint32_t k = 0; k < n; k++)
+			command_id(r->host[i], IKE_CMD_CHECK, id[k]);
+	}
+}
+
 static void heal(struct run *r)
 {
 	trace_say(&r->w->trace, "everything works from here on");
@@ -271,16 +280,8 @@ static void heal(struct run *r)
 		r->host[i]->cut = false;
 		r->host[i]->frozen = 0;
 	}
-	for (uint32_t i = 0; i < r->p->n_hosts; i++) {
-		struct ike_sa_view v;
-		uint32_t id[SIM_SAS], n = 0;
+	for (uint32_t i = 0; i < r->p->n_hosts; i++)
 		command_tunnels(r->host[i], IKE_CMD_UP);
-		/* Not everybody looks for himself whether his peer lives. */
-		for (uint32_t at = 0; n < SIM_SAS && ike_next_sa(r->host[i]->ike, &at, &v);)
-			id[n++] = v.ike_id;
-		for (uint32_t k = 0; k < n; k++)
-			command_id(r->host[i], IKE_CMD_CHECK, id[k]);
-	}
 }
 
 /* --- what has come of it --- */
@@ -307,8 +308,12 @@ static void wait_for_peace(struct run *r)
 	mono_t last = r->s->now + r->p->quiet;
 	char why[400] = "";
 	dur_t holds = r->p->end == END_UP ? HOLDS : HOLDS_DOWN;
-	while (!r->w->broken[0] && r->s->now < last) {
+	for (unsigned n = 0; !r->w->broken[0] && r->s->now < last; n++) {
+		if (r->healed && n % LOOK_S == 0)
+			look(r);
 		sim_run(r->s, DUR_S(1));
+		if (r->s->stuck)
+			watch_broken(r->w, NULL, "the engines run in a circle");
 		if (!quiet(r, why, sizeof why))
 			continue;
 		sim_run(r->s, holds);

@@ -245,6 +245,11 @@ static void end_orphans(struct sim_node *n, const struct addr *peer)
 static void act_remove(struct sim_node *n, const struct ike_act *a)
 {
 	struct sim_sa *sa = sa_find(n, a->remove.spi_in);
+	/* Refused, and who removes it does not know it yet: its SPI goes. */
+	if (!sa && spi_take(n, a->remove.spi_in)) {
+		(void)early_take(n, a->remove.spi_in);
+		return;
+	}
 	if (!sa) {
 		fault(n, "removes an SA that is not there:", a->remove.spi_in);
 		return;

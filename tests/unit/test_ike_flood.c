@@ -415,6 +415,24 @@ static void lines_are_limited(void **state)
 	pair_free(&p);
 }
 
+/* Who has the wrong key fills no log either: the same ten lines, of which each attempt takes two. */
+static void wrong_keys_are_limited(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(12);
+	assert_true(sim_conf(p.a, p.b, "", ": PSK wrong"));
+	assert_true(sim_conf(p.b, NULL, "", NULL));
+	pair_start(&p);
+	for (unsigned i = 0; i < 8; i++) {
+		sim_cmd(p.a, IKE_CMD_UP, 0);
+		sim_run(p.s, DUR_MS(100));
+	}
+	CHECK(p, sim_sent(p.a, IKE_AUTH, false) == 8 && sim_all_ikes(p.b) == 0 && counters(&p).half_open == 0);
+	CHECK(p, said(p.b, "is initiating an IKE_SA") == 5 && said(p.b, "its MAC does not fit any of ours") == 5);
+	CHECK(p, counters(&p).notes_left_out == 6);
+	pair_free(&p);
+}
+
 /* A cookie is good for four minutes at most, also when nobody else came meanwhile. */
 static void cookies_get_old(void **state)
 {
@@ -472,6 +490,7 @@ int main(void)
 		cmocka_unit_test(answers_are_not_longer),
 		cmocka_unit_test(noise_changes_nothing),
 		cmocka_unit_test(lines_are_limited),
+		cmocka_unit_test(wrong_keys_are_limited),
 		cmocka_unit_test(cookies_get_old),
 		cmocka_unit_test(known_by_spi),
 	};

@@ -34,6 +34,13 @@ static bool suffers(const char *orders)
 	order(p.a, "none");
 	order(p.b, "none");
 	bool back = sim_until(p.s, DUR_S(AFTER_S), pair_agrees);
+	if (!back && strstr(orders, "corrupt sa_init")) {
+		/* A NAT that only one end believes in is signed by both, and rekeys inherit it. */
+		sim_cmd(p.a, IKE_CMD_DOWN, 0);
+		sim_run(p.s, DUR_S(2));
+		sim_cmd(p.a, IKE_CMD_UP, 0);
+		back = sim_until(p.s, DUR_S(10), pair_agrees);
+	}
 	bool hit = sim_noted(p.a, "impair: ") || sim_noted(p.b, "impair: ");
 	if (!back || p.a->faults || p.b->faults || p.s->stuck) {
 		sim_dump(p.s);
@@ -56,9 +63,7 @@ static void each_payload(void **state)
 			strcat(orders, " 1");
 			hits += suffers(orders);
 		}
-		/* A payload that the exchange has not cannot be hit. */
-		if (strcmp(exchanges[x], "create_child") != 0)
-			assert_true(hits >= 8);
+		assert_true(hits >= 8); /* a payload that the exchange has not cannot be hit */
 	}
 }
 
@@ -73,7 +78,7 @@ static void each_message(void **state)
 				char orders[100];
 				snprintf(orders, sizeof orders, "%s %s %s%s", verbs[i / 2], exchanges[x], sides[i % 2], which[k]);
 				bool hit = suffers(orders);
-				if (k < 2 && strcmp(exchanges[x], "create_child") != 0)
+				if (k < 2)
 					assert_true(hit);
 			}
 		}

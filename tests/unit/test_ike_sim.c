@@ -13,6 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef GRETEL_SANITIZED
+enum { STORMS = 40, STEP = 1999 };
+#else
+enum { STORMS = 300, STEP = 97 };
+#endif
+
 static char *read_file(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -57,6 +63,30 @@ static void scenarios(void **state)
 	}
 	closedir(d);
 	assert_true(n >= 12);
+}
+
+static void storms(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= STORMS; seed++) {
+		struct plan p;
+		char name[40];
+		snprintf(name, sizeof name, "seed %u", (unsigned)seed);
+		plan_storm(&p, seed);
+		holds(&p, name);
+	}
+}
+
+static void enumeration(void **state)
+{
+	(void)state;
+	struct plan p;
+	for (uint64_t i = 0; plan_enum(&p, i); i += STEP) {
+		char name[40];
+		snprintf(name, sizeof name, "case %u", (unsigned)i);
+		holds(&p, name);
+	}
+	assert_false(plan_enum(&p, plan_enum_size()));
 }
 
 /* What is written down runs as what it came from: the same datagrams, the same events. */
@@ -149,6 +179,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scenarios),
+		cmocka_unit_test(storms),
+		cmocka_unit_test(enumeration),
 		cmocka_unit_test(written_and_read_again),
 		cmocka_unit_test(what_does_not_hold_is_told),
 		cmocka_unit_test(what_cannot_be_read_is_told),

@@ -87,7 +87,7 @@ suffer() { # suffer WHO ORDER
 }
 suffered() { _since cn | grep -q 'impair: '; }
 up_again() {
-	wait_for 30 pinging cn 10.0.0.1 && wait_for 15 one_pair && swan_up us && gretel_up cn && return
+	wait_for 30 pinging cn 10.0.0.1 && pair_within 15 && swan_up us && gretel_up cn && return
 	cat /lab/up.txt
 	one_pair
 	_since cn | tail -n 8
@@ -98,11 +98,11 @@ up_again() {
 gretel_install && lab_up && clear_watch || exit
 lab_seed cn
 lab_seed us
-for h in cn us; do printf 'charon {\n retransmit_timeout = 1.5\n}\n' | on $h sh -c 'cat >/etc/strongswan.d/zz-impair.conf'; done
-conf cn & conf us dpdaction=clear dpddelay=5s & wait
+for h in cn us; do printf "charon {\n retransmit_timeout = 1.5\n retransmit_tries = 3\n}\n" | on $h sh -c 'cat >/etc/strongswan.d/zz-impair.conf'; done
+conf cn & conf us & wait
 swan_start us & gretel_start cn & wait
-gretel cn up tunnel >/dev/null 2>&1
-check "up before" wait_for 10 pinging cn 10.0.0.1
+check "up before" first_up
+files "" "dpdaction=clear dpddelay=5s"
 priv=$(gretel_pid cn priv) ike=$(gretel_pid cn ike) charon=$(on us cat /run/charon.pid)
 while read -r who order <&5; do
 	suffer "$who" "$order"

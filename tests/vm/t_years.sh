@@ -12,7 +12,7 @@ set -u
 
 CN=121.43.117.81 PLAIN=198.18.1.33
 lives="reauth=no lifetime=9s ikelifetime=16s margintime=4s rekeyfuzz=60%"
-load=30 tiny=30 reauth=26 crowd=
+load=30 tiny=25 reauth=20 crowd=
 [ -z "${GRETEL_LONG:-}" ] || load=300 tiny=120 reauth=60 crowd=$lives
 
 # ---- strongSwan and strongSwan: the measure of complaints.txt
@@ -59,9 +59,10 @@ rekeys() {
 	begin "reauth=no dpdaction=restart dpddelay=5s" "reauth=no"
 	: >/lab/rekey.txt
 	check "rekeys: up" gretel cn up tunnel
-	load_start $load
-	until=$((SECONDS + load - 3))
-	while [ $SECONDS -lt $until ]; do
+	load_start
+	until=$((SECONDS + load))
+	# The clock of an emulated machine may run fast: each order comes at least once.
+	while [ $SECONDS -lt $until ] || [ $i -lt 7 ]; do
 		case $((i % 6)) in
 		0) gretel_rekeys child ;;
 		1) us_rekeys '{*}' ;;
@@ -75,10 +76,10 @@ rekeys() {
 	done
 	load_end
 	children=$(times us 'CHILD_SA tunnel.*established') ikes=$(times us 'IKE_SA tunnel.*(rekeyed between|established between)')
-	check "rekeys: of $i orders in $load s came $children child SAs and $ikes IKE SAs" test "$children" -ge $((i / 3)) -a "$ikes" -ge $((i / 3))
-	check "rekeys: nothing is lost ($lost of $((load * 100)) pings, $dropped of the stream, $own by us)" lossless
+	check "rekeys: of $i orders came $children child SAs and $ikes IKE SAs" test "$children" -ge $((i / 3)) -a "$ikes" -ge $((i / 3))
+	check "rekeys: nothing is lost ($loss)" lossless
 	check "rekeys: each order was taken" lacks gretel: cat /lab/rekey.txt
-	check "rekeys: one pair of SAs is left" wait_for 15 one_pair
+	check "rekeys: one pair of SAs is left" pair_within 15
 	check "rekeys: and one IKE SA at each end" one_ike
 	check "rekeys: it carries" ping_gre cn 10.0.0.1 3
 	check "rekeys: no complaint of strongSwan" no_complaints us
@@ -94,11 +95,12 @@ tiny() {
 	local children ikes
 	begin "$lives" "$lives"
 	check "tiny lifetimes: up" gretel cn up tunnel
-	load_start $tiny
+	load_start
+	sleep $tiny
 	load_end
 	children=$(times us 'CHILD_SA tunnel.*established') ikes=$(times us 'IKE_SA tunnel.*(rekeyed between|established between)')
 	check "tiny lifetimes: $children child SAs and $ikes IKE SAs in $tiny s" test "$children" -ge $((tiny / 10)) -a "$ikes" -ge $((tiny / 20))
-	check "tiny lifetimes: nothing is lost ($lost of $((tiny * 100)) pings, $dropped of the stream, $own by us)" lossless
+	check "tiny lifetimes: nothing is lost ($loss)" lossless
 	check "tiny lifetimes: no complaint of strongSwan" no_complaints us
 	gretel cn down tunnel >/dev/null 2>&1
 	check "tiny lifetimes: nothing is left at cn" wait_for 10 no_sas cn
@@ -111,22 +113,24 @@ reauth() {
 	local keys="reauth=yes ikelifetime=18s margintime=9s rekeyfuzz=0%" n
 	begin "$keys" "reauth=no"
 	check "reauthentication by gretel: up" gretel cn up tunnel
-	load_start $reauth
+	load_start
+	sleep $reauth
 	load_end
 	n=$(times us 'IKE_SA tunnel.*established between')
 	check "reauthentication by gretel: $n IKE SAs in $reauth s" test "$n" -ge 3
-	check "reauthentication by gretel: nothing is lost ($lost of $((reauth * 100)) pings, $dropped of the stream, $own by us)" lossless
+	check "reauthentication by gretel: nothing is lost ($loss)" lossless
 	check "reauthentication by gretel: no complaint of strongSwan" no_complaints us
 	# Make before break at strongSwan too.
 	printf 'charon {\n make_before_break = yes\n}\n' | on us sh -c 'cat >/etc/strongswan.d/zz-years.conf'
 	us_reads
 	begin "reauth=no" "$keys"
 	check "reauthentication by strongSwan: up" gretel cn up tunnel
-	load_start $reauth
+	load_start
+	sleep $reauth
 	load_end
 	n=$(times us 'IKE_SA tunnel.*established between')
 	check "reauthentication by strongSwan: $n IKE SAs in $reauth s" test "$n" -ge 3
-	check "reauthentication by strongSwan: nothing is lost ($lost of $((reauth * 100)) pings, $dropped of the stream, $own by us)" lossless
+	check "reauthentication by strongSwan: nothing is lost ($loss)" lossless
 	check "reauthentication by strongSwan: no complaint" no_complaints us
 	on us rm /etc/strongswan.d/zz-years.conf
 	us_reads
@@ -134,12 +138,21 @@ reauth() {
 
 # ---- a peer that falls silent
 
+# dpdaction at cn, and at us; the short form takes those with a star.
+dpd_table() {
+	cat <<-'END'
+		* restart clear
+		  clear restart
+		* clear clear
+		  hold clear
+	END
+}
 dpd() {
 	local cn us began took
 	# strongSwan gives up after some seconds instead of three minutes.
 	printf 'charon {\n retransmit_timeout = 1\n retransmit_tries = 2\n}\n' | on us sh -c 'cat >/etc/strongswan.d/zz-years.conf'
 	us_reads
-	while read -r cn us; do
+	while read -r cn us <&5; do
 		begin "dpdaction=$cn dpddelay=4s" "dpdaction=$us dpddelay=4s"
 		gretel cn up tunnel >/dev/null 2>&1
 		check "dpd, $cn here and $us there: up" ping_gre cn 10.0.0.1 2
@@ -157,14 +170,9 @@ dpd() {
 			gretel cn up tunnel >/dev/null 2>&1
 		fi
 		check "dpd, $cn and $us: it is back" wait_for 30 pinging cn 10.0.0.1
-		check "dpd, $cn and $us: with one pair" wait_for 15 one_pair
+		check "dpd, $cn and $us: with one pair" pair_within 15
 		check "dpd, $cn and $us: no other complaint of strongSwan" quiet < <(_since us | grep -v 'giving up after 2 retransmits')
-	done <<-'END'
-		restart clear
-		clear restart
-		clear clear
-		hold clear
-	END
+	done 5< <(dpd_table | if [ -n "${GRETEL_LONG:-}" ]; then cat; else grep '^\*'; fi | sed 's/^[* ] *//')
 	on us rm /etc/strongswan.d/zz-years.conf
 	us_reads
 }
@@ -180,7 +188,7 @@ restart() {
 	swan_start us
 	mark us
 	check "strongSwan has died: the tunnel is back" wait_for 40 pinging cn 10.0.0.1
-	check "strongSwan has died: one pair" wait_for 15 one_pair
+	check "strongSwan has died: one pair" pair_within 15
 	check "strongSwan has died: no complaint" no_complaints us
 	mark us
 	gretel_kill9 cn
@@ -232,6 +240,7 @@ more[us]=$(conn plain left=80.251.215.33 right=$PLAIN auto=add reauth=no $crowd)
 wide_window
 conf cn & conf us & wait
 swan_start us & gretel_start cn & swan_start p1 & wait
+check "up before" first_up
 for t in ${LAB_ONLY:-plain rekeys tiny reauth dpd nat restart}; do
 	echo "-- $t ($SECONDS s)"
 	$t

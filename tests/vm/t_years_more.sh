@@ -18,7 +18,7 @@ us_rekeys() { on us ipsec stroke rekey "tunnel$1" >/dev/null 2>&1; }
 # ---- IKE fragments (RFC 7383)
 
 frag() {
-	local h size=300
+	local h size=200
 	for h in cn us; do printf 'charon {\n fragment_size = %d\n}\n' $size | on $h sh -c 'cat >/etc/strongswan.d/zz-frag.conf'; done
 	us_reads
 	begin "reauth=no fragmentation=yes" "reauth=no fragmentation=yes"
@@ -102,7 +102,7 @@ ppk_us() {
 }
 # ppk_cn REQUIRED SECRET; none: without
 ppk_cn() {
-	printf ": PSK 'password'\n@post.example.org : PPK '%s'\n" "$2" | on cn sh -c 'umask 077; cat >/etc/ipsec.secrets'
+	printf ": PSK 'password'\n@post.example.org : PPK %s\n" "$2" | on cn sh -c 'umask 077; cat >/etc/ipsec.secrets'
 	if [ "$1" = none ]; then conf cn reauth=no; else conf cn reauth=no "x-ppk-id=@post.example.org" "x-ppk-required=$1"; fi
 	gretel_reload cn >/lab/reload.txt
 }
@@ -203,13 +203,13 @@ trap_() {
 	sleep 2
 	check "trap: the peer has ended it, and it waits" no_sas cn
 	check "trap: the next packet sets it up" wait_for 10 pinging cn 10.0.0.1
-	check "trap: one pair" wait_for 10 one_pair
+	check "trap: one pair" pair_within 10
 	check "trap: no complaint of strongSwan" no_complaints us
 	begin "" "auto=route"
 	gretel_stop cn
 	gretel_start cn
 	check "trap of strongSwan: its first packet sets it up" wait_for 10 pinging us 10.0.0.2
-	check "trap of strongSwan: one pair" wait_for 10 one_pair
+	check "trap of strongSwan: one pair" pair_within 10
 	check "trap of strongSwan: no complaint" no_complaints us
 }
 
@@ -221,8 +221,7 @@ lab_seed us
 secret home password
 conf cn & conf us & wait
 swan_start us & gretel_start cn & wait
-# The script of the seed makes gre1 at both ends when the tunnel is first up.
-gretel cn up tunnel >/dev/null 2>&1
+check "up before" first_up
 for t in ${LAB_ONLY:-frag address trap_ ppk}; do
 	echo "-- $t ($SECONDS s)"
 	$t

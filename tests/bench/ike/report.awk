@@ -40,6 +40,8 @@ function cpu(    i, g, a, b) {
 		a = median("gretel", "cpu." g)
 		if (a >= 0) printf "      %s with the kernel's refusal: %.2f of the bare key exchange\n", g, a / b
 		a = median("gretel-own", "cpu." g)
+		b = median("bare-own", "cpu." g)
+		if (a >= 0 && b >= 0) printf "      %s: %.2f of a key exchange without the library's check of the point (%.1f us)\n", g, a / b, b / 1000
 		b = median("charon", "cpu." g)
 		if (a >= 0 && b >= 0) printf "      %s: charon takes %.1f times as much\n", g, b / a
 	}
