@@ -148,7 +148,7 @@ static void answer_failure(struct step *s, struct child *c, uint16_t notify, con
 	s->pl = NULL;
 	if (s->sa->rx_busy)
 		respond_error(s, notify);
-	rekey_none_left(s, s->sa);
+	rekey_none_left(s, s->sa, s->sa->tun->t->close_action);
 }
 
 /* Our own rekey goes on when the window is free: when this step ends, or later. */
