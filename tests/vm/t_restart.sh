@@ -196,7 +196,7 @@ upgraded() { # US
 	goes_on
 	check "$c: nothing in the clear" test "$(gre_at_wan $ADDR_cn)" = 0
 	on cn pkill -TERM fd_store
-	check "$c: the end is the end" eval 'wait_for 8 _gretel_gone cn && [ -z "$(own_spis)" ]'
+	check "$c: the end is the end" eval 'wait_for 20 _gretel_gone cn && [ -z "$(own_spis)" ]'
 	on cn ip xfrm state flush
 	on cn ip xfrm policy flush
 }
