@@ -53,7 +53,6 @@ int kernel_child_counters(struct kernel *k, const struct child_sa *sa, struct sa
  * KERNEL_ACQUIRE; a child's policy replaces it, and the caller sets it again when that has gone. sa: addresses, selector, marks, reqid. --- */
 int kernel_trap_set(struct kernel *k, const struct child_sa *sa) MUST_USE; /* idempotent; the child's policy instead is success */
 int kernel_trap_del(struct kernel *k, const struct child_sa *sa);
-
 /* --- The guard --- */
 int kernel_guard_set(struct kernel *k, const struct addr *peer) MUST_USE;   /* idempotent */
 int kernel_guard_set_strict(struct kernel *k, const struct addr *local) MUST_USE; /* all GRE from and to local; AF any: all */
@@ -125,10 +124,9 @@ enum kernel_event_type { KERNEL_EXPIRE, KERNEL_MAPPING, KERNEL_LINK, KERNEL_ADDR
 struct kernel_event {
 	uint8_t type;
 	uint32_t spi; bool hard;           /* EXPIRE, MAPPING (inbound SPI) */
-	struct endpoint source;            /* MAPPING: new source of ESP in UDP */
+	struct endpoint source; uint32_t reqid; /* MAPPING: new source of ESP in UDP. ACQUIRE: from where; of the policy without an SA */
 	uint32_t ifindex; char name[16]; bool up, gone; uint32_t mtu; /* LINK */
 	struct addr addr; /* ADDR: with `gone` and ifindex. EXPIRE, MAPPING, ACQUIRE: the SA's destination */
-	uint32_t reqid;   /* ACQUIRE: of the policy that a packet met without an SA; source.addr: from where */
 	struct prefix dst;                 /* ROUTE: its destination, with `gone` */
 	bool inner;                        /* LINK: of kind gre, ip6gre or tun. ADDR: not for IKE (privsep/ knows) */
 };
@@ -171,8 +169,7 @@ bool kernel_forwarding(uint8_t family);
 /* A UDP socket for IKE: bound (dual stack off), IP_PKTINFO, IP_RECVERR, IPsec bypass policies in and out, UDP_ENCAP_ESPINUDP
  * when natt, non-blocking. fd or -errno. */
 int kernel_udp_open(uint8_t family, uint16_t port, bool natt);
-/* Whether fd is what kernel_udp_open would give, made by an earlier life. */
-bool kernel_udp_is(int fd, uint8_t family, uint16_t port, bool natt);
+bool kernel_udp_is(int fd, uint8_t family, uint16_t port, bool natt); /* fd is what kernel_udp_open gave an earlier life */
 /* The NAT-T port for a data plane in user space: workers + 1 sockets that share it (SO_REUSEPORT), without UDP_ENCAP. What is no ESP
  * comes to fds[0], ESP to fds[1 + SPI mod workers], which have UDP_GRO and tell the DS field. None of them may ever be closed
  * while another is used: the numbers would move. 0 or -errno. */
