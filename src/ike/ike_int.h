@@ -131,7 +131,7 @@ bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struc
 void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_initiates, struct ike_ts_list *tsi,
               struct ike_ts_list *tsr);
 
-void own_dh_forget(struct ike *e);
+void own_dh_forget(struct ike *e); /* x_sa_init.c */
 
 /* --- exchanges --- */
 handler_fn x_sa_init_start, x_sa_init_i, x_sa_init_i_notify, x_sa_init_r;

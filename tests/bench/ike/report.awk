@@ -68,7 +68,8 @@ END {
 		verdict(b <= 2 * a, sprintf("status of one tunnel among %s takes %.2f times as long as among %s, at most 2", size[n_sizes], b / a, size[1]))
 		a = median("gretel-own", "reload." size[2]) / size[2]
 		b = median("gretel-own", "reload." size[n_sizes]) / size[n_sizes]
-		verdict(b <= 2 * a, sprintf("a reload of %s tunnels takes %.2f times as long for each as one of %s, at most 2", size[n_sizes], b / a, size[2]))
+		# What libconfig does to find a name twice in a group grows with the group, slowly; ten times would be quadratic.
+		verdict(b <= 3 * a, sprintf("a reload of %s tunnels takes %.2f times as long for each as one of %s, at most 3", size[n_sizes], b / a, size[2]))
 		a = median("gretel-own", "handshake." size[2])
 		b = median("gretel-own", "handshake." size[n_sizes])
 		verdict(b <= 1.5 * a, sprintf("setting up one of %s tunnels (look-ups by peer, name, SPI) takes %.2f times as long as one of %s, at most 1.5",
