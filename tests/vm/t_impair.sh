@@ -87,7 +87,7 @@ suffer() { # suffer WHO ORDER
 }
 suffered() { _since cn | grep -q 'impair: '; }
 up_again() {
-	wait_for 30 pinging cn 10.0.0.1 && pair_within 15 && swan_up us && gretel_up cn && return
+	wait_for 45 pinging cn 10.0.0.1 && pair_within 15 && swan_up us && gretel_up cn && return
 	cat /lab/up.txt
 	one_pair
 	_since cn | tail -n 8
@@ -102,7 +102,8 @@ for h in cn us; do printf "charon {\n retransmit_timeout = 1.5\n retransmit_trie
 conf cn & conf us & wait
 swan_start us & gretel_start cn & wait
 check "up before" first_up
-files "" "dpdaction=clear dpddelay=5s"
+# An attempt whose IKE_AUTH is wrong ends with its last retransmission, and another begins.
+files "keyingtries=%forever" "dpdaction=clear dpddelay=5s"
 priv=$(gretel_pid cn priv) ike=$(gretel_pid cn ike) charon=$(on us cat /run/charon.pid)
 while read -r who order <&5; do
 	suffer "$who" "$order"
