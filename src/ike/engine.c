@@ -553,12 +553,15 @@ static void command_up(struct step *s, struct tun *t)
 		            "right is %any: this tunnel waits for its peers, it cannot begin");
 		return;
 	}
+	/* An IKE SA whose child the peer has closed while nobody wanted the tunnel. */
+	LIST_EACH(it, tmp, &t->sas)
+		rekey_none_left(s, LIST_ENTRY(it, struct ike_sa, of_tun), DPD_NONE);
 	if (ike_tun_has_sa(t, NULL))
 		return;
 	/* An attempt that waits for its next retransmission begins anew: somebody is looking. */
 	LIST_EACH(it, tmp, &t->sas) {
 		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
-		if (sa->initiator && sa->state == ST_I_INIT && sa->req.tries > 0) {
+		if (sa->initiator && (sa->state == ST_I_INIT || sa->state == ST_I_AUTH) && sa->req.tries > 0) {
 			sa->replaced = true;
 			sa_delete(s, sa, "begun anew");
 		}

@@ -464,6 +464,43 @@ static void thousands_of_spokes(void **state)
 	}
 }
 
+/* Nobody wanted the tunnel when its child went: `up` does not take the IKE SA that is left for a tunnel. */
+static void up_with_no_child_left(void **state)
+{
+	(void)state;
+	struct pair p = pair_run(41, "", "auto=start", DUR_S(5));
+	AGREE(p);
+	sim_stop(p.b);
+	sim_cmd(p.a, IKE_CMD_DOWN_CHILD, p.a->sa[0].child_id);
+	sim_run(p.s, DUR_S(1));
+	CHECK(p, sim_ikes(p.a, IKE_S_ESTABLISHED) == 1 && sim_children(p.a) == 0);
+	assert_true(sim_conf(p.b, p.a, "", NULL));
+	assert_true(sim_start(p.b));
+	sim_cmd(p.a, IKE_CMD_UP, 0);
+	sim_run(p.s, DUR_S(5));
+	CHECK(p, sim_common(p.a, p.b) == 1);
+	pair_free(&p);
+}
+
+/* The peer is silent on IKE_AUTH: `up` does not wait for the end of what waits. */
+static void up_while_auth_waits(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(42);
+	pair_conf(&p, "auto=start", "");
+	pair_start(&p);
+	while (sim_sent(p.a, IKE_AUTH, false) == 0)
+		sim_run(p.s, DUR_MS(1));
+	p.b->cut = true;
+	sim_run(p.s, DUR_S(10));
+	p.b->cut = false;
+	assert_true(sim_start(p.b)); /* it has lost what was half open */
+	mono_t asked = p.s->now;
+	sim_cmd(p.a, IKE_CMD_UP, 0);
+	CHECK(p, sim_until(p.s, DUR_S(1), pair_agrees) && p.s->now - asked < DUR_S(1));
+	pair_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +510,8 @@ int main(void)
 		cmocka_unit_test(keyingtries), cmocka_unit_test(retransmission_settings), cmocka_unit_test(traffic_spares_checks),
 		cmocka_unit_test(a_name_that_moves), cmocka_unit_test(thousands_of_spokes),
 		cmocka_unit_test(a_hub_calls_after_its_death), cmocka_unit_test(an_orphan_that_ends),
+		cmocka_unit_test(up_with_no_child_left),
+		cmocka_unit_test(up_while_auth_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
