@@ -178,7 +178,8 @@ int main(int argc, char **argv)
 		FD_SET(sock, &in);
 		if (pselect(sock + 1, &in, NULL, NULL, NULL, &open) > 0)
 			message(sock);
-		if (term && child) {
+		if (term == 1 && child) {
+			term = 2; /* once: asked twice, it ends as it is */
 			kill(child, SIGTERM);
 		} else if (hup && child) {
 			hup = 0;

@@ -358,11 +358,11 @@ ten() {
 			counter seen { }
 			chain in {
 				type filter hook input priority 0;
-				udp dport 500 counter name seen
+				udp dport { 500, 4500 } counter name seen
 			}
 			chain out {
 				type filter hook output priority 0;
-				udp sport 500 counter name seen
+				udp sport { 500, 4500 } counter name seen
 			}
 		}
 	END
