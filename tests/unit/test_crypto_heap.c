@@ -156,7 +156,7 @@ static void test_heap_watches(void **state)
 static void test_prf_leaves_nothing(void **state)
 {
 	static const uint16_t prfs[] = {PRF_HMAC_SHA1, PRF_HMAC_SHA2_256, PRF_HMAC_SHA2_384, PRF_HMAC_SHA2_512};
-	static const size_t lens[] = {16, 32, 64, 128};
+	static const size_t lens[] = {16, 32, SECRET_MAX};
 	for (size_t i = 0; i < ARRAY_LEN(prfs); i++) {
 		for (size_t j = 0; j < ARRAY_LEN(lens); j++) {
 			struct secret key;
