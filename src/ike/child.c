@@ -169,11 +169,27 @@ static void go_along(struct step *s, struct child *c)
 		natd_child(s, c);
 }
 
+/* The child of a new IKE SA with this peer is on its way into the kernel. */
+static bool successor_comes(struct ike *e, const struct child *c)
+{
+	for (struct ike_sa *o = NULL; (o = sa_next_same_peer(e, c->sa, o));) {
+		if (o->hs && o->hs->child && o->hs->child->state == CH_INSTALL)
+			return true;
+	}
+	return false;
+}
+
 void child_complete(struct step *s, struct child *c)
 {
+	enum { LATER_S = 2 };
 	/* In an IKE SA that has a successor it would be newer than the successor's. */
 	if (!c->half || c->redundant || c->state < CH_UP || c->sa->replaced)
 		return;
+	if (successor_comes(s->e, c)) {
+		c->whole_at = mono_add(s->now, DUR_S(LATER_S)); /* should that one come to nothing */
+		child_rearm(s, c);
+		return;
+	}
 	c->half = false;
 	c->whole_at = MONO_NEVER;
 	install_whole(s, c);

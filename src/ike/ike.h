@@ -65,7 +65,7 @@ struct ike_cmd {
 	bool natt;
 	const struct ident *peer;        /* CALL: who it proved to be */
 };
-enum { IKE_ORPHANS_MAX = 4 };
+enum { IKE_ORPHANS_MAX = 16 };
 
 /* --- Facts --- */
 enum ike_fact_type {
