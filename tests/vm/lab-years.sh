@@ -69,6 +69,15 @@ one_pair() {
 	cn=$(_spis cn) us=$(_spis us)
 	[ "$cn" = "$us" ] && [ "$(wc -l <<<"$cn")" = 2 ] || { echo "cn:" $cn "us:" $us; return 1; }
 }
+pair_of_cn() { # cn has one pair, and us has it too; beside it, us may keep what its peer has lost until its own DELETE is given up
+	local s
+	[ "$(_spis cn | wc -l)" = 2 ] || { echo "cn:" $(_spis cn); return 1; }
+	for s in $(_spis cn); do _spis us | grep -q "$s" || { echo "us has no $s"; return 1; }; done
+}
+none_at_us() { # SPI...
+	local s
+	for s; do ! _spis us | grep -q "$s" || { echo "us has $s"; return 1; }; done
+}
 pair_within() { # SECONDS
 	wait_for "$1" one_pair && return
 	one_pair
