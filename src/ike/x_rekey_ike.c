@@ -142,6 +142,8 @@ enum verdict x_rekey_ike_r(struct step *s)
 	if (old->ours) {
 		old->theirs = sa;
 		sa->before = old;
+	} else {
+		rekey_none_left(s, sa, DPD_NONE); /* its child was to have an heir, which we did not ask for any more */
 	}
 	sa_pump(s, sa);
 	return V_DONE;
