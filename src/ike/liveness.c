@@ -50,7 +50,7 @@ void sa_established(struct step *s)
 static void run_other(struct step *s, struct ike_sa *sa, uint8_t event, const char *why)
 {
 	struct step sub = step_sub(s, sa);
-	if (why && why != sa->why) /* it cannot be printed into itself */
+	if (why)
 		because(&sub, "%s", why);
 	step_run(&sub, event);
 }

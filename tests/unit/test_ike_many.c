@@ -106,10 +106,10 @@ static void two_spokes(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct pair p = spoke_and_hub(seed, "lifetime=40s\nmargintime=10s\nrekeyfuzz=0%");
+		struct pair p = spoke_and_hub(seed, "ikelifetime=40s\nmargintime=10s\nrekeyfuzz=0%");
 		struct sim_node *c = sim_host(p.s, "c", "198.51.100.77");
 		p.s->delay_max = DUR_MS(300);
-		assert_true(sim_conf(c, p.b, "auto=start\nlifetime=40s\nmargintime=10s\nrekeyfuzz=0%\nleftid=@c.example.org", NULL));
+		assert_true(sim_conf(c, p.b, "auto=start\nikelifetime=40s\nmargintime=10s\nrekeyfuzz=0%\nleftid=@c.example.org", NULL));
 		pair_start(&p);
 		assert_true(sim_start(c));
 		for (int i = 0; i < 20; i++) {
