@@ -434,7 +434,8 @@ static int do_tun(char **arg)
 
 static void show_event(const struct kernel_event *e)
 {
-	static const char *const NAMES[] = {"expire", "mapping", "link", "addr", "overrun"};
+	static const char *const NAMES[] = {[KERNEL_EXPIRE] = "expire", [KERNEL_MAPPING] = "mapping", [KERNEL_LINK] = "link", [KERNEL_ADDR] = "addr",
+	                                    [KERNEL_ROUTE] = "route", [KERNEL_OVERRUN] = "overrun", [KERNEL_ACQUIRE] = "acquire"};
 	char text[256], a[ADDR_TEXT];
 	struct sbuf b = SB(text);
 	sb_put(&b, NAMES[e->type]);
