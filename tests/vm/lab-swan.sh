@@ -33,7 +33,9 @@ lab_seed() {
 			mkdir -p -m 755 "${f%/*}"
 			cp "$seed/${f##*/}" "$f"
 			case $f in *.sh) chmod 755 "$f" ;; *.conf) chmod 644 "$f" ;; esac
-		done' seed "$LAB_DIR/seed/$1" $places
+		done
+		# The package brings it along, and what an admin has lies in the directory; here strongSwan may never have been.
+		[ -e /etc/strongswan.conf ] || echo "include strongswan.d/*.conf" >/etc/strongswan.conf' seed "$LAB_DIR/seed/$1" $places
 }
 
 swan_log() { echo "/lab/$1/charon.log"; }
