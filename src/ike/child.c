@@ -162,7 +162,7 @@ bool child_install_answered(struct step *s, struct child *c)
 	return true;
 }
 
-/* Its IKE SA may have moved while it was being made. */
+/* Its IKE SA may have moved while it was half. Its port is its own: ESP in UDP may have told it. */
 static void go_along(struct step *s, struct child *c)
 {
 	if (!addr_eq(&c->p.local, &c->sa->local.addr) || !addr_eq(&c->p.remote, &c->sa->remote.addr))
@@ -268,13 +268,13 @@ void child_up(struct step *s, struct child *c)
 	     c->id, c->p.in.spi, c->p.out.spi, ts);
 	if (!c->half)
 		child_announce(s, c);
+	natd_child(s, c); /* its IKE SA may have moved while it was being made, if only to another port of a NAT */
 }
 
 void child_announce(struct step *s, struct child *c)
 {
 	c->announced = true;
 	tell_tunnel(s, c->tun, IKE_EV_CHILD_UP, c->sa, c, false, NULL);
-	go_along(s, c);
 }
 
 void child_remove(struct step *s, struct child *c, const char *why)

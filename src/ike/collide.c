@@ -175,3 +175,12 @@ void collide_ike_rekeyed(struct step *s)
 	sa_delete(s, old, "rekeyed");
 	sa_pump(s, a);
 }
+
+void collide_heir_ends(struct step *s)
+{
+	struct ike_sa *old = s->sa->before;
+	if (!old || old->theirs != s->sa || old->state == ST_DELETING)
+		return;
+	/* The children went with it. What the answer to ours brings would be an IKE SA without any, and the peer would have one there. */
+	sa_delete(s, old, s->sa->why);
+}

@@ -135,6 +135,7 @@ static void bury(struct step *s)
 		sa_half_open_end(s->e, sa);
 		LIST_EACH(it, tmp, &sa->children)
 			child_remove(&sub, LIST_ENTRY(it, struct child, link), sa->why);
+		collide_heir_ends(&sub);
 		list_del(&sa->of_tun); /* it does not count any more */
 		list_del(&sa->of_mine);
 		if (t && !t->held)

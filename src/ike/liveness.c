@@ -111,6 +111,7 @@ enum verdict x_delete(struct step *s)
 	sa_due(s->e, sa, T_EXPIRE, mono_add(s->now, DUR_S(DELETE_GRACE_S)));
 	if (window_free(sa)) /* else when the request under way is answered */
 		sa_send_delete(s);
+	collide_heir_ends(s);
 	return V_DONE;
 }
 

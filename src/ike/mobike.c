@@ -159,13 +159,16 @@ static void update_answered(struct step *s)
 	natd_settle(s);
 }
 
-/* Whether the answer came from another of the peer's addresses than asked last, or first. Then these two change places. */
+/* Whether the answer came from another of the peer's addresses than asked last, or first: then these two change places. Or from another
+ * port of its NAT. */
 static bool other_answers(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct ways *w = &sa->ways;
-	if (!w->mobike || !w->decides || addr_eq(&s->d->remote.addr, &sa->remote.addr))
+	if (!w->mobike || !w->decides || endpoint_eq(&s->d->remote, &sa->remote))
 		return false;
+	if (addr_eq(&s->d->remote.addr, &sa->remote.addr))
+		return sa->nat_there && !sa->req.is_update; /* once: a NAT may have many ports */
 	for (uint8_t i = 0; i < w->n_other; i++) {
 		if (!addr_eq(&w->other[i], &s->d->remote.addr))
 			continue;

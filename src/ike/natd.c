@@ -120,12 +120,24 @@ static bool follows(const struct ike_sa *sa, const struct endpoint *local, const
 	return addr_eq(&sa->remote.addr, &remote->addr) || !sa->nat_here || !sa->initiator;
 }
 
+/* RFC 4555 has no word for the end that may say nothing and whose NAT has given it another port: the one that decides sees it, and moves. */
+static bool remapped(const struct step *s)
+{
+	const struct ike_sa *sa = s->sa;
+	return sa->state == ST_ESTABLISHED && sa->ways.mobike && sa->ways.decides && sa->nat_there &&
+	       endpoint_eq(&sa->local, &s->d->local) && addr_eq(&sa->remote.addr, &s->d->remote.addr);
+}
+
 void natd_follow(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
 	struct endpoint was = sa->remote;
 	if (endpoint_eq(&was, &s->d->remote) && endpoint_eq(&sa->local, &s->d->local))
 		return;
+	if (!(s->hdr.flags & IKE_F_RESPONSE) && remapped(s)) { /* mobike_answer() looks at answers */
+		roam_use(s, &sa->local.addr, &s->d->remote);
+		return;
+	}
 	if (sa->state >= ST_ESTABLISHED && !follows(sa, &s->d->local, &s->d->remote))
 		return;
 	sa->local = s->d->local;

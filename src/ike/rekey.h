@@ -28,6 +28,8 @@ void collide_child_answered(struct step *s);
 void collide_child_whole(struct step *s);
 /* s->sa->ours is agreed on: it, or what the peer made meanwhile, takes over. */
 void collide_ike_rekeyed(struct step *s);
+/* s->sa ends. Was it to stay or to go, by the answer to ours? Whatever the answer says, ours goes too. */
+void collide_heir_ends(struct step *s);
 
 /* --- child.c: what is common to children made in IKE_AUTH and CREATE_CHILD_SA --- */
 void child_fill(struct step *s, struct child *c, const struct suite *suite, const struct selector *sel);

@@ -262,18 +262,36 @@ static bool busy_with(struct ike *e, const struct tun *t, const struct ident *pe
 static void attempt(struct step *s, struct tun *t, const struct endpoint *local, const struct endpoint *remote,
                     const struct ident *peer, bool natt);
 
-void ike_tun_renew(struct step *s, struct ike_sa *old)
+static void renew(struct step *s, struct ike_sa *old, const struct endpoint *from)
 {
 	struct tun *t = old->tun;
 	if (old->replaced || s->e->stopping || (t->many ? busy_with(s->e, t, &old->peer_id) : ike_tun_busy(t)))
 		return;
 	note(s, t, NOTE_CONTROL, "IKE_SA %s[%u] or its child is due, setting up a successor", ike_tun_name(t), old->id);
 	t->renew = !t->many;
-	/* Nobody can say where such a peer is, or it has moved, but it is known where this one is. */
-	if (t->many || moved(t, &old->remote.addr))
-		attempt(s, t, &old->local, &old->remote, &old->peer_id, old->natt_port);
+	/* Nobody can say where such a peer is, or it has moved, or a NAT lets in only what is in use; but it is known where this one is. */
+	if (t->many || old->nat_there || moved(t, &old->remote.addr))
+		attempt(s, t, from, &old->remote, &old->peer_id, old->natt_port);
 	else
 		ike_tun_start(s, t);
+}
+
+void ike_tun_renew(struct step *s, struct ike_sa *old) { renew(s, old, &old->local); }
+
+void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local)
+{
+	renew(s, old, &(struct endpoint){.addr = *local, .port = old->local.port});
+}
+
+/* What is up and has no successor yet; NULL: nothing. */
+static struct ike_sa *to_renew(const struct tun *t)
+{
+	LIST_EACH(it, tmp, &t->sas) {
+		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, of_tun);
+		if (sa->state == ST_ESTABLISHED && !sa->replaced && !sa->want_delete)
+			return sa;
+	}
+	return NULL;
 }
 
 void ike_tun_call(struct step *s, struct tun *t, const struct ike_cmd *cmd)
@@ -291,18 +309,6 @@ void ike_tun_renew_later(struct step *s, const struct ike_sa *failed)
 		if (sa->state == ST_ESTABLISHED && !sa->replaced)
 			sa_due(s->e, sa, T_REAUTH, mono_add(s->now, DUR_S(AGAIN_S)));
 	}
-}
-
-void ike_tun_renew_from(struct step *s, struct ike_sa *old, const struct addr *local)
-{
-	if (!old->tun->many) {
-		ike_tun_renew(s, old);
-		return;
-	}
-	if (old->replaced || s->e->stopping || busy_with(s->e, old->tun, &old->peer_id))
-		return;
-	struct endpoint from = {.addr = *local, .port = old->local.port};
-	attempt(s, old->tun, &from, &old->remote, &old->peer_id, old->natt_port);
 }
 
 /* Whether an attempt is called for: the peer may have come by itself meanwhile. */
@@ -486,7 +492,10 @@ void ike_tun_hurry_all(struct step *s, mono_t at, const struct prefix *to)
 
 void ike_tun_on_timer(struct step *s, struct tun *t)
 {
-	if (needs_attempt(s, t) || unknown_peer(t) || needs_trap(t))
+	struct ike_sa *old = t->renew && needs_attempt(s, t) ? to_renew(t) : NULL;
+	if (old)
+		ike_tun_renew(s, old);
+	else if (needs_attempt(s, t) || unknown_peer(t) || needs_trap(t))
 		ike_tun_start(s, t);
 }
 

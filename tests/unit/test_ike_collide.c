@@ -111,6 +111,90 @@ static void rekey_and_delete_cross(void **state)
 	}
 }
 
+/* --- a peer that does not look at nonces --- */
+
+enum { THEIR_SPI = 0xd0000001 };
+
+/* b asks by hand to rekey the child with this inbound SPI of its own, with the lowest of all nonces. */
+static bool ask_rekey(struct pair *p, struct ike_sa *sa, uint32_t old)
+{
+	struct suite suite = {.encr = ENCR_AES_CBC, .encr_bits = 128, .integ = AUTH_HMAC_SHA2_256_128};
+	struct hand ask = {.h = hand_request(sa, CREATE_CHILD_SA)}, answer;
+	struct proposals offer;
+	struct ike_ts_list tsi, tsr;
+	struct hand_enc e;
+	uint8_t spi[4], zeroes[NONCE_LEN] = {0};
+	struct wr w = wr_init(spi, sizeof spi);
+	wr_u32(&w, old);
+	suite_to_proposal(&suite, PROTO_ESP, 1, THEIR_SPI, 4, false, &offer);
+	ts_ours(conf_tunnel(p->b->conf, 0), &p->b->addr, &p->a->addr, &tsi, &tsr);
+	hand_begin(&e, &ask);
+	ike_enc_notify(&e.enc, PROTO_ESP, SPAN(spi, sizeof spi), N_REKEY_SA, SPAN(NULL, 0));
+	ike_enc_notify(&e.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_TRANSPORT_MODE, SPAN(NULL, 0));
+	ike_enc_sa(&e.enc, &offer);
+	ike_enc_nonce(&e.enc, SPAN(zeroes, sizeof zeroes));
+	ike_enc_ts(&e.enc, P_TSI, &tsi);
+	ike_enc_ts(&e.enc, P_TSR, &tsr);
+	return hand_end(&e) && hand_ask(p->b, sa, &ask, &answer) && !hand_notify(&answer, N_TEMPORARY_FAILURE, &(struct ike_notify){0});
+}
+
+static bool ask_delete(struct pair *p, struct ike_sa *sa, uint32_t spi)
+{
+	struct hand ask = {.h = hand_request(sa, INFORMATIONAL)}, answer;
+	struct hand_enc e;
+	hand_begin(&e, &ask);
+	ike_enc_delete_esp(&e.enc, &spi, 1);
+	return hand_end(&e) && hand_ask(p->b, sa, &ask, &answer);
+}
+
+static uint32_t deleted[8];
+static unsigned n_deleted;
+
+/* The children that a asks to have deleted, each once. */
+static bool see_deletes(struct sim *s, struct sim_packet *p)
+{
+	struct ike_sa *sa = hand_sa(p->from, ST_ESTABLISHED);
+	struct hand h;
+	struct ike_payloads pl;
+	struct ike_delete d;
+	if (p->from != s->node[0] || p->response || p->exchange != INFORMATIONAL || !hand_open(s, &sa->tx, p->p, p->n, &h) ||
+	    !hand_payloads(&h, &pl))
+		return true;
+	const struct ike_payload *del = ike_payload_find(&pl, P_D);
+	if (!del || ike_delete_decode(del->body, &d) != WIRE_OK)
+		return true;
+	uint32_t spi = ike_delete_spi(&d, 0);
+	if (n_deleted < ARRAY_LEN(deleted) && (n_deleted == 0 || deleted[n_deleted - 1] != spi))
+		deleted[n_deleted++] = spi;
+	return true;
+}
+
+/* Its own child is in use and the old one deleted before it answers our rekey. Whatever the nonces say: were ours to stay, each end
+ * would send on another SA, and a little later we would delete the one that the peer uses. */
+static void the_peer_has_decided(void **state)
+{
+	(void)state;
+	struct pair p = pair_run(1, BASE_START, BASE, DUR_S(5));
+	struct ike_sa *of_b = hand_sa(p.b, ST_ESTABLISHED);
+	uint32_t old = hand_child(p.b, CH_UP)->p.in.spi;
+	n_deleted = 0;
+	p.s->loss = 1000;
+	rekey_child(p.a); /* is lost the first time */
+	CHECK(p, ask_rekey(&p, of_b, old) && hand_child(p.a, CH_UP)->half);
+	CHECK(p, ask_delete(&p, of_b, old) && p.a->n_sas == 2 && p.a->n_early == 0 && p.a->sa[1].sa.out.spi == THEIR_SPI);
+	uint32_t theirs = p.a->sa[1].sa.in.spi, ours = hand_child(p.a, CH_SENT)->p.in.spi;
+	p.s->loss = 0;
+	p.s->tap = see_deletes;
+	sim_run(p.s, DUR_S(4));
+	CHECK(p, sim_noted(p.b, "is rekeyed by") && sim_noted(p.a, "CHILD_SA rekey collision lost"));
+	p.b->cut = true; /* that it finds no child of its own there is another story */
+	sim_run(p.s, DUR_S(15));
+	CHECK(p, n_deleted == 1 && deleted[0] == ours);
+	CHECK(p, p.a->n_sas == 1 && p.a->sa[0].sa.in.spi == theirs && p.a->n_spis == 0);
+	CHECK(p, hand_child(p.a, CH_UP)->p.in.spi == theirs && p.a->ups == 2 && p.a->downs == 1 && p.a->faults == 0);
+	pair_free(&p);
+}
+
 /* --- every pair of wishes, every packet lost --- */
 
 enum wish { W_REKEY_CHILD, W_REKEY_IKE, W_DELETE_CHILD, W_DELETE_IKE, W_CHECK, W_N };
@@ -277,6 +361,7 @@ int main(void)
 		cmocka_unit_test(ike_sas_cross),
 		cmocka_unit_test(child_and_ike_cross),
 		cmocka_unit_test(rekey_and_delete_cross),
+		cmocka_unit_test(the_peer_has_decided),
 		cmocka_unit_test(every_pair_with_each_packet_lost),
 		cmocka_unit_test(every_pair_with_two_lost),
 		cmocka_unit_test(every_pair_doubled_and_mixed_up),
