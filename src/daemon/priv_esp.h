@@ -25,8 +25,6 @@ struct esp_side {
 	uint32_t next_ticket;
 	bool ike_waits;          /* ike is there before esp, and is greeted when esp is */
 	bool lost;               /* one that had SAs has died: ike hears so when there is another */
-	mono_t log_window;
-	uint32_t log_lines;
 };
 
 /* priv_role_esp.c */

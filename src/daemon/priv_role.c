@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STOP_S = 5, START_S = 60, STUCK_S = 30, IKE_LATER_MS = 10 };
+enum { STOP_S = 5, IKE_LATER_MS = 10 };
 
 void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 {
@@ -35,18 +35,6 @@ void priv_logf(struct priv *p, int8_t level, const char *fmt, ...)
 }
 
 static void on_actor_log(void *ctx, int8_t level, const char *text) { priv_logf(ctx, level, "%s", text); }
-
-void peer_watch(struct priv *p, struct peer *x)
-{
-	bool pending = privsep_pending(x->chan);
-	if (!pending && x->stuck_since == MONO_NEVER)
-		return; /* nothing was pending before either */
-	(void)!loop_mod(p->loop, privsep_fd(x->chan), pending ? EPOLLIN | EPOLLOUT : EPOLLIN);
-	if (!pending)
-		x->stuck_since = MONO_NEVER;
-	else if (x->stuck_since == MONO_NEVER)
-		x->stuck_since = loop_now(p->loop);
-}
 
 void priv_fail(struct priv *p)
 {
@@ -150,8 +138,6 @@ static void stop_start(struct priv *p, mono_t now)
 	priv_stop_step(p);
 }
 
-static void peer_end(struct priv *p, struct peer *x);
-
 /* The peers hear nothing, so that they keep what they have: with the next life's new SAs the old ones go. Only scripts that run are waited for. */
 static void handover_start(struct priv *p, mono_t now)
 {
@@ -222,16 +208,6 @@ static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now)
 	}
 }
 
-static mono_t start_due(const struct peer *x, bool ok)
-{
-	return x->pid && !ok ? mono_add(x->started, DUR_S(START_S)) : MONO_NEVER;
-}
-
-static mono_t stuck_due(const struct peer *x)
-{
-	return x->stuck_since == MONO_NEVER ? MONO_NEVER : mono_add(x->stuck_since, DUR_S(STUCK_S));
-}
-
 static mono_t when(void *ctx)
 {
 	struct priv *p = ctx;
@@ -240,27 +216,7 @@ static mono_t when(void *ctx)
 	t = mono_min(t, plane_due(p));
 	if (p->stopping)
 		return mono_min(t, p->stop_due);
-	t = mono_min(t, mono_min(p->ike.restart, p->hook.restart));
-	t = mono_min(t, mono_min(stuck_due(&p->ike), stuck_due(&p->hook)));
-	return mono_min(t, start_due(&p->ike, p->ike.ready));
-}
-
-static void restart(struct priv *p, mono_t now)
-{
-	int rc = p->ike.restart <= now ? ike_start(p, now) : 0;
-	if (rc < 0) {
-		priv_logf(p, -1, "ike cannot be started: %s", strerror(-rc));
-		p->ike.restart = mono_add(now, DUR_S(1));
-	}
-	if (p->hook.restart > now)
-		return;
-	priv_logf(p, 0, "hook is started again%s",
-	          p->spawner >= 0 ? "" : ": until greteld is restarted, scripts have priv's capabilities only");
-	rc = hook_start(p, now);
-	if (rc < 0) {
-		priv_logf(p, -1, "hook cannot be started: %s", strerror(-rc));
-		p->hook.restart = mono_add(now, DUR_S(1));
-	}
+	return mono_min(t, mono_min(peer_due(&p->ike), peer_due(&p->hook)));
 }
 
 static void on_due(void *ctx, mono_t now)
@@ -284,18 +240,11 @@ static void on_due(void *ctx, mono_t now)
 	}
 	if (p->stopping)
 		return;
-	restart(p, now);
-	if (start_due(&p->ike, p->ike.ready) <= now) {
-		p->ike.started = now;
-		ike_kill(p, "it did not become ready");
-	} else if (stuck_due(&p->ike) <= now) {
-		ike_kill(p, "it does not read what it is sent");
-		p->ike.stuck_since = MONO_NEVER;
-	}
-	if (stuck_due(&p->hook) <= now && p->hook.pid) {
-		kill(p->hook.pid, SIGKILL);
-		p->hook.stuck_since = MONO_NEVER;
-	}
+	peer_is_due(p, &p->ike, ike_start, now);
+	if (p->hook.restart <= now)
+		priv_logf(p, 0, "hook is started again%s",
+		          p->spawner >= 0 ? "" : ": until greteld is restarted, scripts have priv's capabilities only");
+	peer_is_due(p, &p->hook, hook_start, now);
 }
 
 /* --- The start --- */
@@ -374,22 +323,6 @@ static int unprivileged_start(struct priv *p)
 	return rc < 0 ? fail(p, "the start failed", rc) : 0;
 }
 
-static void peer_end(struct priv *p, struct peer *x)
-{
-	if (x->chan) {
-		loop_del(p->loop, privsep_fd(x->chan));
-		privsep_free(x->chan); /* hook takes the end of its channel as the sign to end */
-	}
-	x->chan = NULL;
-	if (!x->pid)
-		return;
-	if (x == &p->ike)
-		kill(x->pid, SIGKILL);
-	while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	x->pid = 0;
-}
-
 static void finish(struct priv *p)
 {
 	jobs_drop(p);
@@ -428,7 +361,8 @@ int priv_role_run(struct greteld_options *opt)
 	p.watchdog = p.stop_due = p.settle = MONO_NEVER;
 	for (size_t i = 0; i < PRIV_SOCKETS_N; i++)
 		p.socket[i] = -1;
-	p.ike.restart = p.hook.restart = p.ike.stuck_since = p.hook.stuck_since = MONO_NEVER;
+	peer_init(&p.ike, "ike");
+	peer_init(&p.hook, "hook");
 	route_init(&p);
 	plane_init(&p);
 	list_init(&p.jobs);

@@ -1,6 +1,7 @@
 /* Inside the priv role: its state, and what its files ask of each other. Nobody else includes this.
  *
  *      priv_role.c       start, signals, deadlines, the end
+ *      priv_peer.c       what all roles have in common: channel, log, deadlines, death
  *      priv_role_conf.c  load, reload, the sealed copy for ike
  *      priv_role_ike.c   ike: start, greet, its messages, its death
  *      priv_role_hook.c  hook: start, runs, what comes back
@@ -30,8 +31,9 @@
 
 enum { CRASHES_MAX = 5 };
 
-/* A role that runs. */
+/* A role that runs, or is to. */
 struct peer {
+	const char *name;
 	pid_t pid;               /* 0: none */
 	struct privsep *chan;
 	bool greeted, ready;
@@ -41,6 +43,8 @@ struct peer {
 	mono_t crash[CRASHES_MAX]; /* the last ones, a ring */
 	uint32_t crashes;
 	uint32_t epoch;          /* how often it was started */
+	mono_t log_window;       /* rate limit on its lines */
+	uint32_t log_lines;
 };
 
 #include "daemon/priv_esp.h"
@@ -103,8 +107,6 @@ struct priv {
 	mono_t stop_due;
 	mono_t watchdog;         /* next WATCHDOG=1 */
 	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
-	mono_t log_window;       /* rate limit on ike's lines */
-	uint32_t log_lines;
 	struct { int fd; size_t size, live; } books; /* octets: now, and when they were written anew */
 	int result;
 };
@@ -119,8 +121,34 @@ void priv_fail(struct priv *p); /* ends with exit code 1 */
 /* Sends to ike; what cannot be sent ends ike. */
 void ike_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
                size_t n_fds);
+
+/* priv_peer.c */
+typedef void peer_message_fn(struct priv *p, const struct priv_msg *m, mono_t now);
+typedef void peer_refused_fn(struct priv *p, struct peer *x, const struct priv_msg *m);
+void peer_init(struct peer *x, const char *name);
+/* fd: this end of the channel to a process that was just started; owned from now on. 0 or -ENOMEM. */
+int peer_open(struct priv *p, struct peer *x, int fd, const struct priv_table *verbs, loop_fd_fn *on_channel,
+              mono_t now) MUST_USE;
+void peer_close(struct priv *p, struct peer *x);    /* its channel */
+void peer_kill(struct priv *p, struct peer *x, const char *why);
 /* The channel's descriptor is watched for writing while something is queued. */
 void peer_watch(struct priv *p, struct peer *x);
+/* To a role that was greeted: 0, or -errno, which was said unless it is -EPIPE, there is none. What is queued is not watched. */
+int peer_send(struct priv *p, struct peer *x, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
+              size_t n_fds) MUST_USE;
+/* What its channel has: each message to take, one that is not as its row wants it to refuse. */
+void peer_read(struct priv *p, struct peer *x, uint32_t events, mono_t now, peer_message_fn *take, peer_refused_fn *refuse);
+void peer_refused(struct priv *p, struct peer *x, const struct priv_msg *m); /* says so */
+void peer_log(struct priv *p, struct peer *x, const struct priv_msg *m, mono_t now);
+bool peer_pair(struct priv *p, const struct peer *x, int pair[2]) MUST_USE; /* a channel between ike and x, or said why not */
+bool peer_has_ended(const struct peer *x, int *status) MUST_USE;
+/* When it is dead, what it has said; take NULL: only its LOG, since requests of the dead are not acted on. What killed it may be there. */
+void peer_last_words(struct priv *p, struct peer *x, peer_message_fn *take, mono_t now);
+void peer_died(struct priv *p, struct peer *x, int status, mono_t now);
+void peer_end(struct priv *p, struct peer *x);      /* and waits for it */
+/* When it is to be started again, or ended since it does not start or read. */
+mono_t peer_due(const struct peer *x);
+void peer_is_due(struct priv *p, struct peer *x, int (*start)(struct priv *p, mono_t now), mono_t now);
 
 /* priv_role_conf.c */
 int conf_start(struct priv *p);                     /* said on the log */
@@ -135,19 +163,15 @@ int conf_check_only(struct greteld_options *opt);   /* --check: the exit code */
 bool ike_crypto(struct priv *p);
 int ike_start(struct priv *p, mono_t now);
 void ike_greet(struct priv *p);                     /* it is there, and so is what it needs */
-void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool ike_reap(struct priv *p, mono_t now);
 /* Wipes out->octets. */
 void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out);
-void ike_kill(struct priv *p, const char *why);
 void ike_flush(struct priv *p);                     /* sends what was gathered for it */
-void role_died(struct priv *p, struct peer *x, const char *who, int status, mono_t now);
 
 /* priv_role_hook.c */
 int spawner_start(struct priv *p) MUST_USE;
 void spawner_reap(struct priv *p);
 int hook_start(struct priv *p, mono_t now);
-void hook_on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 bool hook_reap(struct priv *p, mono_t now);
 void hook_run(struct priv *p, const struct actor_out *out, uint32_t ticket);
 void hook_down(struct priv *p, const struct actor_hook *h); /* asked for by nobody */

@@ -1,24 +1,17 @@
 /* The role esp as priv sees it: whether there is one, its sockets and devices, what ike asks of it, what it reports, its death. Sockets
  * and devices outlive it; SAs do not, since nobody else has their keys and counters: ike hears that all have expired. */
 #include <errno.h>
-#include <seccomp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { START_S = 60, STUCK_S = 30, LOG_LINES_PER_S = 500 };
-
 void plane_init(struct priv *p)
 {
-	p->esp.peer.restart = p->esp.peer.stuck_since = MONO_NEVER;
+	peer_init(&p->esp.peer, "esp");
 	list_init(&p->esp.asked);
 	for (size_t i = 0; i < ESP_WORKERS_MAX; i++)
 		p->esp.socket[0][i] = p->esp.socket[1][i] = -1;
@@ -67,37 +60,11 @@ void plane_tell_ike(struct priv *p)
 
 /* --- out --- */
 
-static void channel_close(struct priv *p)
-{
-	struct peer *x = &p->esp.peer;
-	if (!x->chan)
-		return;
-	loop_del(p->loop, privsep_fd(x->chan));
-	privsep_free(x->chan);
-	x->chan = NULL;
-	x->greeted = x->ready = false;
-}
-
-static void esp_kill(struct priv *p, const char *why)
-{
-	priv_logf(p, -1, "esp is ended: %s", why);
-	if (p->esp.peer.pid)
-		kill(p->esp.peer.pid, SIGKILL);
-	channel_close(p);
-}
-
 static int event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, const int *fds, size_t n_fds)
 {
 	struct peer *x = &p->esp.peer;
-	if (!x->chan || !x->greeted)
-		return -EPIPE;
-	int rc = privsep_send(x->chan, verb, ticket, body, SPAN(NULL, 0), fds, n_fds);
-	if (rc == -ENOBUFS)
-		esp_kill(p, "it does not read what it is sent");
-	else if (rc < 0 && rc != -EPIPE)
-		priv_logf(p, -1, "a message to esp was not sent: %s", strerror(-rc));
-	if (x->chan)
-		peer_watch(p, x);
+	int rc = peer_send(p, x, verb, ticket, body, SPAN(NULL, 0), fds, n_fds);
+	peer_watch(p, x);
 	return rc;
 }
 
@@ -169,14 +136,8 @@ static void asks_fail(struct priv *p)
 void plane_link(struct priv *p)
 {
 	int pair[2];
-	if (!p->esp.user || !p->ike.greeted || !p->esp.peer.greeted)
+	if (!p->esp.user || !p->ike.greeted || !p->esp.peer.greeted || !peer_pair(p, &p->esp.peer, pair))
 		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		priv_logf(p, -1, "no channel between ike and esp: %s", strerror(errno));
-		return;
-	}
-	privsep_widen(pair[0]);
-	privsep_widen(pair[1]);
 	(void)event(p, EV_IKE, 0, NULL, &pair[0], 1);
 	ike_event(p, PRIV_ESP_LINK, 0, NULL, SPAN(NULL, 0), &pair[1], 1);
 	close(pair[0]);
@@ -203,7 +164,7 @@ static void greet(struct priv *p, const struct priv_msg *m)
 {
 	struct peer *x = &p->esp.peer;
 	if (!privsep_hello_ok(x->chan, m)) {
-		esp_kill(p, "it is of another build: greteld was replaced while it ran; restart it");
+		peer_kill(p, x, "it is of another build: greteld was replaced while it ran; restart it");
 		priv_fail(p);
 		return;
 	}
@@ -263,24 +224,6 @@ static void on_reply(struct priv *p, const struct priv_msg *m)
 	}
 }
 
-/* As with ike: not believed, and not without limit. */
-static void on_log(struct priv *p, const struct priv_msg *m, mono_t now)
-{
-	struct esp_side *e = &p->esp;
-	if (m->ticket) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)m->ticket);
-		priv_logf(p, -1, "esp made the system call %u (%s), which it must not", m->ticket, name ? name : "?");
-		free(name);
-		return;
-	}
-	if (now - e->log_window >= DUR_S(1)) {
-		e->log_window = now;
-		e->log_lines = 0;
-	}
-	if (++e->log_lines <= LOG_LINES_PER_S)
-		log_line(p->log, "esp", ((const struct m_log *)m->body)->level, priv_msg_text(m));
-}
-
 static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 {
 	uint8_t phase = p->esp.peer.greeted ? PHASE_RUN : PHASE_START;
@@ -295,7 +238,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 	case PRIV_READY: ready(p, now); break;
 	case EV_EVENT: on_event(p, m, now); break;
 	case EV_WANTED: wanted_tell(p, actor_wanted(p->actor, ((const struct x_id *)m->body)->id)); break;
-	case PRIV_LOG: on_log(p, m, now); break;
+	case PRIV_LOG: peer_log(p, &p->esp.peer, m, now); break;
 	default: break;
 	}
 }
@@ -303,28 +246,9 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct priv *p = ctx;
-	struct peer *x = &p->esp.peer;
-	struct priv_msg m;
-	int rc = 0;
 	(void)fd;
-	if (events & EPOLLOUT)
-		rc = privsep_flush(x->chan);
-	for (int n = 0; n < 64 && rc >= 0 && x->chan && (rc = privsep_recv(x->chan, &m)) != 0; n++) {
-		if (rc == 1)
-			on_message(p, &m, now);
-		else if (rc != -EBADMSG)
-			break;
-		else
-			priv_logf(p, 0, "a message of esp is refused: %s", m.bad ? m.bad : "?");
-		rc = 0;
-		priv_msg_close(&m);
-	}
-	if (rc == -EPROTO)
-		esp_kill(p, "its messages are not ours");
-	else if (rc < 0)
-		channel_close(p); /* its SIGCHLD follows */
-	else if (x->chan)
-		peer_watch(p, x);
+	peer_read(p, &p->esp.peer, events, now, on_message, peer_refused);
+	peer_watch(p, &p->esp.peer);
 }
 
 /* --- its life --- */
@@ -335,20 +259,10 @@ int plane_start(struct priv *p, mono_t now)
 	struct peer *x = &p->esp.peer;
 	char how[24];
 	int fd;
-	x->restart = x->stuck_since = MONO_NEVER;
 	snprintf(how, sizeof how, "%u %u", p->esp.workers, p->esp.wanted);
 	start.name = how;
 	int rc = spawn_role(p->opt->self_fd, p->stderr_write, &start, &x->pid, &fd);
-	if (rc < 0)
-		return rc;
-	x->epoch++;
-	x->started = now;
-	x->greeted = x->ready = false;
-	x->chan = privsep_new(fd, PRIV_ROLE_PRIV, &ESP_VERBS);
-	if (!x->chan || loop_add(p->loop, fd, EPOLLIN, on_channel, p) < 0 ||
-	    privsep_hello(x->chan, start.log_level) < 0)
-		return -ENOMEM;
-	return 0;
+	return rc < 0 ? rc : peer_open(p, x, fd, &ESP_VERBS, on_channel, now);
 }
 
 void plane_wake(struct priv *p, mono_t now)
@@ -361,16 +275,11 @@ void plane_wake(struct priv *p, mono_t now)
 bool plane_reap(struct priv *p, mono_t now)
 {
 	struct peer *x = &p->esp.peer;
-	struct priv_msg m;
-	int status, rc = 0;
-	if (!x->pid || waitpid(x->pid, &status, WNOHANG) != x->pid)
+	int status;
+	if (!peer_has_ended(x, &status))
 		return false;
-	while (x->chan && (rc = privsep_recv(x->chan, &m)) != 0 && rc != -EPIPE && rc != -EPROTO) {
-		if (rc == 1 && m.verb == PRIV_LOG)
-			on_log(p, &m, now);
-		priv_msg_close(&m);
-	}
-	role_died(p, x, "esp", status, now);
+	peer_last_words(p, x, NULL, now);
+	peer_died(p, x, status, now);
 	asks_fail(p);
 	p->esp.lost = true;
 	if (!p->told_ready && !p->stopping) {
@@ -380,46 +289,13 @@ bool plane_reap(struct priv *p, mono_t now)
 	return true;
 }
 
-mono_t plane_due(const struct priv *p)
-{
-	const struct peer *x = &p->esp.peer;
-	mono_t t = x->restart;
-	if (x->stuck_since != MONO_NEVER)
-		t = mono_min(t, mono_add(x->stuck_since, DUR_S(STUCK_S)));
-	if (x->pid && !x->ready && x->chan)
-		t = mono_min(t, mono_add(x->started, DUR_S(START_S)));
-	return t;
-}
+mono_t plane_due(const struct priv *p) { return peer_due(&p->esp.peer); }
 
-void plane_is_due(struct priv *p, mono_t now)
-{
-	struct peer *x = &p->esp.peer;
-	if (x->restart <= now && !p->stopping) {
-		int rc = plane_start(p, now);
-		if (rc < 0) {
-			priv_logf(p, -1, "esp cannot be started: %s", strerror(-rc));
-			x->restart = mono_add(now, DUR_S(1));
-		}
-	}
-	if (x->stuck_since != MONO_NEVER && mono_add(x->stuck_since, DUR_S(STUCK_S)) <= now) {
-		x->stuck_since = MONO_NEVER;
-		esp_kill(p, "it does not read what it is sent");
-	} else if (x->pid && x->chan && !x->ready && mono_add(x->started, DUR_S(START_S)) <= now) {
-		x->started = now;
-		esp_kill(p, "it did not become ready");
-	}
-}
+void plane_is_due(struct priv *p, mono_t now) { peer_is_due(p, &p->esp.peer, plane_start, now); }
 
 void plane_fini(struct priv *p)
 {
-	struct peer *x = &p->esp.peer;
-	channel_close(p);
-	if (x->pid) {
-		kill(x->pid, SIGKILL);
-		while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		x->pid = 0;
-	}
+	peer_end(p, &p->esp.peer);
 	LIST_EACH(it, tmp, &p->esp.asked) {
 		list_del(it);
 		free(LIST_ENTRY(it, struct esp_ask, node));

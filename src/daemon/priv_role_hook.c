@@ -41,30 +41,6 @@ static int spawn_hook(struct priv *p, const struct role_start *start, int *fd)
 	return rc == -EPIPE ? spawn_role(small_program(p), p->stderr_write, start, &p->hook.pid, fd) : rc;
 }
 
-int hook_start(struct priv *p, mono_t now)
-{
-	const struct conf_setup *s = &p->conf->setup;
-	struct role_start start = {.role = ROLE_HOOK, .log_level = log_level(p->log)};
-	int fd;
-	if (s->hook_user)
-		start.user = conf_str(p->conf, s->hook_user);
-	if (s->hook_capabilities)
-		start.caps = conf_str(p->conf, s->hook_capabilities);
-	p->hook.restart = MONO_NEVER;
-	p->hook.stuck_since = MONO_NEVER;
-	int rc = spawn_hook(p, &start, &fd);
-	if (rc < 0)
-		return rc;
-	p->hook.epoch++;
-	p->hook.started = now;
-	p->hook.greeted = false;
-	p->hook.chan = privsep_new(fd, PRIV_ROLE_PRIV, &HOOK_VERBS);
-	if (!p->hook.chan || loop_add(p->loop, fd, EPOLLIN, hook_on_channel, p) < 0 ||
-	    privsep_hello(p->hook.chan, start.log_level) < 0)
-		return -ENOMEM;
-	return 0;
-}
-
 static struct hook_run *run_find(struct priv *p, uint32_t run)
 {
 	LIST_EACH(it, tmp, &p->runs) {
@@ -103,10 +79,11 @@ static void run_line(struct priv *p, const struct hook_run *r, const struct priv
 }
 
 /* hook's words about what it ran; status codes outside of what it may say become a plain failure. */
-static void on_message(struct priv *p, const struct priv_msg *m)
+static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 {
+	(void)now;
 	if (m->verb == PRIV_HELLO) {
-		p->hook.greeted = privsep_hello_ok(p->hook.chan, m);
+		p->hook.greeted = p->hook.ready = privsep_hello_ok(p->hook.chan, m);
 		if (!p->hook.greeted) {
 			priv_logf(p, -1, "hook is of another build: greteld was replaced while it ran; restart it");
 			kill(p->hook.pid, SIGKILL);
@@ -126,38 +103,43 @@ static void on_message(struct priv *p, const struct priv_msg *m)
 	}
 }
 
-void hook_on_channel(void *ctx, int fd, uint32_t events, mono_t now)
+static void refuse(struct priv *p, struct peer *x, const struct priv_msg *m)
+{
+	(void)m;
+	peer_kill(p, x, "its messages are not ours");
+}
+
+static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct priv *p = ctx;
-	struct priv_msg m;
-	int rc = 0;
 	(void)fd;
-	(void)now;
-	if (events & EPOLLOUT)
-		rc = privsep_flush(p->hook.chan);
-	while (rc >= 0 && p->hook.chan && (rc = privsep_recv(p->hook.chan, &m)) == 1)
-		on_message(p, &m);
-	if (rc < 0 && p->hook.chan) {
-		/* The process is reaped by its SIGCHLD. */
-		loop_del(p->loop, privsep_fd(p->hook.chan));
-		privsep_free(p->hook.chan);
-		p->hook.chan = NULL;
-		kill(p->hook.pid, SIGKILL);
-		return;
-	}
-	if (p->hook.chan)
-		peer_watch(p, &p->hook);
+	peer_read(p, &p->hook, events, now, on_message, refuse);
+	if (!p->hook.chan && p->hook.pid)
+		kill(p->hook.pid, SIGKILL); /* it is reaped by its SIGCHLD */
+	peer_watch(p, &p->hook);
+}
+
+int hook_start(struct priv *p, mono_t now)
+{
+	const struct conf_setup *s = &p->conf->setup;
+	struct role_start start = {.role = ROLE_HOOK, .log_level = log_level(p->log)};
+	int fd;
+	if (s->hook_user)
+		start.user = conf_str(p->conf, s->hook_user);
+	if (s->hook_capabilities)
+		start.caps = conf_str(p->conf, s->hook_capabilities);
+	int rc = spawn_hook(p, &start, &fd);
+	return rc < 0 ? rc : peer_open(p, &p->hook, fd, &HOOK_VERBS, on_channel, now);
 }
 
 bool hook_reap(struct priv *p, mono_t now)
 {
 	int status;
-	if (!p->hook.pid || waitpid(p->hook.pid, &status, WNOHANG) != p->hook.pid)
+	if (!peer_has_ended(&p->hook, &status))
 		return false;
 	/* What it said before it died counts. */
-	if (p->hook.chan)
-		hook_on_channel(p, 0, 0, now);
-	role_died(p, &p->hook, "hook", status, now);
+	peer_last_words(p, &p->hook, on_message, now);
+	peer_died(p, &p->hook, status, now);
 	tools_drop(p, -EPIPE);
 	LIST_EACH(it, tmp, &p->runs)
 		run_ended(p, LIST_ENTRY(it, struct hook_run, node), -EPIPE);

@@ -1,76 +1,23 @@
 /* The ike role as priv sees it: started, greeted with sockets, children and configuration; its requests, which the
  * actor answers; its death, after which it is started again while the kernel forwards on. */
 #include <errno.h>
-#include <seccomp.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/wait.h>
 
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { RESTART_MAX_S = 10, LOG_LINES_PER_S = 500 };
-
-int ike_start(struct priv *p, mono_t now)
-{
-	struct role_start start = {.role = ROLE_IKE, .log_level = log_level(p->log), .uid = p->opt->uid, .gid = p->opt->gid};
-	int fd;
-	p->ike.restart = MONO_NEVER;
-	p->ike.stuck_since = MONO_NEVER;
-	int rc = spawn_role(p->opt->self_fd, p->stderr_write, &start, &p->ike.pid, &fd);
-	if (rc < 0)
-		return rc;
-	p->ike.epoch++;
-	p->ike.started = now;
-	p->ike.greeted = p->ike.ready = false;
-	actor_phase_set(p->actor, PHASE_START);
-	p->ike.chan = privsep_new(fd, PRIV_ROLE_PRIV, &PRIV_VERBS);
-	if (!p->ike.chan || loop_add(p->loop, fd, EPOLLIN, ike_on_channel, p) < 0 ||
-	    privsep_hello(p->ike.chan, start.log_level) < 0)
-		return -ENOMEM;
-	privsep_gather(p->ike.chan);
-	return 0;
-}
-
-static void channel_close(struct priv *p)
-{
-	if (!p->ike.chan)
-		return;
-	loop_del(p->loop, privsep_fd(p->ike.chan));
-	privsep_free(p->ike.chan);
-	p->ike.chan = NULL;
-	p->ike.greeted = false;
-}
-
-void ike_kill(struct priv *p, const char *why)
-{
-	priv_logf(p, -1, "ike is ended: %s", why);
-	if (p->ike.pid)
-		kill(p->ike.pid, SIGKILL);
-	channel_close(p);
-}
-
 void ike_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
                size_t n_fds)
 {
-	if (!p->ike.chan || !p->ike.greeted)
-		return;
-	int rc = privsep_send(p->ike.chan, verb, ticket, body, tail, fds, n_fds);
-	if (rc == -ENOBUFS)
-		ike_kill(p, "it does not read what it is sent");
-	else if (rc < 0 && rc != -EPIPE)
-		priv_logf(p, -1, "a message to ike was not sent: %s", strerror(-rc));
+	(void)!peer_send(p, &p->ike, verb, ticket, body, tail, fds, n_fds);
 }
 
 void ike_flush(struct priv *p)
 {
 	int rc = p->ike.chan ? privsep_flush(p->ike.chan) : 0;
 	if (rc == -ENOBUFS)
-		ike_kill(p, "it does not read what it is sent");
-	if (p->ike.chan)
-		peer_watch(p, &p->ike);
+		peer_kill(p, &p->ike, "it does not read what it is sent");
+	peer_watch(p, &p->ike);
 }
 
 void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *out)
@@ -83,7 +30,7 @@ void ike_reply(struct priv *p, uint8_t verb, uint32_t ticket, struct actor_out *
 	int rc = privsep_reply(p->ike.chan, verb, ticket, out->status, out->has_body ? &out->body : NULL, tail);
 	wipe(out->octets, sizeof out->octets); /* keys, of PPK_MIX */
 	if (rc == -ENOBUFS)
-		ike_kill(p, "it does not read what it is sent");
+		peer_kill(p, &p->ike, "it does not read what it is sent");
 	else if (rc < 0 && rc != -EPIPE)
 		priv_logf(p, -1, "an answer to ike was not sent: %s", strerror(-rc));
 }
@@ -121,25 +68,6 @@ void ike_greet(struct priv *p)
 	}
 }
 
-/* ike's own lines, not believed and not without limit. A ticket is the number of a system call (sandbox_filter.c). */
-static void on_log(struct priv *p, const struct priv_msg *m, int8_t level, mono_t now)
-{
-	if (m->ticket) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)m->ticket);
-		priv_logf(p, -1, "ike made the system call %u (%s), which it must not", m->ticket, name ? name : "?");
-		free(name);
-		return;
-	}
-	if (now - p->log_window >= DUR_S(1)) {
-		if (p->log_lines > LOG_LINES_PER_S)
-			priv_logf(p, 0, "%u lines of ike were left out", p->log_lines - LOG_LINES_PER_S);
-		p->log_window = now;
-		p->log_lines = 0;
-	}
-	if (++p->log_lines <= LOG_LINES_PER_S)
-		log_line(p->log, "ike", level, priv_msg_text(m));
-}
-
 static void on_todo(struct priv *p, const struct priv_msg *m, const struct actor_out *out, mono_t now)
 {
 	switch (out->todo) {
@@ -152,7 +80,7 @@ static void on_todo(struct priv *p, const struct priv_msg *m, const struct actor
 			else
 				p->esp.ike_waits = true;
 		} else {
-			ike_kill(p, "it is of another build: greteld was replaced while it ran; restart it");
+			peer_kill(p, &p->ike, "it is of another build: greteld was replaced while it ran; restart it");
 			priv_fail(p);
 		}
 		break;
@@ -176,7 +104,7 @@ static void on_todo(struct priv *p, const struct priv_msg *m, const struct actor
 		plane_ask(p, &out->esp, m->verb, m->ticket);
 		break;
 	case TODO_LOG:
-		on_log(p, m, out->level, now);
+		peer_log(p, &p->ike, m, now);
 		break;
 	case TODO_STOPPED:
 		p->ike.ready = false;
@@ -203,89 +131,47 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 		wipe(&out.esp, sizeof out.esp);
 }
 
-static void on_malformed(struct priv *p, const struct priv_msg *m)
+static void on_malformed(struct priv *p, struct peer *x, const struct priv_msg *m)
 {
 	struct actor_out out = {.answer = m->row->answered && !m->reply, .status = -EINVAL};
 	struct sbuf b = SB(out.text);
+	(void)x;
 	sb_printf(&b, "%s: malformed field %s", m->row->name, m->bad);
 	priv_logf(p, -1, "ike sent a malformed message: %s", out.text);
 	ike_reply(p, m->verb, m->ticket, &out);
 }
 
-void ike_on_channel(void *ctx, int fd, uint32_t events, mono_t now)
+static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct priv *p = ctx;
-	struct priv_msg m;
-	int rc = 0;
 	(void)fd;
-	if (events & EPOLLOUT)
-		rc = privsep_flush(p->ike.chan);
-	while (rc >= 0 && p->ike.chan) {
-		rc = privsep_recv(p->ike.chan, &m);
-		if (rc == 0)
-			break;
-		if (rc == 1)
-			on_message(p, &m, now);
-		else if (rc == -EBADMSG)
-			rc = (on_malformed(p, &m), 0);
-	}
-	if (rc == -EPROTO)
-		ike_kill(p, "its messages are not ours");
-	else if (rc < 0)
-		channel_close(p); /* its SIGCHLD follows */
+	peer_read(p, &p->ike, events, now, on_message, on_malformed);
 }
 
-/* --- The end of a role, and when it starts again --- */
+/* --- its life --- */
 
-static void say_how(struct priv *p, const char *who, int status)
+int ike_start(struct priv *p, mono_t now)
 {
-	if (WIFSIGNALED(status))
-		priv_logf(p, -1, "%s was killed by signal %d (%s)%s", who, WTERMSIG(status),
-		          strsignal(WTERMSIG(status)), WTERMSIG(status) == SIGSYS ? ", for a system call" : "");
-	else
-		priv_logf(p, -1, "%s ended with status %d", who, WEXITSTATUS(status));
-}
-
-/* At once, but every 10 s after five crashes within a minute. */
-static mono_t restart_at(struct peer *x, mono_t now)
-{
-	mono_t oldest = x->crash[x->crashes % CRASHES_MAX];
-	bool storm = x->crashes >= CRASHES_MAX && now - oldest < DUR_S(60);
-	x->crash[x->crashes++ % CRASHES_MAX] = now;
-	return storm ? mono_add(now, DUR_S(RESTART_MAX_S)) : now;
-}
-
-void role_died(struct priv *p, struct peer *x, const char *who, int status, mono_t now)
-{
-	if (!p->stopping || WIFSIGNALED(status))
-		say_how(p, who, status);
-	if (x->chan) {
-		loop_del(p->loop, privsep_fd(x->chan));
-		privsep_free(x->chan);
-		x->chan = NULL;
-	}
-	x->pid = 0;
-	x->greeted = x->ready = false;
-	x->stuck_since = MONO_NEVER;
-	x->restart = p->stopping ? MONO_NEVER : restart_at(x, now);
-	if (x->restart > now && x->restart != MONO_NEVER)
-		priv_logf(p, 0, "%s is started again in %d s", who, RESTART_MAX_S);
+	struct role_start start = {.role = ROLE_IKE, .log_level = log_level(p->log), .uid = p->opt->uid, .gid = p->opt->gid};
+	int fd;
+	int rc = spawn_role(p->opt->self_fd, p->stderr_write, &start, &p->ike.pid, &fd);
+	if (rc < 0)
+		return rc;
+	actor_phase_set(p->actor, PHASE_START);
+	rc = peer_open(p, &p->ike, fd, &PRIV_VERBS, on_channel, now);
+	if (rc == 0)
+		privsep_gather(p->ike.chan);
+	return rc;
 }
 
 bool ike_reap(struct priv *p, mono_t now)
 {
 	int status;
-	if (!p->ike.pid || waitpid(p->ike.pid, &status, WNOHANG) != p->ike.pid)
+	if (!peer_has_ended(&p->ike, &status))
 		return false;
-	/* Its last words: what killed it may be among them. Requests are not acted on for a dead ike. */
-	struct priv_msg m;
-	int rc = 0;
-	while (p->ike.chan && (rc = privsep_recv(p->ike.chan, &m)) != 0 && rc != -EPIPE && rc != -EPROTO) {
-		if (rc == 1 && m.verb == PRIV_LOG)
-			on_log(p, &m, ((const struct m_log *)m.body)->level, now);
-	}
+	peer_last_words(p, &p->ike, NULL, now);
 	bool early = !p->told_ready;
-	role_died(p, &p->ike, "ike", status, now);
+	peer_died(p, &p->ike, status, now);
 	p->esp.ike_waits = false;
 	actor_ike_gone(p->actor);
 	if (early && !p->stopping) {

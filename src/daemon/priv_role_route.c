@@ -1,65 +1,34 @@
 /* The role route as priv sees it: started when the configuration has a routing module, told what the kernel has, its routes and
  * sockets checked and made, started again when it dies. Its routes stay in the kernel meanwhile, for the grace time. */
 #include <errno.h>
-#include <seccomp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/priv_role.h"
 #include "daemon/spawn.h"
 
-enum { GRACE_S = 30, START_S = 60, STUCK_S = 30, GOODBYE_MS = 1500, LOG_LINES_PER_S = 500, CLEAN_S = 1 };
+enum { GRACE_S = 30, GOODBYE_MS = 1500 };
 
 static void on_kernel(void *ctx, int fd, uint32_t events, mono_t now);
-static void on_channel(void *ctx, int fd, uint32_t events, mono_t now);
 
 static void on_actor_log(void *ctx, int8_t level, const char *text) { priv_logf(ctx, level, "%s", text); }
 
 void route_init(struct priv *p)
 {
-	p->route.peer.restart = p->route.peer.stuck_since = MONO_NEVER;
+	peer_init(&p->route.peer, "route");
 	p->route.grace = p->route.stop_due = MONO_NEVER;
 	list_init(&p->route.tools);
 	for (unsigned i = 0; i < 4; i++)
 		p->route.bfd[i] = -1;
 }
 
-static void channel_close(struct priv *p)
-{
-	struct peer *x = &p->route.peer;
-	if (!x->chan)
-		return;
-	loop_del(p->loop, privsep_fd(x->chan));
-	privsep_free(x->chan);
-	x->chan = NULL;
-	x->greeted = x->ready = false;
-}
-
-void route_kill(struct priv *p, const char *why)
-{
-	priv_logf(p, -1, "route is ended: %s", why);
-	if (p->route.peer.pid)
-		kill(p->route.peer.pid, SIGKILL);
-	channel_close(p);
-}
-
 void route_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
                  size_t n_fds)
 {
 	struct peer *x = &p->route.peer;
-	if (!x->chan || !x->greeted)
-		return;
-	int rc = privsep_send(x->chan, verb, ticket, body, tail, fds, n_fds);
-	if (rc == -ENOBUFS)
-		route_kill(p, "it does not read what it is sent");
-	else if (rc < 0 && rc != -EPIPE)
-		priv_logf(p, -1, "a message to route was not sent: %s", strerror(-rc));
-	if (x->chan)
+	if (peer_send(p, x, verb, ticket, body, tail, fds, n_fds) != -EPIPE)
 		peer_watch(p, x);
 }
 
@@ -142,12 +111,12 @@ static void batch(struct priv *p, const struct priv_msg *m)
 	if (!p->route.peer.chan)
 		return;
 	if (out.status < 0) {
-		route_kill(p, "its routes are malformed");
+		peer_kill(p, &p->route.peer, "its routes are malformed");
 		return;
 	}
 	int rc = privsep_reply(p->route.peer.chan, RV_BATCH, m->ticket, 0, &out.body, SPAN(out.failed, out.n_octets));
 	if (rc < 0 && rc != -EPIPE)
-		route_kill(p, "it does not read what it is sent");
+		peer_kill(p, &p->route.peer, "it does not read what it is sent");
 	else
 		peer_watch(p, &p->route.peer);
 }
@@ -173,40 +142,16 @@ static void sweep(struct priv *p, const char *why)
 		priv_logf(p, 1, "%zu routes of an earlier life were taken away: %s", n, why);
 }
 
-/* As with ike: not believed, and not without limit. */
-static void on_log(struct priv *p, const struct priv_msg *m, mono_t now)
-{
-	struct route_side *r = &p->route;
-	if (m->ticket) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)m->ticket);
-		priv_logf(p, -1, "route made the system call %u (%s), which it must not", m->ticket, name ? name : "?");
-		free(name);
-		return;
-	}
-	if (now - r->log_window >= DUR_S(1)) {
-		r->log_window = now;
-		r->log_lines = 0;
-	}
-	if (++r->log_lines <= LOG_LINES_PER_S)
-		log_line(p->log, "route", ((const struct m_log *)m->body)->level, priv_msg_text(m));
-}
-
 void route_link(struct priv *p)
 {
 	struct e_route_link e;
 	struct e_route_peer to_ike;
 	int pair[2];
-	if (!p->ike.greeted || !p->route.peer.greeted)
+	if (!p->ike.greeted || !p->route.peer.greeted || !peer_pair(p, &p->route.peer, pair))
 		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-		priv_logf(p, -1, "no channel between ike and route: %s", strerror(errno));
-		return;
-	}
 	memset(&e, 0, sizeof e);
 	memset(&to_ike, 0, sizeof to_ike);
 	e.have = to_ike.have = 1;
-	privsep_widen(pair[0]);
-	privsep_widen(pair[1]);
 	route_event(p, RV_LINK, 0, &e, SPAN(NULL, 0), &pair[0], 1);
 	ike_event(p, PRIV_ROUTE_LINK, 0, &to_ike, SPAN(NULL, 0), &pair[1], 1);
 	close(pair[0]);
@@ -234,7 +179,7 @@ static void greet(struct priv *p, const struct priv_msg *m)
 {
 	struct peer *x = &p->route.peer;
 	if (!privsep_hello_ok(x->chan, m)) {
-		route_kill(p, "it is of another build: greteld was replaced while it ran; restart it");
+		peer_kill(p, &p->route.peer, "it is of another build: greteld was replaced while it ran; restart it");
 		p->route.wanted = false;
 		return;
 	}
@@ -259,7 +204,7 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 	case RV_SOCKET: socket_make(p, m); break;
 	case RV_TOOL: tool_start(p, m); break;
 	case RV_EXEC: program_start(p, m->ticket); break;
-	case PRIV_LOG: on_log(p, m, now); break;
+	case PRIV_LOG: peer_log(p, x, m, now); break;
 	case PRIV_STOPPED: p->route.stopped = true; break;
 	default: break;
 	}
@@ -268,28 +213,9 @@ static void on_message(struct priv *p, const struct priv_msg *m, mono_t now)
 static void on_channel(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct priv *p = ctx;
-	struct peer *x = &p->route.peer;
-	struct priv_msg m;
-	int rc = 0;
 	(void)fd;
-	if (events & EPOLLOUT)
-		rc = privsep_flush(x->chan);
-	for (int n = 0; n < 64 && rc >= 0 && x->chan && (rc = privsep_recv(x->chan, &m)) != 0; n++) {
-		if (rc == 1)
-			on_message(p, &m, now);
-		else if (rc != -EBADMSG)
-			break;
-		else
-			priv_logf(p, 0, "a message of route is refused: %s", m.bad ? m.bad : "?");
-		rc = 0;
-		priv_msg_close(&m);
-	}
-	if (rc == -EPROTO)
-		route_kill(p, "its messages are not ours");
-	else if (rc < 0)
-		channel_close(p); /* its SIGCHLD follows */
-	else if (x->chan)
-		peer_watch(p, x);
+	peer_read(p, &p->route.peer, events, now, on_message, peer_refused);
+	peer_watch(p, &p->route.peer);
 	if (p->route.stopped)
 		route_is_due(p, now);
 }
@@ -301,7 +227,6 @@ int route_start(struct priv *p, mono_t now)
 	struct role_start start = {.role = ROLE_ROUTE, .log_level = log_level(p->log), .uid = p->opt->uid, .gid = p->opt->gid};
 	struct peer *x = &p->route.peer;
 	int fd;
-	x->restart = x->stuck_since = MONO_NEVER;
 	if (p->opt->small_fd < 0)
 		return -ENOENT;
 	const struct conf_routing *c = conf_routing(p->conf);
@@ -311,15 +236,8 @@ int route_start(struct priv *p, mono_t now)
 	int rc = spawn_role(p->opt->small_fd, p->stderr_write, &start, &x->pid, &fd);
 	if (rc < 0)
 		return rc;
-	x->epoch++;
-	x->started = now;
-	x->greeted = x->ready = false;
 	p->route.stopping = p->route.stopped = false;
-	x->chan = privsep_new(fd, PRIV_ROLE_PRIV, &ROUTE_VERBS);
-	if (!x->chan || loop_add(p->loop, fd, EPOLLIN, on_channel, p) < 0 ||
-	    privsep_hello(x->chan, start.log_level) < 0)
-		return -ENOMEM;
-	return 0;
+	return peer_open(p, x, fd, &ROUTE_VERBS, on_channel, now);
 }
 
 static dur_t grace_of(const struct priv *p)
@@ -331,23 +249,18 @@ static dur_t grace_of(const struct priv *p)
 bool route_reap(struct priv *p, mono_t now)
 {
 	struct peer *x = &p->route.peer;
-	struct priv_msg m;
-	int status, rc = 0;
-	if (!x->pid || waitpid(x->pid, &status, WNOHANG) != x->pid)
+	int status;
+	if (!peer_has_ended(x, &status))
 		return false;
-	while (x->chan && (rc = privsep_recv(x->chan, &m)) != 0 && rc != -EPIPE && rc != -EPROTO) {
-		if (rc == 1 && m.verb == PRIV_LOG)
-			on_log(p, &m, now);
-		priv_msg_close(&m);
-	}
+	peer_last_words(p, x, NULL, now);
 	if (p->route.stopping) {
-		channel_close(p);
+		peer_close(p, x);
 		x->pid = 0;
 		p->route.stopped = true;
 		route_is_due(p, now);
 		return true;
 	}
-	role_died(p, x, "route", status, now);
+	peer_died(p, x, status, now);
 	if (!p->route.wanted)
 		x->restart = MONO_NEVER;
 	programs_kill(p);
@@ -393,7 +306,7 @@ static void stop_begin(struct priv *p, mono_t now)
 	if (p->route.stopping || !p->route.peer.chan)
 		return;
 	if (!p->route.peer.greeted) {
-		route_kill(p, "it is not needed any more");
+		peer_kill(p, &p->route.peer, "it is not needed any more");
 		p->route.stopping = p->route.stopped = true;
 		return;
 	}
@@ -446,16 +359,10 @@ bool route_stop(struct priv *p, mono_t now)
 mono_t route_due(const struct priv *p)
 {
 	const struct route_side *r = &p->route;
-	const struct peer *x = &r->peer;
 	mono_t t = mono_min(r->grace, r->stop_due);
 	if (r->stopped)
 		return 0;
-	t = mono_min(t, x->restart);
-	if (x->stuck_since != MONO_NEVER)
-		t = mono_min(t, mono_add(x->stuck_since, DUR_S(STUCK_S)));
-	if (x->pid && !x->ready && x->chan)
-		t = mono_min(t, mono_add(x->started, DUR_S(START_S)));
-	return t;
+	return mono_min(t, peer_due(&r->peer));
 }
 
 /* The goodbye is over: the process goes, and its routes too unless another life is to find them. */
@@ -464,12 +371,7 @@ static void stop_end(struct priv *p, mono_t now)
 	struct route_side *r = &p->route;
 	r->stop_due = MONO_NEVER;
 	r->stopping = r->stopped = false;
-	channel_close(p);
-	if (r->peer.pid) {
-		kill(r->peer.pid, SIGKILL);
-		(void)waitpid(r->peer.pid, NULL, 0);
-		r->peer.pid = 0;
-	}
+	peer_end(p, &r->peer);
 	programs_kill(p);
 	if (!p->stopping || !graceful(p)) {
 		actor_routes_stale(r->actor);
@@ -484,39 +386,21 @@ static void stop_end(struct priv *p, mono_t now)
 void route_is_due(struct priv *p, mono_t now)
 {
 	struct route_side *r = &p->route;
-	struct peer *x = &r->peer;
 	if (r->stopping && (r->stopped || r->stop_due <= now)) {
 		stop_end(p, now);
 		return;
 	}
 	if (r->grace <= now)
 		sweep(p, "the grace time has passed");
-	if (x->restart <= now && r->wanted && !p->stopping) {
-		int rc = route_start(p, now);
-		if (rc < 0) {
-			priv_logf(p, -1, "route cannot be started: %s", strerror(-rc));
-			x->restart = mono_add(now, DUR_S(1));
-		}
-	}
-	if (x->stuck_since != MONO_NEVER && mono_add(x->stuck_since, DUR_S(STUCK_S)) <= now) {
-		x->stuck_since = MONO_NEVER;
-		route_kill(p, "it does not read what it is sent");
-	} else if (x->pid && x->chan && !x->ready && mono_add(x->started, DUR_S(START_S)) <= now) {
-		x->started = now;
-		route_kill(p, "it did not become ready");
-	}
+	if (!r->wanted)
+		r->peer.restart = MONO_NEVER;
+	peer_is_due(p, &r->peer, route_start, now);
 }
 
 void route_fini(struct priv *p)
 {
 	struct route_side *r = &p->route;
-	channel_close(p);
-	if (r->peer.pid) {
-		kill(r->peer.pid, SIGKILL);
-		while (waitpid(r->peer.pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		r->peer.pid = 0;
-	}
+	peer_end(p, &r->peer);
 	/* It may have died before it could take its routes away. */
 	if (r->actor && !graceful(p) && !p->handover) {
 		actor_routes_stale(r->actor);

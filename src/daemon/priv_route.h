@@ -28,8 +28,6 @@ struct route_side {
 	mono_t grace;            /* when stale routes go; MONO_NEVER */
 	mono_t stop_due;         /* the goodbye is waited for until then */
 	bool stopping, stopped;
-	mono_t log_window;
-	uint32_t log_lines;
 	struct list tools;
 	struct wr facts;         /* under construction, for one message */
 	uint32_t n_facts;
@@ -44,7 +42,6 @@ void route_fini(struct priv *p);
 int route_conf(struct priv *p, const struct psk_set *was, mono_t now);
 int route_start(struct priv *p, mono_t now);
 bool route_reap(struct priv *p, mono_t now);
-void route_kill(struct priv *p, const char *why);
 void route_event(struct priv *p, uint8_t verb, uint32_t ticket, const void *body, struct span tail, const int *fds,
                  size_t n_fds);
 void route_link(struct priv *p);                    /* a channel between ike and route, when both are greeted */

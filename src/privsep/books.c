@@ -1,10 +1,18 @@
-/* Records of the books, both ways. Numbers are in network byte order, so that a file can be looked at with any tool. */
+/* Records of the books, both ways, by the same rows as the verbs have. Numbers are in network byte order, so that a file can be looked at
+ * with any tool. */
 #include "privsep/books.h"
 
 #include <string.h>
 
+#include "privsep/fields.h"
+#include "privsep/pack.h"
+
 enum { VERSION = 1, RECORD_HEAD = 9 };
 static const char magic[8] = "gretelbk";
+
+#define SELECTOR(s, member) U8(s, member.proto, 0, UINT8_MAX), U16(s, member.local_port), U16(s, member.remote_port)
+#define MARKS(s, member)                                                                                          \
+	U32(s, member##_in, 0), U32(s, member##_in_mask, 0), U32(s, member##_out, 0), U32(s, member##_out_mask, 0)
 
 void books_put_head(struct wr *w)
 {
@@ -27,147 +35,195 @@ static uint32_t sum(uint8_t type, const uint8_t *p, size_t n)
 	return h;
 }
 
+/* --- what is in a record, and in which order --- */
+
+static const struct priv_field f_child[] = {
+	NAME(book_child), U32(book_child, child_id, 0), IDENT(book_child, peer), TIME(book_child, since),
+	U32(book_child, sa.reqid, 0), ADDR(book_child, sa.local), ADDR(book_child, sa.remote),
+	SELECTOR(book_child, sa.sel),
+	U16(book_child, sa.suite.encr), U16(book_child, sa.suite.encr_bits), U16(book_child, sa.suite.integ),
+	U16(book_child, sa.suite.prf), U16(book_child, sa.suite.dh), U8(book_child, sa.suite.esn, 0, UINT8_MAX),
+	SPI(book_child, sa.in.spi), U32(book_child, sa.out.spi, 0),
+	BOOL(book_child, sa.encap), U16(book_child, sa.encap_sport), U16(book_child, sa.encap_dport),
+	U32(book_child, sa.replay_window, 0),
+	U32(book_child, sa.life.soft_s, 0), U32(book_child, sa.life.hard_s, 0),
+	U64(book_child, sa.life.soft_bytes), U64(book_child, sa.life.hard_bytes),
+	U64(book_child, sa.life.soft_packets), U64(book_child, sa.life.hard_packets),
+	MARKS(book_child, sa.mark),
+	BOOL(book_child, sa.install_policy),
+};
+static const struct priv_field f_gone[] = {U32(book, gone, 0)};
+static const struct priv_field f_tunnel[] = {
+	FIELD(book_tunnel, name, CHECK_TEXT, 1, 0), BOOL(book_tunnel, held),
+	FIELD(book_tunnel, gre, CHECK_TEXT, 0, 0), BOOL(book_tunnel, gre_keep), BOOL(book_tunnel, gre_mss_clamp),
+	ADDR_OR_NONE(book_tunnel, trap_local), ADDR_OR_NONE(book_tunnel, trap_remote), U32(book_tunnel, trap_reqid, 0),
+	U32(book_tunnel, trap_mark, 0), U32(book_tunnel, trap_mark_mask, 0), U8(book_tunnel, trap_proto, 0, UINT8_MAX),
+	BOOL(book_tunnel, hook_up),
+};
+/* Follows when hook_up; the command, its length before it, ends the record. */
+static const struct priv_field f_script[] = {
+	BOOL(book_tunnel, host_access), U32(book_tunnel, hook_status, 0), FIELD(book_tunnel, interface, CHECK_TEXT, 0, 0),
+	U32(book_tunnel, child.child_id, 0), U32(book_tunnel, child.ike_id, 0), U32(book_tunnel, child.reqid, 0),
+	U32(book_tunnel, child.spi_in, 0), U32(book_tunnel, child.spi_out, 0),
+	ENDPOINT_OR_NONE(book_tunnel, child.local), ENDPOINT_OR_NONE(book_tunnel, child.remote),
+	IDENT(book_tunnel, child.my_id), IDENT(book_tunnel, child.peer_id),
+	SELECTOR(book_tunnel, child.sel),
+	ADDR_OR_NONE(book_tunnel, child.ts_local), ADDR_OR_NONE(book_tunnel, child.ts_remote),
+	BOOL(book_tunnel, child.encap),
+	MARKS(book_tunnel, child.mark),
+};
+static const struct priv_shape child_shape = {BODY(book_child, f_child)}, gone_shape = {BODY(book, f_gone)};
+static const struct priv_shape tunnel_shape = {BODY(book_tunnel, f_tunnel)}, script_shape = {BODY(book_tunnel, f_script)};
+
 /* --- fields --- */
 
-static void put_text(struct wr *w, const char *s)
+static void put_text(struct wr *w, const uint8_t *p, size_t size)
 {
-	size_t n = strlen(s);
+	size_t n = strnlen((const char *)p, size);
 	wr_u8(w, (unsigned)n);
-	wr_bytes(w, s, n);
+	wr_bytes(w, p, n);
 }
 
-static void get_text(struct rd *r, char *out, size_t size)
+static void get_text(struct rd *r, uint8_t *out, size_t size)
 {
 	size_t n = rd_u8(r);
 	const uint8_t *p = rd_take(r, n);
-	if (!p || n >= size || memchr(p, 0, n)) {
+	if (!p || n >= size || memchr(p, 0, n))
 		rd_fail(r);
-		n = 0;
-	}
-	if (n)
+	else if (n)
 		memcpy(out, p, n);
-	memset(out + n, 0, size - n);
 }
 
-static void put_addr(struct wr *w, const struct addr *a)
-{
-	wr_u8(w, a->family);
-	wr_bytes(w, a->b, addr_len(a));
-}
-
-static struct addr get_addr(struct rd *r)
-{
-	struct addr a;
-	memset(&a, 0, sizeof a);
-	a.family = rd_u8(r);
-	if (a.family != AF_NONE && addr_len(&a) == 0)
-		rd_fail(r);
-	rd_copy(r, a.b, addr_len(&a));
-	return a;
-}
-
-static void put_endpoint(struct wr *w, const struct endpoint *e)
-{
-	put_addr(w, &e->addr);
-	wr_u16(w, e->port);
-}
-
-static struct endpoint get_endpoint(struct rd *r)
-{
-	struct endpoint e;
-	memset(&e, 0, sizeof e); /* octets between the fields may go over a channel */
-	e.addr = get_addr(r);
-	e.port = rd_u16(r);
-	return e;
-}
-
-static void put_ident(struct wr *w, const struct ident *id)
-{
-	wr_u8(w, id->type);
-	wr_u8(w, id->len);
-	wr_bytes(w, id->data, id->len);
-}
-
-static struct ident get_ident(struct rd *r)
+static void put_ident(struct wr *w, const uint8_t *p)
 {
 	struct ident id;
-	memset(&id, 0, sizeof id);
+	memcpy(&id, p, sizeof id);
+	wr_u8(w, id.type);
+	wr_u8(w, id.len);
+	wr_bytes(w, id.data, id.len);
+}
+
+static void get_ident(struct rd *r, uint8_t *out)
+{
+	struct ident id;
+	memset(&id, 0, sizeof id); /* what is behind its octets may go over a channel */
 	uint8_t type = rd_u8(r), n = rd_u8(r);
 	const uint8_t *p = rd_take(r, n);
-	if (!p || !ident_set(&id, type, p, n)) {
+	if (p && ident_set(&id, type, p, n))
+		memcpy(out, &id, sizeof id);
+	else
 		rd_fail(r);
-		memset(&id, 0, sizeof id);
+}
+
+static void put_number(struct wr *w, const uint8_t *p, size_t size)
+{
+	uint16_t v16;
+	uint32_t v32;
+	uint64_t v64;
+	switch (size) {
+	case sizeof v16:
+		memcpy(&v16, p, sizeof v16);
+		wr_u16(w, v16);
+		break;
+	case sizeof v32:
+		memcpy(&v32, p, sizeof v32);
+		wr_u32(w, v32);
+		break;
+	case sizeof v64:
+		memcpy(&v64, p, sizeof v64);
+		wr_u64(w, v64);
+		break;
+	default:
+		wr_u8(w, *p);
 	}
-	return id;
 }
 
-static bool get_bool(struct rd *r)
+static void get_number(struct rd *r, uint8_t *out, size_t size)
 {
-	uint8_t v = rd_u8(r);
-	if (v > 1)
+	uint16_t v16;
+	uint32_t v32;
+	uint64_t v64;
+	switch (size) {
+	case sizeof v16:
+		v16 = rd_u16(r);
+		memcpy(out, &v16, sizeof v16);
+		break;
+	case sizeof v32:
+		v32 = rd_u32(r);
+		memcpy(out, &v32, sizeof v32);
+		break;
+	case sizeof v64:
+		v64 = rd_u64(r);
+		memcpy(out, &v64, sizeof v64);
+		break;
+	default:
+		*out = rd_u8(r);
+	}
+}
+
+static void put_addr(struct wr *w, const uint8_t *p)
+{
+	struct addr a;
+	memcpy(&a, p, sizeof a);
+	pack_addr(w, &a);
+}
+
+static void get_addr(struct rd *r, uint8_t *out)
+{
+	struct addr a = unpack_addr(r);
+	memcpy(out, &a, sizeof a);
+}
+
+/* body: the struct of the shape. */
+static void put_fields(struct wr *w, const struct priv_shape *s, const void *body)
+{
+	for (const struct priv_field *f = s->field; f < s->field + s->n_fields; f++) {
+		const uint8_t *p = (const uint8_t *)body + f->at;
+		switch (f->check) {
+		case CHECK_TEXT:
+			put_text(w, p, f->size);
+			break;
+		case CHECK_IDENT:
+			put_ident(w, p);
+			break;
+		case CHECK_ENDPOINT:
+			put_addr(w, p + offsetof(struct endpoint, addr));
+			put_number(w, p + offsetof(struct endpoint, port), sizeof(uint16_t));
+			break;
+		case CHECK_ADDR:
+			put_addr(w, p);
+			break;
+		default:
+			put_number(w, p, f->size);
+		}
+	}
+}
+
+/* body: zeroed. A field that is not what its row wants spoils the record. */
+static void get_fields(struct rd *r, const struct priv_shape *s, void *body)
+{
+	for (const struct priv_field *f = s->field; f < s->field + s->n_fields; f++) {
+		uint8_t *p = (uint8_t *)body + f->at;
+		switch (f->check) {
+		case CHECK_TEXT:
+			get_text(r, p, f->size);
+			break;
+		case CHECK_IDENT:
+			get_ident(r, p);
+			break;
+		case CHECK_ENDPOINT:
+			get_addr(r, p + offsetof(struct endpoint, addr));
+			get_number(r, p + offsetof(struct endpoint, port), sizeof(uint16_t));
+			break;
+		case CHECK_ADDR:
+			get_addr(r, p);
+			break;
+		default:
+			get_number(r, p, f->size);
+		}
+	}
+	if (priv_shape_check(s, body, SPAN(NULL, 0)))
 		rd_fail(r);
-	return v == 1;
-}
-
-static void put_selector(struct wr *w, const struct selector *s)
-{
-	wr_u8(w, s->proto);
-	wr_u16(w, s->local_port);
-	wr_u16(w, s->remote_port);
-}
-
-static struct selector get_selector(struct rd *r)
-{
-	struct selector s;
-	memset(&s, 0, sizeof s);
-	s.proto = rd_u8(r);
-	s.local_port = rd_u16(r);
-	s.remote_port = rd_u16(r);
-	return s;
-}
-
-static void put_suite(struct wr *w, const struct suite *s)
-{
-	const uint16_t v[] = {s->encr, s->encr_bits, s->integ, s->prf, s->dh};
-	for (size_t i = 0; i < ARRAY_LEN(v); i++)
-		wr_u16(w, v[i]);
-	wr_u8(w, s->esn);
-}
-
-static struct suite get_suite(struct rd *r)
-{
-	struct suite s;
-	memset(&s, 0, sizeof s);
-	s.encr = rd_u16(r);
-	s.encr_bits = rd_u16(r);
-	s.integ = rd_u16(r);
-	s.prf = rd_u16(r);
-	s.dh = rd_u16(r);
-	s.esn = rd_u8(r);
-	return s;
-}
-
-static void put_life(struct wr *w, const struct lifetime *l)
-{
-	wr_u32(w, l->soft_s);
-	wr_u32(w, l->hard_s);
-	wr_u64(w, l->soft_bytes);
-	wr_u64(w, l->hard_bytes);
-	wr_u64(w, l->soft_packets);
-	wr_u64(w, l->hard_packets);
-}
-
-static struct lifetime get_life(struct rd *r)
-{
-	struct lifetime l;
-	memset(&l, 0, sizeof l);
-	l.soft_s = rd_u32(r);
-	l.hard_s = rd_u32(r);
-	l.soft_bytes = rd_u64(r);
-	l.hard_bytes = rd_u64(r);
-	l.soft_packets = rd_u64(r);
-	l.hard_packets = rd_u64(r);
-	return l;
 }
 
 /* --- records --- */
@@ -192,131 +248,33 @@ static void end(struct wr *w, size_t at)
 
 void books_put_child(struct wr *w, const struct book_child *c)
 {
-	const struct child_sa *sa = &c->sa;
 	size_t at = begin(w, BOOK_CHILD);
-	put_text(w, c->tunnel);
-	wr_u32(w, c->child_id);
-	put_ident(w, &c->peer);
-	wr_u64(w, (uint64_t)c->since);
-	wr_u32(w, sa->reqid);
-	put_addr(w, &sa->local);
-	put_addr(w, &sa->remote);
-	put_selector(w, &sa->sel);
-	put_suite(w, &sa->suite);
-	wr_u32(w, sa->in.spi);
-	wr_u32(w, sa->out.spi);
-	wr_u8(w, sa->encap);
-	wr_u16(w, sa->encap_sport);
-	wr_u16(w, sa->encap_dport);
-	wr_u32(w, sa->replay_window);
-	put_life(w, &sa->life);
-	wr_u32(w, sa->mark_in);
-	wr_u32(w, sa->mark_in_mask);
-	wr_u32(w, sa->mark_out);
-	wr_u32(w, sa->mark_out_mask);
-	wr_u8(w, sa->install_policy);
+	put_fields(w, &child_shape, c);
 	end(w, at);
 }
 
 static void get_child(struct rd *r, struct book_child *c)
 {
-	struct child_sa *sa = &c->sa;
-	get_text(r, c->tunnel, sizeof c->tunnel);
-	c->child_id = rd_u32(r);
-	c->peer = get_ident(r);
-	c->since = (mono_t)rd_u64(r);
-	sa->reqid = rd_u32(r);
-	sa->local = get_addr(r);
-	sa->remote = get_addr(r);
-	sa->sel = get_selector(r);
-	sa->suite = get_suite(r);
-	sa->in.spi = rd_u32(r);
-	sa->out.spi = rd_u32(r);
-	sa->encap = get_bool(r);
-	sa->encap_sport = rd_u16(r);
-	sa->encap_dport = rd_u16(r);
-	sa->replay_window = rd_u32(r);
-	sa->life = get_life(r);
-	sa->mark_in = rd_u32(r);
-	sa->mark_in_mask = rd_u32(r);
-	sa->mark_out = rd_u32(r);
-	sa->mark_out_mask = rd_u32(r);
-	sa->install_policy = get_bool(r);
+	get_fields(r, &child_shape, c);
 	/* What the rest of the program takes for granted. RFC 4303 2.1: SPIs up to 255 are reserved. */
-	if (!c->tunnel[0] || addr_is_any(&sa->local) || sa->local.family != sa->remote.family || addr_is_any(&sa->remote) ||
-	    sa->in.spi < 256 || (sa->out.spi && sa->out.spi < 256) || c->since < 0)
+	if (c->sa.local.family != c->sa.remote.family || (c->sa.out.spi && c->sa.out.spi < 256))
 		rd_fail(r);
 }
 
 void books_put_gone(struct wr *w, uint32_t spi_in)
 {
+	struct book b = {.gone = spi_in};
 	size_t at = begin(w, BOOK_CHILD_GONE);
-	wr_u32(w, spi_in);
+	put_fields(w, &gone_shape, &b);
 	end(w, at);
-}
-
-static void put_told(struct wr *w, const struct tun_child *c)
-{
-	wr_u32(w, c->child_id);
-	wr_u32(w, c->ike_id);
-	wr_u32(w, c->reqid);
-	wr_u32(w, c->spi_in);
-	wr_u32(w, c->spi_out);
-	put_endpoint(w, &c->local);
-	put_endpoint(w, &c->remote);
-	put_ident(w, &c->my_id);
-	put_ident(w, &c->peer_id);
-	put_selector(w, &c->sel);
-	put_addr(w, &c->ts_local);
-	put_addr(w, &c->ts_remote);
-	wr_u8(w, c->encap);
-	wr_u32(w, c->mark_in);
-	wr_u32(w, c->mark_in_mask);
-	wr_u32(w, c->mark_out);
-	wr_u32(w, c->mark_out_mask);
-}
-
-static void get_told(struct rd *r, struct tun_child *c)
-{
-	c->child_id = rd_u32(r);
-	c->ike_id = rd_u32(r);
-	c->reqid = rd_u32(r);
-	c->spi_in = rd_u32(r);
-	c->spi_out = rd_u32(r);
-	c->local = get_endpoint(r);
-	c->remote = get_endpoint(r);
-	c->my_id = get_ident(r);
-	c->peer_id = get_ident(r);
-	c->sel = get_selector(r);
-	c->ts_local = get_addr(r);
-	c->ts_remote = get_addr(r);
-	c->encap = get_bool(r);
-	c->mark_in = rd_u32(r);
-	c->mark_in_mask = rd_u32(r);
-	c->mark_out = rd_u32(r);
-	c->mark_out_mask = rd_u32(r);
 }
 
 void books_put_tunnel(struct wr *w, const struct book_tunnel *t)
 {
 	size_t at = begin(w, BOOK_TUNNEL);
-	put_text(w, t->name);
-	wr_u8(w, t->held);
-	put_text(w, t->gre);
-	wr_u8(w, t->gre_keep);
-	wr_u8(w, t->gre_mss_clamp);
-	put_addr(w, &t->trap_local);
-	put_addr(w, &t->trap_remote);
-	wr_u32(w, t->trap_reqid);
-	wr_u32(w, t->trap_mark);
-	wr_u32(w, t->trap_mark_mask);
-	wr_u8(w, t->trap_proto);
-	wr_u8(w, t->hook_up);
+	put_fields(w, &tunnel_shape, t);
 	if (t->hook_up) {
-		wr_u8(w, t->host_access);
-		wr_u32(w, (uint32_t)t->hook_status);
-		put_text(w, t->interface);
-		put_told(w, &t->child);
+		put_fields(w, &script_shape, t);
 		wr_u16(w, (unsigned)t->command.n);
 		wr_bytes(w, t->command.p, t->command.n);
 	}
@@ -325,26 +283,12 @@ void books_put_tunnel(struct wr *w, const struct book_tunnel *t)
 
 static void get_tunnel(struct rd *r, struct book_tunnel *t)
 {
-	get_text(r, t->name, sizeof t->name);
-	t->held = get_bool(r);
-	get_text(r, t->gre, sizeof t->gre);
-	t->gre_keep = get_bool(r);
-	t->gre_mss_clamp = get_bool(r);
-	t->trap_local = get_addr(r);
-	t->trap_remote = get_addr(r);
-	t->trap_reqid = rd_u32(r);
-	t->trap_mark = rd_u32(r);
-	t->trap_mark_mask = rd_u32(r);
-	t->trap_proto = rd_u8(r);
-	t->hook_up = get_bool(r);
-	if (!t->name[0] || t->trap_local.family != t->trap_remote.family)
+	get_fields(r, &tunnel_shape, t);
+	if (t->trap_local.family != t->trap_remote.family)
 		rd_fail(r);
-	if (!t->hook_up)
+	if (!rd_ok(r) || !t->hook_up)
 		return;
-	t->host_access = get_bool(r);
-	t->hook_status = (int32_t)rd_u32(r);
-	get_text(r, t->interface, sizeof t->interface);
-	get_told(r, &t->child);
+	get_fields(r, &script_shape, t);
 	t->command.n = rd_u16(r);
 	t->command.p = rd_take(r, t->command.n);
 	if (!t->command.p || t->command.n == 0 || t->command.n > BOOKS_COMMAND_MAX || memchr(t->command.p, 0, t->command.n))
@@ -367,7 +311,7 @@ bool books_next(struct rd *r, struct book *out)
 		if (type == BOOK_CHILD)
 			get_child(&body, &out->child);
 		else if (type == BOOK_CHILD_GONE)
-			out->gone = rd_u32(&body);
+			get_fields(&body, &gone_shape, out);
 		else if (type == BOOK_TUNNEL)
 			get_tunnel(&body, &out->tunnel);
 		else

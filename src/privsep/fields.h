@@ -14,6 +14,9 @@
 #define U8(s, member, min, max) FIELD(s, member, CHECK_U8, min, max)
 #define I8(s, member, min, max) FIELD(s, member, CHECK_I8, min, max)
 #define U32(s, member, min) FIELD(s, member, CHECK_U32, min, UINT32_MAX)
+#define U16(s, member) FIELD(s, member, CHECK_U16, 0, UINT16_MAX)
+#define U64(s, member) FIELD(s, member, CHECK_U64, INT64_MIN, INT64_MAX)
+#define TIME(s, member) FIELD(s, member, CHECK_U64, 0, INT64_MAX)
 #define UPTO(s, member, max) FIELD(s, member, CHECK_U32, 0, max)
 #define SPI(s, member) FIELD(s, member, CHECK_U32, 256, UINT32_MAX) /* RFC 4303 2.1: 1..255 are reserved */
 #define ADDR(s, member) FIELD(s, member, CHECK_ADDR, 1, 0)

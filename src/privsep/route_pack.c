@@ -2,45 +2,22 @@
  * nothing: families, lengths, counts and flags are checked here, what a route may be is the actor's. */
 #include <string.h>
 
+#include "privsep/pack.h"
 #include "privsep/route_msg.h"
-
-static void put_addr(struct wr *w, const struct addr *a)
-{
-	wr_u8(w, a->family);
-	wr_bytes(w, a->b, addr_len(a));
-}
-
-static struct addr get_addr(struct rd *r)
-{
-	struct addr a = {.family = rd_u8(r)};
-	if (a.family != AF_NONE && addr_len(&a) == 0)
-		rd_fail(r);
-	else
-		rd_copy(r, a.b, addr_len(&a));
-	return rd_ok(r) ? a : addr_any(AF_NONE);
-}
 
 static void put_prefix(struct wr *w, const struct prefix *p)
 {
-	put_addr(w, &p->addr);
+	pack_addr(w, &p->addr);
 	wr_u8(w, p->len);
 }
 
 static struct prefix get_prefix(struct rd *r)
 {
-	struct prefix p = {.addr = get_addr(r)};
+	struct prefix p = {.addr = unpack_addr(r)};
 	p.len = rd_u8(r);
 	if (p.addr.family == AF_NONE || p.len > 8 * addr_len(&p.addr))
 		rd_fail(r);
 	return p;
-}
-
-static bool get_bool(struct rd *r)
-{
-	uint8_t v = rd_u8(r);
-	if (v > 1)
-		rd_fail(r);
-	return v == 1;
 }
 
 static void put_route(struct wr *w, const struct route *r)
@@ -50,11 +27,11 @@ static void put_route(struct wr *w, const struct route *r)
 	wr_u8(w, r->kind);
 	wr_u32(w, r->table);
 	wr_u32(w, r->metric);
-	put_addr(w, &r->src);
+	pack_addr(w, &r->src);
 	wr_u8(w, r->n_hops);
 	for (size_t i = 0; i < r->n_hops && i < ROUTE_HOPS_MAX; i++) {
 		const struct route_hop *h = &r->hop[i];
-		put_addr(w, &h->gateway);
+		pack_addr(w, &h->gateway);
 		wr_u32(w, h->ifindex);
 		wr_u8(w, h->weight);
 		wr_u8(w, h->onlink);
@@ -69,16 +46,16 @@ static void get_route(struct rd *r, struct route *out)
 	out->kind = rd_u8(r);
 	out->table = rd_u32(r);
 	out->metric = rd_u32(r);
-	out->src = get_addr(r);
+	out->src = unpack_addr(r);
 	out->n_hops = rd_u8(r);
 	if (out->source > ROUTE_OURS || out->kind > ROUTE_PROHIBIT || out->n_hops > ROUTE_HOPS_MAX)
 		rd_fail(r);
 	for (size_t i = 0; rd_ok(r) && i < out->n_hops; i++) {
 		struct route_hop *h = &out->hop[i];
-		h->gateway = get_addr(r);
+		h->gateway = unpack_addr(r);
 		h->ifindex = rd_u32(r);
 		h->weight = rd_u8(r);
-		h->onlink = get_bool(r);
+		h->onlink = unpack_bool(r);
 	}
 }
 
@@ -90,7 +67,7 @@ void priv_route_op_put(struct wr *w, bool del, const struct route *r)
 
 bool priv_route_op_get(struct rd *r, struct priv_route_op *out)
 {
-	out->del = get_bool(r);
+	out->del = unpack_bool(r);
 	get_route(r, &out->route);
 	return rd_ok(r);
 }
@@ -110,9 +87,9 @@ static void get_link(struct rd *r, struct route_link *l)
 	l->ifindex = rd_u32(r);
 	rd_copy(r, l->name, sizeof l->name);
 	l->mtu = rd_u32(r);
-	l->up = get_bool(r);
-	l->loopback = get_bool(r);
-	l->point_to_point = get_bool(r);
+	l->up = unpack_bool(r);
+	l->loopback = unpack_bool(r);
+	l->point_to_point = unpack_bool(r);
 	if (l->name[sizeof l->name - 1])
 		rd_fail(r);
 }
@@ -129,7 +106,7 @@ void priv_fact_put(struct wr *w, const struct kernel_fact *f)
 	case KFACT_ADDR:
 		wr_u32(w, f->address.ifindex);
 		put_prefix(w, &f->address.local);
-		put_addr(w, &f->address.peer);
+		pack_addr(w, &f->address.peer);
 		wr_u8(w, f->address.link_local);
 		wr_u8(w, f->address.secondary);
 		break;
@@ -142,18 +119,18 @@ bool priv_fact_get(struct rd *r, struct kernel_fact *out)
 {
 	memset(out, 0, sizeof *out);
 	out->type = rd_u8(r);
-	out->gone = get_bool(r);
+	out->gone = unpack_bool(r);
 	switch (out->type) {
 	case KFACT_LINK:
-		out->enabled = get_bool(r);
+		out->enabled = unpack_bool(r);
 		get_link(r, &out->link);
 		break;
 	case KFACT_ADDR:
 		out->address.ifindex = rd_u32(r);
 		out->address.local = get_prefix(r);
-		out->address.peer = get_addr(r);
-		out->address.link_local = get_bool(r);
-		out->address.secondary = get_bool(r);
+		out->address.peer = unpack_addr(r);
+		out->address.link_local = unpack_bool(r);
+		out->address.secondary = unpack_bool(r);
 		break;
 	case KFACT_ROUTE:
 		get_route(r, &out->route);

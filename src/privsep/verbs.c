@@ -209,6 +209,7 @@ static int64_t number(const struct priv_field *f, const uint8_t *p)
 {
 	uint16_t v16;
 	uint32_t v32;
+	int64_t v64;
 	switch (f->check) {
 	case CHECK_I8:
 		return (int8_t)*p;
@@ -218,6 +219,9 @@ static int64_t number(const struct priv_field *f, const uint8_t *p)
 	case CHECK_U32:
 		memcpy(&v32, p, sizeof v32);
 		return v32;
+	case CHECK_U64:
+		memcpy(&v64, p, sizeof v64);
+		return v64;
 	default:
 		return *p;
 	}

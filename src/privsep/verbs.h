@@ -23,9 +23,9 @@ enum priv_role { /* bits: who may send */
 /* When priv takes a verb: before HELLO was good, afterwards, after it said STOP. */
 enum priv_phase { PHASE_START = 1, PHASE_RUN = 2, PHASE_STOP = 4 };
 
-/* What a field must be. lo, hi bound numbers; the size of arrays is `size`. */
+/* What a field must be. lo, hi bound numbers, of U64 as signed ones; the size of arrays is `size`. */
 enum priv_check {
-	CHECK_BOOL, CHECK_U8, CHECK_I8, CHECK_U16, CHECK_U32,
+	CHECK_BOOL, CHECK_U8, CHECK_I8, CHECK_U16, CHECK_U32, CHECK_U64,
 	CHECK_TEXT,              /* ends with NUL inside; lo = 1: not empty */
 	CHECK_ADDR,              /* family known, octets behind it zero; lo = 1: set and not any */
 	CHECK_PREFIX,

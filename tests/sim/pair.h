@@ -51,6 +51,21 @@ static inline struct pair pair_run(uint64_t seed, const char *a, const char *b, 
 	return p;
 }
 
+/* Starts and runs two ends that are configured while `bad` once gets no memory; it is told again should nothing have come of it. False: it
+ * did not even start. */
+static inline bool pair_starved(struct pair *p, struct sim_node *bad, uint64_t nth)
+{
+	bad->mem.fail_at = nth;
+	if (!sim_start(p->b) || !sim_start(p->a))
+		return false;
+	sim_run(p->s, DUR_S(200));
+	if (!sim_common(p->a, p->b)) {
+		sim_reload(bad, true);
+		sim_run(p->s, DUR_S(400));
+	}
+	return true;
+}
+
 static inline bool pair_agrees(struct sim *s) { return sim_agree(s->node[0], s->node[1]); }
 
 /* Frees the world and all that both engines took. */

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "fakes.h"
+
 #define USED_OR_NOT __attribute__((unused))
 
 enum { ON_WAY = 256, A = 0, B = 1 };
@@ -37,11 +39,7 @@ struct datagram {
 	uint8_t octets[BFD_LEN];
 };
 struct world {
-	struct mem mem;
-	struct rng rng;
-	uint64_t seed;
-	long fail_at;
-	size_t blocks;
+	struct fakes own;
 	struct end end[2];
 	struct datagram way[ON_WAY];
 	size_t n_way;
@@ -50,38 +48,6 @@ struct world {
 	uint8_t ttl;
 	mono_t now;
 };
-
-static void *get(struct mem *m, size_t size)
-{
-	struct world *w = CONTAINER_OF(m, struct world, mem);
-	if (w->fail_at && --w->fail_at == 0)
-		return NULL;
-	w->blocks++;
-	return calloc(1, size);
-}
-
-static void put(struct mem *m, void *p, size_t size)
-{
-	struct world *w = CONTAINER_OF(m, struct world, mem);
-	(void)size;
-	w->blocks -= p != NULL;
-	free(p);
-}
-
-static USED_OR_NOT uint64_t next_random(struct world *w)
-{
-	uint64_t x = w->seed += 0x9e3779b97f4a7c15u;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
-
-static USED_OR_NOT void fill(struct rng *r, void *p, size_t n)
-{
-	struct world *w = CONTAINER_OF(r, struct world, rng);
-	for (size_t i = 0; i < n; i++)
-		((uint8_t *)p)[i] = (uint8_t)next_random(w);
-}
 
 static USED_OR_NOT void send_it(struct world *w, int from, const struct bfd_act *a)
 {
@@ -101,10 +67,10 @@ static USED_OR_NOT void send_it(struct world *w, int from, const struct bfd_act 
 			e->most_gap = gap;
 	}
 	e->last_sent = w->now;
-	if (e->mute || next_random(w) % 100 < w->loss)
+	if (e->mute || fakes_random(&w->own) % 100 < w->loss)
 		return;
 	assert_true(w->n_way < ON_WAY);
-	dur_t extra = w->jitter ? (dur_t)(next_random(w) % (uint64_t)w->jitter) : 0;
+	dur_t extra = w->jitter ? (dur_t)(fakes_random(&w->own) % (uint64_t)w->jitter) : 0;
 	struct datagram *d = &w->way[w->n_way++];
 	d->at = w->now + w->delay + extra;
 	d->to = !from;
@@ -209,14 +175,14 @@ static USED_OR_NOT struct world *world(uint64_t seed)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	*w = (struct world){.mem = {.get = get, .put = put}, .rng = {.fill = fill}, .seed = seed, .delay = DUR_MS(5), .ttl = 255,
+	*w = (struct world){.own = fakes_new(seed), .delay = DUR_MS(5), .ttl = 255,
 	                    .now = DUR_S(1000)};
 	assert_true(addr_parse("10.0.9.2", &w->end[A].path.remote) && addr_parse("10.0.9.1", &w->end[A].path.local));
 	w->end[B].path.remote = w->end[A].path.local;
 	w->end[B].path.local = w->end[A].path.remote;
 	w->end[A].path.ifindex = w->end[B].path.ifindex = 3;
 	for (int i = 0; i < 2; i++) {
-		w->end[i].b = bfd_new(&w->mem, &w->rng);
+		w->end[i].b = bfd_new(&w->own.mem, &w->own.rng);
 		measure(&w->end[i]);
 	}
 	return w;
@@ -226,7 +192,7 @@ static USED_OR_NOT void gone(struct world *w)
 {
 	for (int i = 0; i < 2; i++)
 		bfd_free(w->end[i].b);
-	assert_int_equal(w->blocks, 0);
+	assert_int_equal(w->own.blocks, 0);
 	free(w);
 }
 

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "fakes.h"
+
 #define USED_OR_NOT __attribute__((unused))
 
 enum { A = 0, B = 1, TUNNEL = 7, GRE1 = 1, WIRE_MAX = 4096, FRAME_ROOM = 65536 };
@@ -36,13 +38,9 @@ struct wire {
 	uint8_t tos;
 };
 struct world {
-	struct mem mem;
-	struct rng rng;
+	struct fakes own;
 	struct crypto *crypto;           /* for tests with real keys */
 	uint8_t backend;
-	uint64_t seed;
-	long fail_at;
-	size_t blocks;
 	struct end end[2];
 	struct wire wire[WIRE_MAX];
 	unsigned n_wire;
@@ -52,38 +50,6 @@ struct world {
 	struct esp_device device;
 	struct child_sa sa;              /* as A has it */
 };
-
-static void *world_get(struct mem *m, size_t size)
-{
-	struct world *w = CONTAINER_OF(m, struct world, mem);
-	if (w->fail_at && --w->fail_at == 0)
-		return NULL;
-	w->blocks++;
-	return calloc(1, size);
-}
-
-static void world_put(struct mem *m, void *p, size_t size)
-{
-	struct world *w = CONTAINER_OF(m, struct world, mem);
-	(void)size;
-	w->blocks -= p != NULL;
-	free(p);
-}
-
-static USED_OR_NOT uint64_t next_random(struct world *w)
-{
-	uint64_t x = w->seed += 0x9e3779b97f4a7c15u;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
-
-static void world_fill(struct rng *r, void *p, size_t n)
-{
-	struct world *w = CONTAINER_OF(r, struct world, rng);
-	for (size_t i = 0; i < n; i++)
-		((uint8_t *)p)[i] = (uint8_t)next_random(w);
-}
 
 static USED_OR_NOT struct addr v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d) { return addr_from((uint8_t[]){a, b, c, d}, 4); }
 
@@ -143,8 +109,7 @@ static USED_OR_NOT void install_both(struct world *w, const struct child_sa *as_
 static USED_OR_NOT struct world *world_empty(void)
 {
 	struct world *w = calloc(1, sizeof *w);
-	w->mem = (struct mem){.get = world_get, .put = world_put};
-	w->rng.fill = world_fill;
+	w->own = fakes_new(0);
 	w->now = DUR_S(1000);
 	w->device = (struct esp_device){.id = GRE1, .tunnel = TUNNEL, .ttl = 64, .pmtudisc = true, .mtu = 1400};
 	return w;
@@ -153,7 +118,7 @@ static USED_OR_NOT struct world *world_empty(void)
 /* False when memory ends. */
 static USED_OR_NOT bool world_begin(struct world *w)
 {
-	struct esp_env env = {.mem = &w->mem, .crypto = w->crypto, .rng = &w->rng, .workers = 2, .backend = w->backend};
+	struct esp_env env = {.mem = &w->own.mem, .crypto = w->crypto, .rng = &w->own.rng, .workers = 2, .backend = w->backend};
 	for (int i = 0; i < 2; i++) {
 		struct end *e = &w->end[i];
 		e->e = esp_new(&env);
@@ -182,8 +147,8 @@ static USED_OR_NOT void world_end(struct world *w)
 		esp_rx_free(w->end[i].rx);
 		esp_free(w->end[i].e);
 	}
-	assert_int_equal(w->blocks, 0);
-	assert_int_equal(w->mem.in_use, 0);
+	assert_int_equal(w->own.blocks, 0);
+	assert_int_equal(w->own.mem.in_use, 0);
 	free(w);
 }
 
@@ -207,7 +172,7 @@ static USED_OR_NOT struct world *world(void)
 static USED_OR_NOT void frame_v4(struct world *w, uint8_t *p, size_t n, uint8_t tos, bool df)
 {
 	for (size_t i = 28; i < n; i++)
-		p[i] = (uint8_t)next_random(w);
+		p[i] = (uint8_t)fakes_random(&w->own);
 	memcpy(p, (uint8_t[]){0x45, tos, 0, 0, 0, 1, 0, 0, 33, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}, 20);
 	be16_put(p + 2, (uint16_t)n);
 	be16_put(p + 6, df ? 0x4000 : 0);
@@ -221,7 +186,7 @@ static USED_OR_NOT void frame_v4(struct world *w, uint8_t *p, size_t n, uint8_t 
 static USED_OR_NOT void frame_v6(struct world *w, uint8_t *p, size_t n, uint8_t tos)
 {
 	for (size_t i = 40; i < n; i++)
-		p[i] = (uint8_t)next_random(w);
+		p[i] = (uint8_t)fakes_random(&w->own);
 	memset(p, 0, 40);
 	be32_put(p, 6u << 28 | (uint32_t)tos << 20 | 0x54321);
 	be16_put(p + 4, (uint16_t)(n - 40));

@@ -129,7 +129,7 @@ static void test_restarted(void **state)
 	uint32_t old = view(w, B).id;
 	bfd_free(w->end[B].b);
 	w->end[B].up = false;
-	w->end[B].b = bfd_new(&w->mem, &w->rng);
+	w->end[B].b = bfd_new(&w->own.mem, &w->own.rng);
 	command(w, B, BFD_CMD_START, 0, 0, 0);
 	run(w, DUR_S(3));
 	assert_true(w->end[A].up && w->end[B].up);
@@ -144,12 +144,13 @@ static void test_no_memory(void **state)
 	(void)state;
 	for (long n = 1;; n++) {
 		struct world *w = calloc(1, sizeof *w);
-		*w = (struct world){.mem = {.get = get, .put = put}, .rng = {.fill = fill}, .seed = 5, .fail_at = n};
+		*w = (struct world){.own = fakes_new(5)};
+		w->own.fail_at = n;
 		struct bfd_acts acts = {0};
 		struct bfd_cmd cmd = {.type = BFD_CMD_START};
 		bool failed = false;
 		assert_true(addr_parse("10.0.0.1", &cmd.path.remote));
-		struct bfd *b = bfd_new(&w->mem, &w->rng);
+		struct bfd *b = bfd_new(&w->own.mem, &w->own.rng);
 		failed = !b;
 		for (uint32_t i = 0; b && i < 20; i++) {
 			cmd.path.ifindex = i + 1;
@@ -158,10 +159,10 @@ static void test_no_memory(void **state)
 			failed |= err != 0;
 			acts.n = 0;
 		}
-		bool over = w->fail_at > 0;
+		bool over = w->own.fail_at > 0;
 		assert_false(failed && over); /* a map that cannot grow is no failure (base/hmap.h) */
 		bfd_free(b);
-		assert_int_equal(w->blocks, 0);
+		assert_int_equal(w->own.blocks, 0);
 		free(w);
 		if (over)
 			break;

@@ -289,14 +289,14 @@ static void test_random_commands(void **state)
 		struct world *w = world(seed);
 		w->loss = 10;
 		for (int k = 0; k < 60; k++) {
-			int of = (int)(next_random(w) % 2);
-			uint64_t what = next_random(w) % 4;
+			int of = (int)(fakes_random(&w->own) % 2);
+			uint64_t what = fakes_random(&w->own) % 4;
 			if (what == 0)
 				(void)command(w, of, BFD_CMD_STOP, 0, 0, 0);
 			else
-				(void)command(w, of, BFD_CMD_START, 50 + (uint32_t)(next_random(w) % 500),
-				              50 + (uint32_t)(next_random(w) % 500), (uint8_t)(next_random(w) % 5));
-			run(w, (dur_t)(next_random(w) % (uint64_t)DUR_S(3)));
+				(void)command(w, of, BFD_CMD_START, 50 + (uint32_t)(fakes_random(&w->own) % 500),
+				              50 + (uint32_t)(fakes_random(&w->own) % 500), (uint8_t)(fakes_random(&w->own) % 5));
+			run(w, (dur_t)(fakes_random(&w->own) % (uint64_t)DUR_S(3)));
 		}
 		w->loss = 0;
 		command(w, A, BFD_CMD_START, 100, 100, 3);

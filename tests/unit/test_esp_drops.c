@@ -5,7 +5,7 @@
 static struct esp_key *key_of(struct world *w)
 {
 	struct esp_key *k;
-	assert_int_equal(esp_key_new(NULL, &w->mem, &w->sa.suite, &w->sa.out, 1, 0, &k), 0);
+	assert_int_equal(esp_key_new(NULL, &w->own.mem, &w->sa.suite, &w->sa.out, 1, 0, &k), 0);
 	return k;
 }
 

@@ -365,7 +365,7 @@ static void test_no_memory(void **state)
 		struct world *w = world_empty();
 		struct child_sa s = child_sa(1000), next = child_sa(2000);
 		struct endpoint to = {.addr = v4(203, 0, 113, 9), .port = 4500};
-		w->fail_at = n;
+		w->own.fail_at = n;
 		bool ok = world_begin(w);
 		if (ok) {
 			ok = install(w, A, &s) == 0;
@@ -382,8 +382,8 @@ static void test_no_memory(void **state)
 			rc = esp_device_set(w->end[B].e, &d);
 			ok = rc == 0 && ok;
 			assert_true(rc == 0 || rc == -ENOMEM);
-			whole = w->fail_at > 0;
-			w->fail_at = 0;
+			whole = w->own.fail_at > 0;
+			w->own.fail_at = 0;
 			assert_int_equal(esp_device_set(w->end[B].e, &w->device), 0);
 			if (works) {
 				assert_true(install(w, A, &next) != -ENOMEM);

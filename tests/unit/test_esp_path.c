@@ -78,7 +78,7 @@ static void test_layout(void **state)
 	memcpy(clear, x->p, x->n);
 	struct esp_key *k;
 	struct esp_sa half = s.out;
-	assert_int_equal(esp_key_new(NULL, &w->mem, &s.suite, &half, 1, 0, &k), 0);
+	assert_int_equal(esp_key_new(NULL, &w->own.mem, &s.suite, &half, 1, 0, &k), 0);
 	struct esp_job job = {.p = clear, .n = (uint32_t)x->n};
 	esp_open_burst(k, 0, &job, 1);
 	assert_true(job.ok);
@@ -422,7 +422,7 @@ static void test_gso(void **state)
 	struct world *w = world();
 	uint8_t *p = malloc(N);
 	for (int i = 0; i < N; i++)
-		p[i] = (uint8_t)next_random(w);
+		p[i] = (uint8_t)fakes_random(&w->own);
 	memcpy(p, (uint8_t[]){0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}, 20);
 	be16_put(p + 2, N);
 	be16_put(p + 10, csum_end(csum_add(0, p, 20)));

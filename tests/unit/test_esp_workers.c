@@ -64,7 +64,7 @@ static void test_workers(void **state)
 {
 	(void)state;
 	struct world *w = world_empty();
-	struct esp_env env = {.mem = &w->mem, .rng = &w->rng, .workers = WORKERS};
+	struct esp_env env = {.mem = &w->own.mem, .rng = &w->own.rng, .workers = WORKERS};
 	struct child_sa s = child_sa(1000);
 	struct worker v[WORKERS];
 	uint8_t(*sent)[OCTETS] = malloc((size_t)ALL * OCTETS), (*sorted)[OCTETS] = malloc((size_t)ALL * OCTETS), *seen = calloc(1, ALL);

@@ -1,7 +1,6 @@
 /* Messages in fragments (RFC 7383): what is said about them, how they are cut and put together, and what somebody on the way, or a
  * peer without manners, can do with them. Packets are as small as 200 octets, so that an IKE_AUTH has several. */
-#include "../sim/hand.h"
-#include "../sim/pair.h"
+#include "../sim/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,32 +309,6 @@ static void a_narrow_path(void **state)
 	CHECK(p, p.a->ups == 0 && !sim_noted(p.a, "trying packets"));
 	CHECK(p, sim_sent(p.a, IKE_AUTH, false) == n.lost);
 	pair_free(&p);
-}
-
-struct bench {
-	struct pair p;
-	struct ike_sa *sa, *peer; /* of A, of B */
-	struct ike_acts *acts;
-	struct step step;
-};
-
-static struct bench *bench_new(void)
-{
-	struct bench *b = calloc(1, sizeof *b);
-	b->p = pair_run(1, "auto=start", "", DUR_S(5));
-	b->sa = hand_sa(b->p.a, ST_ESTABLISHED);
-	b->peer = hand_sa(b->p.b, ST_ESTABLISHED);
-	b->acts = calloc(1, sizeof *b->acts);
-	b->step = (struct step){.e = b->p.a->ike, .sa = b->sa, .acts = b->acts, .now = b->p.s->now};
-	return b;
-}
-
-static void bench_free(struct bench *b)
-{
-	ike_acts_reset(b->acts);
-	free(b->acts);
-	pair_free(&b->p);
-	free(b);
 }
 
 static void fill(struct out *o, size_t n)
@@ -740,16 +713,10 @@ static void memory_fails_once(void **state)
 			struct sim_node *bad = of_b ? p.b : p.a;
 			assert_true(sim_conf_charon(p.a, p.b, MANY_ESP "auto=start", NULL, "fragment_size = 400"));
 			assert_true(sim_conf_charon(p.b, p.a, MANY_ESP, NULL, "fragment_size = 400"));
-			bad->mem.fail_at = n;
-			if (!sim_start(p.b) || !sim_start(p.a)) {
+			if (!pair_starved(&p, bad, n)) {
 				pair_free(&p);
 				asked = n;
 				continue;
-			}
-			sim_run(p.s, DUR_S(200));
-			if (!sim_common(p.a, p.b)) {
-				sim_reload(bad, true);
-				sim_run(p.s, DUR_S(400));
 			}
 			AGREE(p);
 			CHECK(p, p.a->ike->frags_held == 0 && p.b->ike->frags_held == 0);

@@ -1,35 +1,9 @@
 /* Fragments (RFC 7383 2.5) that somebody else has sealed, tests/golden/ike/frag-*.txt: ours are the same octet for octet, and theirs are
  * put together again. */
-#include "../sim/hand.h"
-#include "../sim/pair.h"
+#include "../sim/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-struct bench {
-	struct pair p;
-	struct ike_sa *sa;
-	struct ike_acts *acts;
-	struct step step;
-};
-
-static struct bench *bench_new(void)
-{
-	struct bench *b = calloc(1, sizeof *b);
-	b->p = pair_run(1, "auto=start", "", DUR_S(5));
-	b->sa = hand_sa(b->p.a, ST_ESTABLISHED);
-	b->acts = calloc(1, sizeof *b->acts);
-	b->step = (struct step){.e = b->p.a->ike, .sa = b->sa, .acts = b->acts, .now = b->p.s->now};
-	return b;
-}
-
-static void bench_free(struct bench *b)
-{
-	ike_acts_reset(b->acts);
-	free(b->acts);
-	pair_free(&b->p);
-	free(b);
-}
 
 struct vector {
 	struct sk_keys k;

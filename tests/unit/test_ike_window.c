@@ -1,6 +1,5 @@
 /* Message IDs, retransmission and the response cache of one SA, by hand (RFC 7296 2.1-2.4); and NAT detection hashes. */
-#include "../sim/hand.h"
-#include "../sim/pair.h"
+#include "../sim/bench.h"
 
 #include <stdlib.h>
 
@@ -21,31 +20,6 @@ static void intervals(void **state)
 	assert_true(window_interval(&c, UINT32_MAX) < DUR_S(100000) && window_interval(&c, UINT32_MAX) >= DUR_S(3600));
 	c.retransmit.base = 1;
 	assert_int_equal(dur_to_ms(window_interval(&c, 7)), 1000);
-}
-
-struct bench {
-	struct pair p;
-	struct ike_sa *sa;
-	struct ike_acts *acts;
-	struct step step;
-};
-
-static struct bench *bench_new(void)
-{
-	struct bench *b = calloc(1, sizeof *b);
-	b->p = pair_run(1, "auto=start", "", DUR_S(5));
-	b->sa = hand_sa(b->p.a, ST_ESTABLISHED);
-	b->acts = calloc(1, sizeof *b->acts);
-	b->step = (struct step){.e = b->p.a->ike, .sa = b->sa, .acts = b->acts, .now = b->p.s->now};
-	return b;
-}
-
-static void bench_free(struct bench *b)
-{
-	ike_acts_reset(b->acts);
-	free(b->acts);
-	pair_free(&b->p);
-	free(b);
 }
 
 static bool send_request(struct bench *b)

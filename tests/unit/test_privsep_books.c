@@ -332,13 +332,65 @@ static void test_later_version(void **state)
 	free(f);
 }
 
+/* The octets of records are what another version finds in the file: they stay as they are. */
+static void test_format(void **state)
+{
+	static struct book_child c;
+	static struct book_tunnel t;
+	static const char want[] = "67726574656c626b00000001"
+		"0000008af1ff7d2201036e657401020304010450fb0021000000050607080900000007040a0000020620010db800000000000000"
+		"00000000012f11121314000c010000050006000e01c0000001c00000020111941195000000400000000100000002010203040506"
+		"0708000000000000000400000000000000050000000000000006000000210000002200000023000000240100000004a96f224202"
+		"c00000010000008245cf604003036e65740104677265310001040a000002040a0000020000003100000032000000332f0101ffff"
+		"fffe04657468320000000100000002000000030000000400000005040a00000211940450fb002100010209612e6578616d706c65"
+		"010450fb00212f00060007040a000002000100000008000000000000000000000009000372756e";
+	uint8_t v[1024];
+	char hex[2 * sizeof v + 1];
+	struct wr w = wr_init(v, sizeof v);
+	(void)state;
+	snprintf(c.tunnel, sizeof c.tunnel, "net");
+	c.child_id = 0x01020304;
+	c.peer = world_ident("80.251.0.33");
+	c.since = 0x0506070809;
+	c.sa = (struct child_sa){
+		.reqid = 7, .local = world_addr("10.0.0.2"), .remote = world_addr("2001:db8::1"), .sel = {47, 0x1112, 0x1314},
+		.suite = {12, 256, 5, 6, 14, 1}, .in.spi = 0xc0000001, .out.spi = 0xc0000002, .encap = true, .encap_sport = 4500,
+		.encap_dport = 4501, .replay_window = 64, .life = {1, 2, 0x0102030405060708, 4, 5, 6}, .mark_in = 0x21, .mark_in_mask = 0x22,
+		.mark_out = 0x23, .mark_out_mask = 0x24, .install_policy = true,
+	};
+	books_put_head(&w);
+	books_put_child(&w, &c);
+	books_put_gone(&w, 0xc0000001);
+	snprintf(t.name, sizeof t.name, "net");
+	snprintf(t.gre, sizeof t.gre, "gre1");
+	snprintf(t.interface, sizeof t.interface, "eth2");
+	t.held = t.gre_mss_clamp = t.hook_up = t.host_access = true;
+	t.trap_local = t.trap_remote = world_addr("10.0.0.2");
+	t.trap_reqid = 0x31;
+	t.trap_mark = 0x32;
+	t.trap_mark_mask = 0x33;
+	t.trap_proto = 47;
+	t.hook_status = -2;
+	t.child = (struct tun_child){
+		.child_id = 1, .ike_id = 2, .reqid = 3, .spi_in = 4, .spi_out = 5, .local = {world_addr("10.0.0.2"), 4500},
+		.remote = {world_addr("80.251.0.33"), 1}, .my_id = world_ident("a.example"), .peer_id = world_ident("80.251.0.33"),
+		.sel = {47, 6, 7}, .ts_local = world_addr("10.0.0.2"), .encap = true, .mark_in = 8, .mark_out_mask = 9,
+	};
+	t.command = SPAN("run", 3);
+	books_put_tunnel(&w, &t);
+	assert_true(wr_ok(&w));
+	for (size_t i = 0; i < w.len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", v[i]);
+	assert_string_equal(hex, want);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_is_found_again), TEST(test_order), TEST(test_what_the_kernel_refused), TEST(test_early_half),
 		TEST(test_the_kernel_has_the_last_word), TEST(test_alive_is_not_stray), TEST(test_anew), TEST(test_cut_and_changed),
-		TEST(test_no_memory), TEST(test_later_version),
+		TEST(test_no_memory), TEST(test_later_version), TEST(test_format),
 	};
 	world_crypto = crypto_new();
 	assert_non_null(world_crypto);

@@ -276,7 +276,7 @@ static void test_gone(void **state)
 	HOOK(0, "");
 	assert_false(tunnels_view(w->ts, T, &v));
 	QUIET();
-	assert_int_equal(w->mem.in_use > 0, 1);
+	assert_int_equal(w->own.mem.in_use > 0, 1);
 	end(w);
 	/* Taken out and put back under the same number while its script is brought down. */
 	w = script_up();
@@ -438,13 +438,13 @@ static void test_no_memory(void **state)
 	for (long n = 1; n < 12; n++) {
 		struct world *w = calloc(1, sizeof *w);
 		assert_non_null(w);
-		w->mem = (struct mem){.get = get, .put = put};
-		w->fail_at = n;
+		w->own = fakes_new(0);
+		w->own.fail_at = n;
 		w->failing = true;
-		w->ts = tunnels_new(&w->mem);
+		w->ts = tunnels_new(&w->own.mem);
 		if (!w->ts) {
 			assert_true(n <= 2);
-			assert_int_equal(w->mem.in_use, 0);
+			assert_int_equal(w->own.mem.in_use, 0);
 			free(w);
 			continue;
 		}
@@ -468,7 +468,7 @@ static void test_no_memory(void **state)
 	}
 	/* The note about it. */
 	struct world *w = world(true, "");
-	w->fail_at = 1;
+	w->own.fail_at = 1;
 	CONF("");
 	NOTE("no memory");
 	UP(1, "");

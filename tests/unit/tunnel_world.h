@@ -14,13 +14,14 @@
 
 #include <cmocka.h>
 
+#include "fakes.h"
+
 #define USED_OR_NOT __attribute__((unused))
 
 enum { T = 7 }; /* the tunnel's number */
 
 struct world {
-	struct mem mem;
-	long fail_at; /* the n-th allocation fails; 0 = none */
+	struct fakes own;
 	struct tunnels *ts;
 	mono_t now;
 	struct tun_acts acts;
@@ -31,21 +32,6 @@ struct world {
 	struct tun_child told, routed; /* what the last hook and the last route were told */
 	bool failing;                  /* allocations fail: actions are not looked at */
 };
-
-static void *get(struct mem *m, size_t size)
-{
-	struct world *w = CONTAINER_OF(m, struct world, mem);
-	if (w->fail_at && --w->fail_at == 0)
-		return NULL;
-	return calloc(1, size);
-}
-
-static void put(struct mem *m, void *p, size_t size)
-{
-	(void)m;
-	(void)size;
-	free(p);
-}
 
 static void render(struct world *w, struct sbuf *b, const struct tun_act *a)
 {
@@ -187,9 +173,9 @@ static struct world *world(bool script, const char *native)
 {
 	struct world *w = calloc(1, sizeof *w);
 	assert_non_null(w);
-	w->mem = (struct mem){.get = get, .put = put};
+	w->own = fakes_new(0);
 	w->now = DUR_S(1000);
-	w->ts = tunnels_new(&w->mem);
+	w->ts = tunnels_new(&w->own.mem);
 	assert_non_null(w->ts);
 	w->conf.setup.hook_timeout = DUR_S(60);
 	w->c.kind = TUNNEL_TRANSPORT;
@@ -201,7 +187,7 @@ static struct world *world(bool script, const char *native)
 static void end(struct world *w)
 {
 	tunnels_free(w->ts);
-	assert_int_equal(w->mem.in_use, 0);
+	assert_int_equal(w->own.mem.in_use, 0);
 	assert_int_equal(w->acts.dropped, 0);
 	free(w);
 }
