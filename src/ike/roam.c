@@ -112,7 +112,6 @@ void roam_on_address(struct step *s)
 	const struct addr *a = &s->fact->local.addr;
 	if (s->fact->status != 0) {
 		address_gone(s, a);
-		ike_tun_address_gone(s, a);
 	} else if (local_add(s->e, a)) {
 		ways_changed(s, &any);
 	}
