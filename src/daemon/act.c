@@ -156,7 +156,7 @@ static int run_ike_act(struct ike_role *r, struct ike_act *a, mono_t now)
 			r->settle = mono_add(now, DUR_S(KEYS_SETTLE_S));
 		return 0;
 	case IKE_ACT_PATH:
-		return priv_path(r->priv, ticket, name, a->path.attempt, &a->path.local, &a->path.remote);
+		return priv_path(r->priv, ticket, name, a->path.attempt, &a->path.local, &a->path.remote, a->path.look);
 	case IKE_ACT_PSK_SIGN:
 		return priv_psk_sign(r->priv, ticket, name, a->sign.prf, a->sign.key, &a->sign.me, &a->sign.peer,
 		                     a->sign.octets);

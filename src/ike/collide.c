@@ -67,6 +67,27 @@ static void settle_two(struct step *s, struct ike_sa *sa, struct ike_sa *o)
 	}
 }
 
+static bool left_behind(const struct ike_sa *sa, const struct ike_sa *o)
+{
+	return o != sa->before && (o->state == ST_DELETING || (sa_is_up(o->state) && o->replaced));
+}
+
+/* A peer that says no farewell, and answers none, would have as many as it has handshakes in half a minute, rekeys in three. */
+void collide_left(struct step *s)
+{
+	enum { LEFT_MAX = 8 };
+	struct ike_sa *sa = s->sa, *oldest = NULL, *o = NULL;
+	unsigned n = 0;
+	while ((o = sa_next_same_peer(s->e, sa, o))) {
+		if (!left_behind(sa, o))
+			continue;
+		n++;
+		oldest = !oldest || o->created < oldest->created ? o : oldest;
+	}
+	if (n > LEFT_MAX)
+		sa_drop(s, oldest, "its peer has newer ones, and takes no leave of the old");
+}
+
 void collide_settle(struct step *s)
 {
 	struct ike_sa *sa = s->sa, *o = NULL;

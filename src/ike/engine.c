@@ -32,6 +32,7 @@ struct ike *ike_new(const struct ike_env *env)
 	list_init(&e->half_unproven);
 	list_init(&e->kids);
 	list_init(&e->attempts);
+	list_init(&e->any_addr);
 	list_init(&e->wild_addr);
 	list_init(&e->wild_id);
 	heap_init(&e->timers, e->mem);

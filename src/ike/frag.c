@@ -3,7 +3,7 @@
  * fragments. What is smaller than it was is cut out of that run: it is opened with our own keys once more.
  *
  * Of what comes in nothing is kept that is not authentic, and of that at most 64 fragments, 32 KiB and 15 seconds for each direction
- * of an IKE SA, and 4 MiB in all. Called by window.c and engine.c. */
+ * of an IKE SA, and 4 MiB in all, half of it for those who have not proven who they are. Called by window.c and engine.c. */
 #include "ike/ike_int.h"
 
 #include <string.h>
@@ -245,6 +245,14 @@ static bool known(const struct frag_queue *q, const struct ike_skf *f)
 	return f->total < q->total || (f->total == q->total && (q->have & bit(f->number)));
 }
 
+/* Whoever has done a Diffie-Hellman with us may send fragments; only who is somebody may fill the log with them, and all the room. */
+static bool heard(struct step *s) { return !s->sa->half_open || note_allowed(s); }
+
+static bool fits(const struct step *s, size_t n)
+{
+	return s->e->frags_held + n <= (s->sa->half_open ? HELD_MAX / 2 : HELD_MAX);
+}
+
 static bool is_of(const struct frag_queue *q, const struct ike_hdr *h)
 {
 	return q && q->msg_id == h->msg_id && q->exchange == h->exchange;
@@ -256,7 +264,7 @@ static struct frag_queue *begin(struct step *s, bool response, const struct open
 	struct ike *e = s->e;
 	struct ike_sa *sa = s->sa;
 	frag_drop(e, sa, response);
-	struct frag_queue *q = e->frags_held + sizeof *q <= HELD_MAX ? mem_get(e->mem, sizeof *q) : NULL;
+	struct frag_queue *q = fits(s, sizeof *q) ? mem_get(e->mem, sizeof *q) : NULL;
 	if (!q)
 		return NULL;
 	e->frags_held += sizeof *q;
@@ -275,11 +283,12 @@ static bool keep(struct step *s, struct frag_queue *q, bool response, const stru
 	struct ike *e = s->e;
 	size_t most = min_z(MESSAGE_MAX, e->setup.max_packet);
 	if (q->size + m->plain.n > most) {
-		note(s, s->sa->tun, NOTE_CONTROL, "a message in fragments is longer than the %zu bytes allowed", most);
+		if (heard(s))
+			note(s, s->sa->tun, NOTE_CONTROL, "a message in fragments is longer than the %zu bytes allowed", most);
 		frag_drop(e, s->sa, response);
 		return false;
 	}
-	if (e->frags_held + m->plain.n > HELD_MAX || !blob_set(e, &q->piece[m->number - 1], m->plain.p, m->plain.n))
+	if (!fits(s, m->plain.n) || !blob_set(e, &q->piece[m->number - 1], m->plain.p, m->plain.n))
 		return false;
 	e->frags_held += m->plain.n;
 	q->size += m->plain.n;
@@ -322,13 +331,15 @@ static enum frag_got take_fragment(struct step *s, const struct ike_payloads *ou
 	if (!q || !keep(s, q, response, m))
 		return FRAG_WAIT;
 	if (q->have != UINT64_MAX >> (FRAGS_MAX - q->total)) {
-		note(s, s->sa->tun, NOTE_CONTROL, "received fragment #%u of %u, waiting for complete IKE message", m->number,
-		     m->total);
+		if (heard(s))
+			note(s, s->sa->tun, NOTE_CONTROL, "received fragment #%u of %u, waiting for complete IKE message", m->number,
+			     m->total);
 		return FRAG_WAIT;
 	}
 	put_together(s, q, m);
-	note(s, s->sa->tun, NOTE_CONTROL, "received fragment #%u of %u, reassembled fragmented IKE message (%zu bytes)",
-	     m->number, m->total, m->plain.n);
+	if (heard(s))
+		note(s, s->sa->tun, NOTE_CONTROL, "received fragment #%u of %u, reassembled fragmented IKE message (%zu bytes)",
+		     m->number, m->total, m->plain.n);
 	frag_drop(e, s->sa, response);
 	return FRAG_WHOLE;
 }

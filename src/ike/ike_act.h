@@ -60,7 +60,7 @@ struct ike_act {
 		/* natt_port: goes out of the NAT-T socket with the non-ESP marker in front (data has it not).
 		 * data.n == 1 and natt_port: a NAT keep-alive, sent without the marker. */
 		/* remote AF_NONE: as the configuration says, at this attempt; else there, where local is our address until now. */
-		struct { uint32_t attempt; struct addr local, remote; } path;
+		struct { uint32_t attempt; struct addr local, remote; bool look; } path;
 		/* octets = RealMessage | nonce | prf(SK_p, RestOfID) (RFC 7296 2.15). key: 0 = choose for (me, peer), else the
 		 * handle of the key that verified the peer. */
 		struct { uint16_t prf; uint32_t key; struct ident me, peer; struct span octets; } sign;

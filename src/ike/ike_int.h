@@ -161,6 +161,7 @@ void liveness_used(struct step *s, const struct child *c); /* the answer about i
 void sa_end_action(struct ike_sa *sa, uint8_t action); /* what dpdaction or closeaction asks for */
 void collide_settle(struct step *s);        /* sa is up with its child: one of its like stays */
 void collide_contact(struct step *s);       /* the peer sent INITIAL_CONTACT */
+void collide_left(struct step *s);          /* sa is new: of what its peer has left behind only so much stays */
 struct step step_sub(const struct step *s, struct ike_sa *sa); /* the same turn, for another SA */
 
 #endif

@@ -43,6 +43,7 @@ void sa_established(struct step *s)
 		}
 	}
 	tell_tunnel(s, sa->tun, IKE_EV_IKE_UP, sa, NULL, false, NULL);
+	collide_left(s);
 }
 
 /* --- ends --- */

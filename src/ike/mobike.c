@@ -57,8 +57,10 @@ static bool take_addresses(struct step *s)
 		if (a.family == s->sa->remote.addr.family && !addr_is_any(&a) && found < ARRAY_LEN(w->other))
 			w->other[found++] = a;
 	}
-	if (told)
+	if (told) {
 		w->n_other = found;
+		w->other_ok = false;
+	}
 	return told;
 }
 
@@ -76,6 +78,7 @@ void mobike_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 {
 	sa->ways = old->ways;
 	sa->ways.seen_known = false; /* the hashes have the SPIs in them */
+	sa->ways.asks_other = sa->ways.other_ok = false;
 	/* The old one goes on for itself: the peer may still have to find us in it. */
 	sa_due(s->e, sa, T_WAY, old->way.ticket ? s->now : old->due[T_WAY]);
 }

@@ -193,8 +193,8 @@ struct natd_way natd_way(const struct ike_sa *sa, bool response)
 	if (sa->state < ST_ESTABLISHED || again == 0)
 		return w;
 	if (again % 2 == 0) {
-		if (sa->ways.mobike && sa->ways.decides && sa->ways.n_other)
-			w.remote.addr = sa->ways.other[(again / 2 - 1) % sa->ways.n_other];
+		if (sa->ways.other_ok)
+			w.remote.addr = *roam_other(sa, again);
 		return w;
 	}
 	LIST_EACH(it, tmp, &sa->children) {

@@ -112,13 +112,51 @@ void roam_on_address(struct step *s)
 	const struct addr *a = &s->fact->local.addr;
 	if (s->fact->status != 0) {
 		address_gone(s, a);
-		ike_tun_address_gone(s, a);
 	} else if (local_add(s->e, a)) {
 		ways_changed(s, &any);
 	}
 }
 
 /* --- the way of one SA --- */
+
+static void ask(struct step *s, const struct addr *remote, bool look)
+{
+	struct ike_sa *sa = s->sa;
+	wait_for(s->e, &sa->way, IKE_FACT_PATH);
+	struct ike_act *a = act_add(s, IKE_ACT_PATH, sa->tun);
+	a->ticket = sa->way.ticket;
+	a->path.local = sa->local.addr;
+	a->path.remote = *remote;
+	a->path.look = look;
+}
+
+const struct addr *roam_other(const struct ike_sa *sa, uint32_t again)
+{
+	return &sa->ways.other[(again / 2 - 1) % sa->ways.n_other];
+}
+
+/* A peer says all addresses that it has, and one inside the tunnel may answer when the true one does not. */
+void roam_ask_other(struct step *s)
+{
+	struct ways *w = &s->sa->ways;
+	w->other_ok = false;
+	if (!w->mobike || !w->decides || !w->n_other || s->sa->way.ticket)
+		return;
+	w->asks_other = true;
+	ask(s, roam_other(s->sa, s->sa->req.tries + 1), true);
+}
+
+static void other_found(struct step *s)
+{
+	struct ike_sa *sa = s->sa;
+	struct ways *w = &sa->ways;
+	w->asks_other = false;
+	if (s->fact->status != 0)
+		note(s, sa->tun, NOTE_MORE, "%s: the peer is not asked elsewhere: %s", ike_tun_name(sa->tun),
+		     s->fact->text ? s->fact->text : "there is no way");
+	else
+		w->other_ok = w->n_other && sa->req.tries % 2 && addr_eq(&s->fact->remote.addr, roam_other(sa, sa->req.tries + 1));
+}
 
 void roam_on_timer(struct step *s)
 {
@@ -134,11 +172,8 @@ void roam_on_timer(struct step *s)
 	}
 	if (w->stranded)
 		sa_due(s->e, sa, T_WAY, mono_add(s->now, DUR_S(AGAIN_S)));
-	wait_for(s->e, &sa->way, IKE_FACT_PATH);
-	struct ike_act *a = act_add(s, IKE_ACT_PATH, sa->tun);
-	a->ticket = sa->way.ticket;
-	a->path.local = sa->local.addr;
-	a->path.remote = sa->remote.addr;
+	w->asks_other = false;
+	ask(s, &sa->remote.addr, false);
 }
 
 static void no_way(struct step *s)
@@ -186,6 +221,10 @@ void roam_on_path(struct step *s)
 	struct ways *w = &sa->ways;
 	const struct addr *local = &s->fact->local.addr;
 	char a[ADDR_TEXT];
+	if (w->asks_other) {
+		other_found(s);
+		return;
+	}
 	if (!may_change(sa))
 		return;
 	if (s->fact->status != 0) {

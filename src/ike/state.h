@@ -142,7 +142,7 @@ struct ike {
 	struct rng *rng;
 	struct conf_setup setup;
 	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, children_out, tuns, tuns_by_addr, tuns_by_id, waits;
-	struct list sas, dead, wild_addr, wild_id;
+	struct list sas, dead, any_addr, wild_addr, wild_id;
 	struct list half_proven, half_unproven; /* struct ike_sa.half, oldest first */
 	struct list kids;        /* all child SAs, oldest first */
 	const struct ike_sa *seen_sa; /* where a listing is (view.c) */

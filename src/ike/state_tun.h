@@ -8,7 +8,7 @@ struct tun {
 	struct hnode by_id;
 	struct hnode by_addr;    /* under its one remote address, when it has just one */
 	struct hnode by_peer_id; /* under its exact remote identity */
-	struct list wild_addr;   /* in ike.wild_addr when the remote address is a pattern */
+	struct list wild_addr;   /* in ike.any_addr or ike.wild_addr when the remote address is %any, or a pattern */
 	struct list wild_id;     /* in ike.wild_id when the remote identity is a pattern */
 	struct list sas;         /* struct ike_sa.of_tun */
 	struct list mine;        /* struct ike_sa.of_mine: attempts of ours that are not up yet */

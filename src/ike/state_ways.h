@@ -21,6 +21,7 @@ struct ways {
 	uint8_t cookie2[COOKIE2_LEN];
 	struct addr other[4];    /* more addresses of the peer, of the family in use */
 	uint8_t n_other;
+	bool asks_other, other_ok; /* whether there is a way to the next of them that goes through no tunnel; there is */
 };
 
 #endif

@@ -62,10 +62,11 @@ static void index_addr(struct ike *e, struct tun *t)
 	const struct conf_end *r = &t->t->remote;
 	/* One that has moved may come from where it is as well as from where the configuration has it. */
 	t->in_by_addr = !t->many && t->remote.family != AF_NONE && r->n_hosts == 1 && !r->allow_any && !moved(t, &t->remote);
+	bool any = r->n_hosts == 0 || r->host[0].kind == HOST_ANY;
 	if (t->in_by_addr)
 		hmap_add(&e->tuns_by_addr, &t->by_addr, hash_addr(e, &t->remote));
 	else
-		list_add_tail(&e->wild_addr, &t->wild_addr);
+		list_add_tail(any ? &e->any_addr : &e->wild_addr, &t->wild_addr);
 }
 
 static void index_id(struct ike *e, struct tun *t)
@@ -562,13 +563,17 @@ struct tun *ike_tun_match_init(struct ike *e, const struct addr *local, const st
 		if (ends_fit(t, local, remote) && suite_fits(e, t, offered, suite, number))
 			return t;
 	}
-	/* Ranges and names before %any. */
+	/* Ranges and names before %any. Thousands of these have the same proposals: what does not fit once does not fit. */
+	const struct proposals *bad = NULL;
 	for (int any = 0; any <= 1; any++) {
-		LIST_EACH(it, tmp, &e->wild_addr) {
+		LIST_EACH(it, tmp, any ? &e->any_addr : &e->wild_addr) {
 			struct tun *t = LIST_ENTRY(it, struct tun, wild_addr);
-			bool is_any = t->t->remote.n_hosts == 0 || t->t->remote.host[0].kind == HOST_ANY;
-			if (is_any == (any == 1) && ends_fit(t, local, remote) && suite_fits(e, t, offered, suite, number))
+			const struct proposals *its = conf_proposals(t->conf, t->t->ike);
+			if (its == bad || !ends_fit(t, local, remote))
+				continue;
+			if (suite_fits(e, t, offered, suite, number))
 				return t;
+			bad = its;
 		}
 	}
 	return NULL;

@@ -50,6 +50,9 @@ void mobike_commit(struct step *s, bool moves);
 void roam_on_address(struct step *s); /* IKE_FACT_ADDRESS */
 void roam_on_route(struct step *s);   /* IKE_FACT_ROUTE */
 void roam_on_path(struct step *s);    /* IKE_FACT_PATH, of an SA */
+/* The peer's other address that a request goes to when it is sent for the again-th time; there is one (RFC 4555 3.2). */
+const struct addr *roam_other(const struct ike_sa *sa, uint32_t again);
+void roam_ask_other(struct step *s); /* s->sa's request may go to the next of them soon: is it reached around all tunnels? */
 void roam_on_timer(struct step *s);
 void roam_use(struct step *s, const struct addr *local, const struct endpoint *remote); /* and tells the peer */
 bool roam_ours(const struct ike *e, const struct ike_sa *sa, const struct addr *a); /* an address of ours outside of all tunnels */

@@ -158,6 +158,8 @@ void window_retransmit(struct step *s)
 	sa->req.tries++;
 	s->e->n.retransmits_out++;
 	note(s, sa->tun, NOTE_CONTROL, "retransmit %u of request with message ID %u", sa->req.tries, sa->tx_id);
+	if (sa->req.tries % 2)
+		roam_ask_other(s);
 	if (sa->req.tries >= FRAG_PATIENCE)
 		(void)frag_smaller(s, &sa->req.msg);
 	dur_t wait = is_liveness(sa)     ? liveness_interval(sa)

@@ -135,7 +135,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	ike_enc_id(&o.enc, P_IDI, &sa->my_id);
 	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on, for which alone a peer of
 	 * %any is called. */
-	if (roam_only(sa) && sa->tun->n_orphans == 0 && !sa->tun->many && s->e->setup.uniqueids != UNIQUE_NEVER)
+	if (!sa->tun->many && roam_only(sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
 	if (sa->peer_id.type != ID_ANY && !sa->tun->t->remote.id_loose)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);
@@ -474,7 +474,7 @@ enum verdict x_auth_r_signed(struct step *s)
 		note(s, sa->tun, NOTE_CONTROL, "%s", hs->hint);
 		if (c)
 			child_remove(s, c, hs->hint);
-		sa->want_delete = !ike_tun_has_sa(sa->tun, sa);
+		sa->want_delete = true; /* as above */
 	} else {
 		child_up(s, c);
 		collide_settle(s);

@@ -72,7 +72,19 @@ static int check_outside(struct actor *a, const struct addr *remote, const struc
 	return 0;
 }
 
-static void path_to(struct actor *a, struct tstate *s, const struct addr *remote, const struct addr *present,
+static void path_answer(const struct actor *a, const struct tstate *s, const struct addr *src, const struct addr *remote,
+                        struct actor_out *out)
+{
+	uint16_t port = s->t->remote.ikeport;
+	out->body.path.local.addr = *src;
+	out->body.path.local.port = a->conf->setup.port;
+	out->body.path.remote.addr = *remote;
+	out->body.path.remote.port = port ? port : 500;
+	actor_answer(out, true);
+}
+
+/* look: of an address where the peer may be, nothing is kept. */
+static void path_to(struct actor *a, struct tstate *s, const struct addr *remote, const struct addr *present, bool look,
                     struct actor_out *out)
 {
 	char text[ADDR_TEXT], name[16];
@@ -95,6 +107,10 @@ static void path_to(struct actor *a, struct tstate *s, const struct addr *remote
 	}
 	if (check_outside(a, remote, &src, ifindex, wished, name, out) < 0)
 		return;
+	if (look) {
+		path_answer(a, s, &src, remote, out);
+		return;
+	}
 	memcpy(s->interface, name, sizeof s->interface);
 	/* GRE to a peer is guarded from the moment its address is known. */
 	rc = actor_guard(a, s, remote);
@@ -102,12 +118,7 @@ static void path_to(struct actor *a, struct tstate *s, const struct addr *remote
 		actor_refuse(out, rc, "the guard for %s could not be set: %s", addr_str(remote, text), strerror(-rc));
 		return;
 	}
-	uint16_t port = s->t->remote.ikeport;
-	out->body.path.local.addr = src;
-	out->body.path.local.port = a->conf->setup.port;
-	out->body.path.remote.addr = *remote;
-	out->body.path.remote.port = port ? port : 500;
-	actor_answer(out, true);
+	path_answer(a, s, &src, remote, out);
 }
 
 bool actor_link_inner(struct actor *a, uint32_t ifindex)
@@ -153,7 +164,7 @@ void act_path(struct actor *a, const struct m_path *m, struct actor_out *out)
 	if (m->remote.family != AF_NONE) {
 		char text[ADDR_TEXT];
 		if (actor_move_allowed(a, s, &m->remote))
-			path_to(a, s, &m->remote, &m->local, out);
+			path_to(a, s, &m->remote, &m->local, m->look, out);
 		else
 			actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel", addr_str(&m->remote, text));
 		return;
@@ -164,7 +175,7 @@ void act_path(struct actor *a, const struct m_path *m, struct actor_out *out)
 		actor_refuse(out, -EDESTADDRREQ,
 		             "the peer of this tunnel has no address in the configuration: it must call us");
 	} else if (h->kind == HOST_ADDR) {
-		path_to(a, s, &h->lo, &m->local, out);
+		path_to(a, s, &h->lo, &m->local, false, out);
 	} else {
 		out->todo = TODO_RESOLVE;
 		out->resolve = (struct actor_resolve){.host = index, .attempt = m->attempt};
@@ -203,7 +214,7 @@ void actor_resolved(struct actor *a, const struct actor_resolve *what, const str
 		actor_refuse(out, -EHOSTUNREACH, "the name %s could not be resolved: %s", what->name, why);
 	} else {
 		known_set(s, what->host, v, n);
-		path_to(a, s, &v[what->attempt / s->t->remote.n_hosts % n], &(struct addr){.family = AF_NONE}, out);
+		path_to(a, s, &v[what->attempt / s->t->remote.n_hosts % n], &(struct addr){.family = AF_NONE}, false, out);
 	}
 }
 

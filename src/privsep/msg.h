@@ -46,7 +46,7 @@ struct r_psk { uint32_t key, n_tried; };
  * that tunnel has no such PPK. */
 struct m_ppk_mix { char tunnel[PRIV_NAME]; char id[PPK_ID_MAX + 1]; uint16_t prf; };
 /* remote: where the peer is, AF_NONE: as the configuration says, at this attempt. local: our address towards it until now, or AF_NONE. */
-struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; struct addr local, remote; };
+struct m_path { char tunnel[PRIV_NAME]; uint32_t attempt; struct addr local, remote; bool look; /* nothing is to go there yet */ };
 struct r_path { struct endpoint local, remote; };     /* ports: ours, and the peer's first IKE port */
 struct m_probe { char tunnel[PRIV_NAME]; uint32_t ifindex; struct addr inner; };
 struct m_held { char tunnel[PRIV_NAME]; uint8_t held; };

@@ -123,7 +123,7 @@ int priv_psk_verify(struct privsep *p, uint32_t ticket, const char *tunnel, uint
 int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_t prf, const char *id,
                  struct span keys) MUST_USE;
 int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
-              const struct addr *remote) MUST_USE; /* -> r_path, -EDESTADDRREQ */
+              const struct addr *remote, bool look) MUST_USE; /* -> r_path, -EDESTADDRREQ. look: no guard yet */
 int priv_probe(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t ifindex,
                const struct addr *inner) MUST_USE; /* -> r_none */
 int priv_held_set(struct privsep *p, uint32_t ticket, const char *tunnel, bool held) MUST_USE; /* -> r_none */

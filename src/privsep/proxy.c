@@ -153,9 +153,9 @@ int priv_ppk_mix(struct privsep *p, uint32_t ticket, const char *tunnel, uint16_
 }
 
 int priv_path(struct privsep *p, uint32_t ticket, const char *tunnel, uint32_t attempt, const struct addr *local,
-              const struct addr *remote)
+              const struct addr *remote, bool look)
 {
-	struct m_path m = {.attempt = attempt, .local = *local, .remote = *remote};
+	struct m_path m = {.attempt = attempt, .local = *local, .remote = *remote, .look = look};
 	name_set(m.tunnel, tunnel);
 	return plain(p, PRIV_PATH, ticket, &m);
 }

@@ -63,7 +63,9 @@ static const struct priv_field f_psk_verify[] = {
 	FIELD(m_psk, n_octets, CHECK_U32, 1, PRIV_OCTETS_MAX), UPTO(m_psk, n_auth, PRIV_AUTH_MAX),
 };
 static const struct priv_field f_ppk_mix[] = {NAME(m_ppk_mix), FIELD(m_ppk_mix, id, CHECK_TEXT, 1, 0)};
-static const struct priv_field f_path[] = {NAME(m_path), ADDR_OR_NONE(m_path, local), ADDR_OR_NONE(m_path, remote)};
+static const struct priv_field f_path[] = {
+	NAME(m_path), ADDR_OR_NONE(m_path, local), ADDR_OR_NONE(m_path, remote), BOOL(m_path, look),
+};
 static const struct priv_field f_r_path[] = {ENDPOINT(r_path, local), ENDPOINT(r_path, remote)};
 static const struct priv_field f_probe[] = {NAME(m_probe), U32(m_probe, ifindex, 1), ADDR(m_probe, inner)};
 static const struct priv_field f_held[] = {NAME(m_held), BOOL(m_held, held)};

@@ -83,7 +83,7 @@ static void on_word(struct fake *f, char *word)
 		         f->n_confs, c ? (unsigned long long)c->generation : 0, c ? c->n_tunnels : 0, f->n_held);
 		say(f, text);
 	} else if (strncmp(word, "path ", 5) == 0) {
-		(void)!priv_path(f->chan, 1, word + 5, 0, &(struct addr){0}, &(struct addr){0});
+		(void)!priv_path(f->chan, 1, word + 5, 0, &(struct addr){0}, &(struct addr){0}, false);
 	} else if (strncmp(word, "hold ", 5) == 0) {
 		(void)!priv_held_set(f->chan, 2, word + 5, true);
 	} else if (strncmp(word, "tunnel ", 7) == 0) {

@@ -129,6 +129,7 @@ struct sim_node {
 	uint32_t moves;                                                /* CHILD_MOVE actions */
 	mono_t heard;                                                  /* when ESP came in last; 0: never */
 	uint32_t queries, traps, paths;                                /* CHILD_QUERY, TRAP, PATH actions */
+	struct addr inside;                                            /* reached through a tunnel: no PATH leads there */
 	struct addr dns;                                               /* what the peer's name resolves to; AF_NONE: nothing */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */

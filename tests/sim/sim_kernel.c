@@ -52,6 +52,8 @@ static void act_path(struct sim_node *n, const struct ike_act *a)
 		f.remote.addr = n->dns;
 	else if (!f.status)
 		f.status = -ENOENT;
+	if (a->path.remote.family && addr_eq(&n->inside, &a->path.remote))
+		f.status = -ENETUNREACH;
 	f.text = f.status ? "no route to the peer" : NULL;
 	n->paths++;
 	answer(n, a, f, NULL, 0);

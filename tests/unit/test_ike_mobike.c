@@ -509,6 +509,32 @@ static void other_address_of_the_peer(void **state)
 	pair_free(&p);
 }
 
+/* A peer says every address it has, the one of its GRE interface too (strongSwan does): what is reached through the tunnel is never asked. */
+static void not_through_the_tunnel(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(27);
+	struct ike_fact f = {.type = IKE_FACT_ADDRESS, .local = {.addr = address("172.16.0.2")}};
+	pair_conf(&p, "auto=start\n" MOBIKE DPD IDS_A, MOBIKE IDS_B);
+	pair_start(&p);
+	sim_report(p.b, &f);
+	sim_run(p.s, DUR_S(5));
+	AGREE(p);
+	CHECK(p, hand_sa(p.a, ST_ESTABLISHED)->ways.n_other == 1);
+	p.a->inside = f.local.addr;
+	dead = p.b->addr;
+	p.s->tap = dead_end;
+	uint32_t asked = p.a->paths;
+	sim_run(p.s, DUR_S(40));
+	CHECK(p, p.a->paths >= asked + 2 && sim_noted(p.a, "the peer is not asked elsewhere"));
+	for (uint32_t i = 0; i < p.a->n_sent; i++)
+		CHECK(p, !addr_eq(&p.a->sent[i].dst.addr, &f.local.addr));
+	p.s->tap = NULL;
+	sim_run(p.s, DUR_S(70));
+	CHECK(p, sim_common(p.a, p.b) == 1);
+	pair_free(&p);
+}
+
 /* Ways are for those to look for who have chosen the address, and routes to elsewhere for nobody. */
 static void whose_way_it_is(void **state)
 {
@@ -646,6 +672,7 @@ int main(void)
 		cmocka_unit_test(cookie_is_missed),
 		cmocka_unit_test(responder_moves),
 		cmocka_unit_test(other_address_of_the_peer),
+		cmocka_unit_test(not_through_the_tunnel),
 		cmocka_unit_test(whose_way_it_is),
 		cmocka_unit_test(set_up_anew),
 		cmocka_unit_test(another_way),

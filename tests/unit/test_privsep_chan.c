@@ -92,7 +92,7 @@ static void test_requests(void **state)
 		{priv_gre_up(p->ike, 1, "net", &l, &r), PRIV_GRE_UP},
 		{priv_gre_find(p->ike, 1, "net", &l, &r), PRIV_GRE_FIND},
 		{priv_gre_down(p->ike, 1, "net"), PRIV_GRE_DOWN},
-		{priv_path(p->ike, 1, "net", 2, &l, &r), PRIV_PATH},
+		{priv_path(p->ike, 1, "net", 2, &l, &r, true), PRIV_PATH},
 		{priv_probe(p->ike, 1, "net", 3, &l), PRIV_PROBE},
 		{priv_held_set(p->ike, 1, "net", true), PRIV_HELD_SET},
 		{priv_reload(p->ike, 1, false), PRIV_RELOAD},

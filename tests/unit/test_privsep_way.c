@@ -65,6 +65,20 @@ static void test_path_of_an_sa(void **state)
 	assert_int_equal(any->remote.host[0].kind, HOST_ANY);
 }
 
+/* Where a peer may be besides nothing is guarded before it is there, and no script is told of it. */
+static void test_path_to_look(void **state)
+{
+	struct world *w = *state;
+	struct m_path m = {.local = world_addr("10.9.0.1"), .remote = world_addr("192.0.2.98"), .look = true};
+	name_set(m.tunnel, "any");
+	(void)fake_kernel_calls(&w->kernel);
+	assert_int_equal(world_ask(w, PRIV_PATH, &m, NO_TAIL), 0);
+	assert_true(from(w, "10.9.0.1") && addr_eq(&w->out.body.path.remote.addr, &m.remote));
+	assert_string_equal(fake_kernel_calls(&w->kernel), "");
+	w->kernel.gre_link = w->kernel.way = 7;
+	assert_int_equal(world_ask(w, PRIV_PATH, &m, NO_TAIL), -ENETUNREACH);
+}
+
 /* IKE goes around tunnels. */
 static void test_path_outside(void **state)
 {
@@ -140,6 +154,7 @@ static void test_route_loops(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-	const struct CMUnitTest tests[] = {TEST(test_path_of_an_sa), TEST(test_path_outside), TEST(test_route_loops)};
+	const struct CMUnitTest tests[] = {TEST(test_path_of_an_sa), TEST(test_path_to_look), TEST(test_path_outside),
+	                                   TEST(test_route_loops)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
