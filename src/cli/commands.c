@@ -53,7 +53,7 @@ void cli_usage(FILE *f)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char left[32];
 		snprintf(left, sizeof left, "%s %s", rows[i].word, rows[i].usage);
-		fprintf(f, "  %-18s %s\n", left, rows[i].help);
+		fprintf(f, "  %-22s %s\n", left, rows[i].help);
 	}
 	fputs("options:\n"
 	      "  --json             documents and results as JSON\n"
