@@ -86,7 +86,7 @@ static const char *failure(int err)
 	case -ENOENT:
 		return "there is no configuration file";
 	case -EINVAL:
-		return "nothing of it can be used";
+		return "it has errors";
 	case -ENOMEM:
 		return "no memory";
 	default:

@@ -22,7 +22,7 @@ int cli_rekey(struct cli *c, int n, char **args)
 	char target[CONTROL_ARG_MAX];
 	bool ike = n == 2 && strcmp(args[1], "ike") == 0;
 	if (n == 2 && !ike && strcmp(args[1], "child") != 0) {
-		cli_complain(c, "rekey NAME ike, or rekey NAME child");
+		cli_complain(c, "usage: gretel rekey NAME [ike|child]");
 		return CONTROL_USAGE;
 	}
 	snprintf(target, sizeof target, "%s%s", args[0], n == 1 ? "" : ike ? "[*]" : "{*}");

@@ -135,13 +135,13 @@ static int say(struct cli *c, const struct word *w, int n, char **args)
 	return CONTROL_OK;
 }
 
+/* There is a trap where the configuration wants one, auto=route, and nowhere else: nothing is lost by saying so. */
 static int no_trap(struct cli *c, const struct word *w, int n, char **args)
 {
 	(void)args;
 	if (n != 1)
 		return need_name(c, w);
-	fputs("gretel has no trap policies: the guard keeps GRE from the clear, and auto=start keeps the tunnel up\n",
-	      c->err);
+	fputs("nothing is done: traps are for conns with auto=route, for as long as their configuration says so\n", c->err);
 	return CONTROL_OK;
 }
 

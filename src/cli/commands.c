@@ -15,9 +15,9 @@ static const struct cli_command rows[] = {
 	{"statusall", "[NAME]",     0, 1,  cli_statusall, "the same with configuration, proposals, counters"},
 	{"list",      "",           0, 0,  cli_list,      "the tunnels of the configuration and what was left out"},
 	{"reload",    "",           0, 0,  cli_reload,    "read the configuration again"},
-	{"log",       "",           0, 0,  cli_log,       "the last lines of the log; -f: follow it"},
+	{"log",       "[-f] [-l LINES]", 0, 0, cli_log,   "the last lines of the log; -f: follow it"},
 	{"log-level", "LEVEL",      1, 1,  cli_log_level, "how much is logged, 0 to 4"},
-	{"check",     "",           0, 0,  cli_check,     "say what is wrong with the files; --print: as gretel.conf"},
+	{"check",     "[-c FILE]",  0, 0,  cli_check,     "say what is wrong with the files; --print: as gretel.conf"},
 	{"genpsk",    "[ID ...]",   0, 16, cli_genpsk,   "make a pre-shared key for ipsec.secrets; --ppk NAME: a PPK"},
 	{"guard",     "[clear]",    0, 1,  cli_guard,     "what keeps GRE from the clear; clear: take it away"},
 	{"counters",  "",           0, 0,  cli_counters,  "IKE packets and drops"},
@@ -53,7 +53,7 @@ void cli_usage(FILE *f)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char left[32];
 		snprintf(left, sizeof left, "%s %s", rows[i].word, rows[i].usage);
-		fprintf(f, "  %-18s %s\n", left, rows[i].help);
+		fprintf(f, "  %-22s %s\n", left, rows[i].help);
 	}
 	fputs("options:\n"
 	      "  --json             documents and results as JSON\n"
@@ -161,7 +161,7 @@ static int run(struct cli *c, int n, char **words)
 		return CONTROL_USAGE;
 	}
 	if (n - 1 < row->min || n - 1 > row->max) {
-		cli_complain(c, "usage: gretel %s %s", row->word, row->usage);
+		cli_complain(c, "usage: gretel %s%s%s", row->word, *row->usage ? " " : "", row->usage);
 		return CONTROL_USAGE;
 	}
 	return row->run(c, n - 1, words + 1);

@@ -247,6 +247,22 @@ static void check_ppk(struct config_job *j, const struct tunnel_conf *t)
 	tell_conn(j, t->origin, t->name, text);
 }
 
+bool config_weak_key(size_t n, bool post_quantum, char why[WEAK_KEY_TEXT])
+{
+	const char *s = n == 1 ? "" : "s";
+	size_t least = post_quantum ? PPK_SHORT : PSK_SHORT;
+	if (n >= least)
+		return false;
+	if (n == 0)
+		snprintf(why, WEAK_KEY_TEXT, "the secret is empty");
+	else if (post_quantum)
+		snprintf(why, WEAK_KEY_TEXT, "a post-quantum key of %zu octet%s is short: at least %zu random ones", n, s, least);
+	else
+		snprintf(why, WEAK_KEY_TEXT, "a key of %zu octet%s can be guessed: at least %zu random ones (gretel genpsk makes one)", n, s,
+		         least);
+	return true;
+}
+
 static struct ident end_ident(const struct conf_end *e)
 {
 	if (e->id_set)

@@ -66,9 +66,25 @@ static void load_ca(struct ipsec_doc *doc, struct ipsec_section *sec)
 	}
 }
 
+/* strongSwan says nothing of conns without auto=. When there are only such, somebody has forgotten it. */
+static void tell_ignored(struct ipsec_doc *doc)
+{
+	char where[256];
+	for (struct ipsec_section *s = doc->first; s; s = s->next) {
+		if (s->kind == SECTION_CA || strcmp(s->name, "%default") == 0)
+			continue;
+		ipsec_where(where, sizeof where, s, "auto");
+		diag_add(doc->job->d, DIAG_WARNING, s->file, s->line, where,
+		         "expected add, route or start in one conn at least: without it none is loaded");
+		return;
+	}
+}
+
 int config_load_ipsec(struct config_job *job, const char *path)
 {
 	struct ipsec_doc doc;
+	struct conf_builder *b = job->build;
+	size_t before = b->n_tunnels + b->n_refused;
 	int err = ipsec_parse(&doc, job, path);
 	if (!err) {
 		ipsec_also(&doc);
@@ -79,7 +95,9 @@ int config_load_ipsec(struct config_job *job, const char *path)
 			else if (strcmp(s->name, "%default") != 0)
 				ipsec_conn_load(&doc, s);
 		}
-		if (doc.arena.bad || job->build->bad)
+		if (b->n_tunnels + b->n_refused == before)
+			tell_ignored(&doc);
+		if (doc.arena.bad || b->bad)
 			err = -ENOMEM;
 	}
 	ipsec_doc_fini(&doc);

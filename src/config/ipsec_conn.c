@@ -233,14 +233,14 @@ static void evaluate(struct ipsec_conn *c)
 	struct ipsec_walk it = {0};
 	for (struct ipsec_setting *s; (s = ipsec_walk(c->sec, &it)) != NULL;)
 		ipsec_apply(c, s);
+	read_proposals(c, c->ike, PROTO_IKE, &c->t.ike, &c->t.ike_text);
+	read_proposals(c, c->esp, PROTO_ESP, &c->t.esp, &c->t.esp_text);
 	/* A value that is bad already would only draw wrong conclusions. */
 	if (c->sec->bad)
 		return;
 	check_type(c);
 	check_auth(c);
 	ipsec_ends(c);
-	read_proposals(c, c->ike, PROTO_IKE, &c->t.ike, &c->t.ike_text);
-	read_proposals(c, c->esp, PROTO_ESP, &c->t.esp, &c->t.esp_text);
 	set_lives(c);
 	set_rest(c);
 	check_peer(c);

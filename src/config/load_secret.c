@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDS_MAX = 64, KEY_SHORT = 20, PPK_SHORT = 32 };
+enum { IDS_MAX = 64 };
 
 static int digit(char c, const char *alphabet)
 {
@@ -134,9 +134,9 @@ static bool key_read(struct cfg_load *l, const struct cfg_node *psk, const struc
 	if (!cfg_key_read(l, psk, file, path, "psk", k))
 		return false;
 	snprintf(full, sizeof full, "%s.%s", path, psk ? "psk" : "psk_file");
-	if (k->n < KEY_SHORT)
-		cfg_tell(l, DIAG_WARNING, psk ? psk : file, full,
-		         "a key of %zu octets can be guessed: at least %d, better 32 random ones", k->n, KEY_SHORT);
+	char why[WEAK_KEY_TEXT];
+	if (config_weak_key(k->n, false, why))
+		cfg_tell(l, DIAG_WARNING, psk ? psk : file, full, "%s", why);
 	return true;
 }
 
@@ -242,9 +242,9 @@ static void ppk_add(struct cfg_load *l, const struct cfg_secret *s, const struct
 		cfg_tell(l, DIAG_ERROR, s->ids, path, "a key with ppk_id belongs to no ids");
 	if (!cfg_key_read(l, s->psk, s->psk_file, path, "psk", &key))
 		return;
-	if (key.n && key.n < PPK_SHORT)
-		cfg_tell(l, DIAG_WARNING, at, path, "a post-quantum key of %zu octets is short: at least %d random ones", key.n,
-		         PPK_SHORT);
+	char why[WEAK_KEY_TEXT];
+	if (key.n && config_weak_key(key.n, true, why))
+		cfg_tell(l, DIAG_WARNING, at, path, "%s", why);
 	int rc = psk_set_add_ppk(l->job->psks, id + (id[0] == '@'), key.p, key.n);
 	if (rc == -ENOMEM)
 		l->arena.bad = true;

@@ -25,6 +25,10 @@ struct config_job {
  * -ENOENT leave a diagnostic. The caller frees out->s. */
 int config_read(struct config_job *j, const char *path, struct config_text *out) MUST_USE;
 
+/* What there is to be said of a key of n octets, when that is so few that it can be guessed. False: nothing. */
+enum { WEAK_KEY_TEXT = 128 };
+bool config_weak_key(size_t n, bool post_quantum, char why[WEAK_KEY_TEXT]);
+
 /* load.c: fills builder and psks from a gretel.conf. 0, -EINVAL (diagnostics say why) or -ENOMEM. */
 int config_load_gretel(struct config_job *j, const char *path) MUST_USE;
 /* ipsec.c: the same from an ipsec.conf; builder.setup already holds strongswan.conf's values. */

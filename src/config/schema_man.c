@@ -226,8 +226,8 @@ static void man_sections(struct cfg_buf *o)
 	man_rows(o, &cfg_ipsec);
 	cfg_buf_put(o, ".Pp\n");
 	man_para(o, "A tunnel here that has the name of a conn there adds to that conn. Only what strongSwan does not have can be "
-	        "added: gre, guard, psk and psk_file; any other key is an error, so that the two files cannot contradict each "
-	        "other:");
+	        "added: gre, guard, psk, psk_file, ppk_id and ppk_required; any other key is an error, so that the two files cannot "
+	        "contradict each other:");
 	man_code(o, adding);
 	man_para(o, "gretel check --print shows everything that is loaded as one gretel.conf, without its keys: the last step.");
 	man_routing(o);
@@ -236,7 +236,7 @@ static void man_sections(struct cfg_buf *o)
 void schema_man(struct cfg_buf *o)
 {
 	cfg_buf_put(o, ".\\\" Written by src/config/schema_doc.c from the table in src/config/schema.c: change that.\n"
-	               ".Dd November 22, 2026\n.Dt GRETEL.CONF 5\n.Os\n.Sh NAME\n.Nm gretel.conf\n"
+	               ".Dd November 29, 2026\n.Dt GRETEL.CONF 5\n.Os\n.Sh NAME\n.Nm gretel.conf\n"
 	               ".Nd configuration of greteld\n");
 	man_section(o, "DESCRIPTION",
 	        "A file in the syntax of libconfig: settings are name = value; texts stand in quotes, groups in { }, lists in "

@@ -109,25 +109,6 @@ static bool hosts_parse(struct conf_builder *b, const struct cfg_row *row, const
 	return true;
 }
 
-static void host_print(struct sbuf *b, const struct conf *c, const struct conf_host *h)
-{
-	switch (h->kind) {
-	case HOST_ADDR:
-		sb_addr(b, &h->lo);
-		break;
-	case HOST_RANGE:
-		sb_addr(b, &h->lo);
-		sb_putc(b, '-');
-		sb_addr(b, &h->hi);
-		break;
-	case HOST_NAME:
-		sb_put(b, conf_str(c, h->name));
-		break;
-	default:
-		sb_put(b, h->family == AF_V4 ? "%any4" : h->family == AF_V6 ? "%any6" : "%any");
-	}
-}
-
 static void hosts_print(struct cfg_buf *o, const struct conf *c, const struct cfg_row *row, const void *base)
 {
 	const struct conf_end *e = cat(base, row->off);
@@ -138,7 +119,7 @@ static void hosts_print(struct cfg_buf *o, const struct conf *c, const struct cf
 	for (size_t i = 0; i < n; i++) {
 		char text[HOST_TEXT];
 		struct sbuf b = SB(text);
-		host_print(&b, c, &h[i]);
+		sb_conf_host(&b, c, &h[i]);
 		cfg_buf_put(o, i ? ", " : "");
 		cfg_buf_quote(o, text);
 	}

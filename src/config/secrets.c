@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SELECTORS_MAX = 64, LINES_MAX = 16, PPK_SHORT = 32 };
+enum { SELECTORS_MAX = 64, LINES_MAX = 16 };
 
 struct secrets {
 	struct config_job *j;
@@ -227,9 +227,9 @@ static const char *add_ppk_key(struct secrets *s, unsigned line, struct piece id
 	if (n == 0)
 		return "the secret is empty";
 	memcpy(id, name.p, name.n);
-	if (n < PPK_SHORT)
-		diag_add(s->j->d, DIAG_WARNING, s->file, line, NULL,
-		         "a post-quantum key of %zu octets is short: at least %d random ones", n, PPK_SHORT);
+	char why[WEAK_KEY_TEXT];
+	if (config_weak_key(n, true, why))
+		diag_add(s->j->d, DIAG_WARNING, s->file, line, NULL, "%s", why);
 	s->err = psk_set_add_ppk(s->j->psks, id, key, n);
 	return NULL;
 }
@@ -272,11 +272,9 @@ static enum verdict add_psk(struct secrets *s, unsigned line, struct piece ids, 
 		struct sbuf o = sb_init(origin, origin_n);
 		sb_printf(&o, "%s:%u", s->file, line);
 		s->err = psk_set_add(j->psks, origin, s->ids, n_ids, key, n_key);
-		if (n_key == 0)
-			diag_add(j->d, DIAG_WARNING, s->file, line, NULL, "the secret is empty");
-		else if (n_key < PSK_SHORT)
-			diag_add(j->d, DIAG_WARNING, s->file, line, NULL,
-			         "a key of %zu octets can be guessed: at least %d random ones (gretel genpsk makes one)", n_key, PSK_SHORT);
+		char text[WEAK_KEY_TEXT];
+		if (config_weak_key(n_key, false, text))
+			diag_add(j->d, DIAG_WARNING, s->file, line, NULL, "%s", text);
 	}
 	explicit_bzero(key, rest.n + 1);
 	free(key);

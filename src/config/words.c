@@ -224,10 +224,15 @@ static bool ends_early(const char *p, struct args *out)
 
 static void fell(struct words_fit *f, size_t at, const char *wanted)
 {
-	if (f->ok || at < f->reached || (at == f->reached && f->wanted && *f->wanted))
+	if (f->ok || at < f->reached)
 		return;
+	if (at == f->reached && f->wanted && *f->wanted) { /* what follows a group that could be left out */
+		f->other = f->other ? f->other : wanted;
+		return;
+	}
 	f->reached = at;
 	f->wanted = wanted;
+	f->other = NULL;
 }
 
 static bool match_from(const struct words *w, size_t i, const char *p, bool no, struct args *out, struct words_fit *f)
@@ -284,7 +289,8 @@ struct words_fit words_match(const struct words *w, size_t from, const char *pat
 }
 
 /* An element for people: "a number from 1 to 255". */
-static void put_wanted(struct sbuf *b, const char *e)
+/* An element; with `ends` it ends the list that it is in. */
+static void put_wanted(struct sbuf *b, const char *e, bool ends)
 {
 	size_t n = element_len(e);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -305,7 +311,7 @@ static void put_wanted(struct sbuf *b, const char *e)
 	for (const char *p = e; p < e + n;) {
 		size_t len = strcspn(p, "| []");
 		bool last = p + len + 1 >= e + n;
-		sb_printf(b, "%s%.*s", p == e ? "" : last ? " or " : ", ", (int)len, p);
+		sb_printf(b, "%s%.*s", p == e ? "" : last && ends ? " or " : ", ", (int)len, p);
 		p += len + 1;
 	}
 }
@@ -348,6 +354,21 @@ static void note_near(struct words_best *b, const char *word, const char *e)
 	}
 }
 
+static void note_wanted(struct words_best *b, const struct words *w, const char *wanted)
+{
+	size_t n = element_len(wanted);
+	for (unsigned i = 0; i < b->n; i++) {
+		if (element_len(b->wanted[i]) == n && strncmp(b->wanted[i], wanted, n) == 0)
+			return;
+	}
+	if (b->reached < w->n)
+		note_near(b, w->w[b->reached], wanted);
+	if (b->n < ARRAY_LEN(b->wanted))
+		b->wanted[b->n++] = wanted;
+	else
+		b->more++;
+}
+
 void words_best_note(struct words_best *b, const struct words *w, const struct words_fit *f)
 {
 	bool any = b->n || b->more;
@@ -356,17 +377,9 @@ void words_best_note(struct words_best *b, const struct words *w, const struct w
 	if (any && f->reached < b->reached)
 		return;
 	b->reached = f->reached;
-	for (unsigned i = 0; i < b->n; i++) {
-		size_t n = element_len(f->wanted);
-		if (element_len(b->wanted[i]) == n && strncmp(b->wanted[i], f->wanted, n) == 0)
-			return;
-	}
-	if (f->reached < w->n)
-		note_near(b, w->w[f->reached], f->wanted);
-	if (b->n < ARRAY_LEN(b->wanted))
-		b->wanted[b->n++] = f->wanted;
-	else
-		b->more++;
+	note_wanted(b, w, f->wanted);
+	if (f->other && *f->other)
+		note_wanted(b, w, f->other);
 }
 
 void words_best_say(const struct words_best *b, const struct words *w, struct sbuf *why)
@@ -377,8 +390,9 @@ void words_best_say(const struct words_best *b, const struct words *w, struct sb
 	} else {
 		sb_put(why, "expected ");
 		for (unsigned i = 0; i < b->n; i++) {
-			sb_put(why, i == 0 ? "" : i + 1 == b->n ? " or " : ", ");
-			put_wanted(why, b->wanted[i]);
+			bool last = i + 1 == b->n, several = strcspn(b->wanted[i], "|") < element_len(b->wanted[i]);
+			sb_put(why, i == 0 ? "" : last && !several ? " or " : ", ");
+			put_wanted(why, b->wanted[i], last);
 		}
 	}
 	if (ends) {

@@ -45,6 +45,7 @@ struct words_fit {
 	unsigned abbreviated;     /* how many words were cut short */
 	size_t reached;           /* !ok: the word (index) that did not fit */
 	const char *wanted;       /* !ok: the element that stood there; "" = the end. Ends at a blank or ] */
+	const char *other;        /* !ok: another that could have stood there; NULL: none */
 };
 /* Holds the words from index `from` on against a pattern. Behind a leading `no`, kept values at the end may be missing. */
 struct words_fit words_match(const struct words *w, size_t from, const char *pattern, bool no, struct args *out);

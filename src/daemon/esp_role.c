@@ -12,6 +12,7 @@
 
 #include "crypto/crypto.h"
 #include "daemon/daemon.h"
+#include "daemon/role_read.h"
 #include "dataplane/dataplane.h"
 #include "loop/loop.h"
 #include "privsep/privsep.h"
@@ -119,8 +120,9 @@ static void stats_in(struct esp_role *r, const struct priv_msg *m)
 	answer(r, m, 0, &s);
 }
 
-static void handle(struct esp_role *r, struct priv_msg *m, mono_t now)
+static void handle(void *ctx, struct priv_msg *m, mono_t now)
 {
+	struct esp_role *r = ctx;
 	switch (m->verb) {
 	case PRIV_HELLO:
 		if (!privsep_hello_ok(r->priv, m) || privsep_send(r->priv, PRIV_READY, 0, NULL, SPAN(NULL, 0), NULL, 0) < 0)
@@ -143,31 +145,18 @@ static void handle(struct esp_role *r, struct priv_msg *m, mono_t now)
 	}
 }
 
+static void refuse(void *ctx, struct priv_msg *m, mono_t now)
+{
+	(void)now;
+	if (m->row && m->row->answered)
+		answer(ctx, m, -EINVAL, NULL);
+}
+
 static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct esp_role *r = ctx;
-	struct priv_msg m;
 	(void)fd;
-	if (events & EPOLLOUT && privsep_flush(r->priv) < 0) {
-		loop_stop(r->loop, 0);
-		return;
-	}
-	for (int n = 0; n < 64; n++) {
-		int got = privsep_recv(r->priv, &m);
-		if (got == 0)
-			break;
-		if (got == -EBADMSG) {
-			if (m.row && m.row->answered)
-				answer(r, &m, -EINVAL, NULL);
-			continue;
-		}
-		if (got < 0) { /* priv is gone: so are we */
-			loop_stop(r->loop, got == -EPIPE ? 0 : 1);
-			return;
-		}
-		handle(r, &m, now);
-		priv_msg_close(&m);
-	}
+	(void)role_read(r->loop, r->priv, events, now, handle, refuse, r);
 }
 
 /* --- what happens to SAs --- */

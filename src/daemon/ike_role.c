@@ -1,5 +1,6 @@
 /* The ike role: start, loop, and the messages of priv. See ike_role.h for its parts. */
 #include "daemon/ike_role.h"
+#include "daemon/role_read.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -44,8 +45,9 @@ static void dataplane_is(struct ike_role *r, const struct priv_msg *m)
 	sb_put(&why, priv_msg_text(m));
 }
 
-static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
+static void handle(void *ctx, struct priv_msg *m, mono_t now)
 {
+	struct ike_role *r = ctx;
 	if (m->reply) {
 		act_reply(r, m, now);
 		return;
@@ -98,25 +100,8 @@ static void handle(struct ike_role *r, struct priv_msg *m, mono_t now)
 static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct ike_role *r = ctx;
-	struct priv_msg m;
 	(void)fd;
-	if (events & EPOLLOUT && privsep_flush(r->priv) < 0) {
-		loop_stop(r->loop, 0);
-		return;
-	}
-	for (int n = 0; n < 64 || privsep_buffered(r->priv); n++) {
-		int got = privsep_recv(r->priv, &m);
-		if (got == 0)
-			break;
-		if (got == -EBADMSG)
-			continue;
-		if (got < 0) { /* priv is gone: so are we */
-			loop_stop(r->loop, got == -EPIPE ? 0 : 1);
-			return;
-		}
-		handle(r, &m, now);
-		priv_msg_close(&m);
-	}
+	(void)role_read(r->loop, r->priv, events, now, handle, NULL, r);
 }
 
 /* A turn's messages go out before the next wait; what the socket does not take, when it is writable. */

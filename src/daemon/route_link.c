@@ -168,7 +168,7 @@ static void clear(struct answer *a, const struct l_query *q, const char *peer, m
 	c.peer = route_addr_out(&at);
 	int rc = r->module->command(r->self, &c, now, &r->acts);
 	if (rc == -ENOENT)
-		sentence(a, rc, "there is no such neighbour");
+		sentence(a, rc, "there is no such neighbor");
 	else
 		sentence(a, rc < 0 ? rc : 0, "");
 }

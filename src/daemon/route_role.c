@@ -1,4 +1,5 @@
 /* The route role: start, the loop, and the messages of priv. See route_role.h for its parts. */
+#include "daemon/role_read.h"
 #include "daemon/route_role.h"
 
 #include <dlfcn.h>
@@ -177,8 +178,9 @@ static void tool_in(struct route_role *r, const struct priv_msg *m, mono_t now)
 	route_report(r, &f, now);
 }
 
-static void handle(struct route_role *r, struct priv_msg *m, mono_t now)
+static void handle(void *ctx, struct priv_msg *m, mono_t now)
 {
+	struct route_role *r = ctx;
 	switch (m->verb) {
 	case PRIV_HELLO:
 		if (!privsep_hello_ok(r->priv, m))
@@ -207,26 +209,9 @@ static void handle(struct route_role *r, struct priv_msg *m, mono_t now)
 static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct route_role *r = ctx;
-	struct priv_msg m;
 	(void)fd;
-	if (events & EPOLLOUT && privsep_flush(r->priv) < 0) {
-		loop_stop(r->loop, 0);
-		return;
-	}
-	for (int n = 0; n < 64; n++) {
-		int got = privsep_recv(r->priv, &m);
-		if (got == 0)
-			break;
-		if (got == -EBADMSG)
-			continue;
-		if (got < 0) {
-			loop_stop(r->loop, got == -EPIPE ? 0 : 1);
-			return;
-		}
-		handle(r, &m, now);
-		priv_msg_close(&m);
-	}
-	route_run(r, now);
+	if (role_read(r->loop, r->priv, events, now, handle, NULL, r))
+		route_run(r, now);
 }
 
 /* --- deadlines --- */

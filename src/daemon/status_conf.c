@@ -101,25 +101,6 @@ json_t *conf_weak(struct doc *d, const struct tunnel_conf *t)
 	return names;
 }
 
-static void sb_host(struct sbuf *b, const struct conf *c, const struct conf_host *h)
-{
-	switch (h->kind) {
-	case HOST_ADDR:
-		sb_addr(b, &h->lo);
-		break;
-	case HOST_RANGE:
-		sb_addr(b, &h->lo);
-		sb_putc(b, '-');
-		sb_addr(b, &h->hi);
-		break;
-	case HOST_NAME:
-		sb_put(b, conf_str(c, h->name));
-		break;
-	default:
-		sb_put(b, h->family == AF_V4 ? "%any4" : h->family == AF_V6 ? "%any6" : "%any");
-	}
-}
-
 static json_t *js_hosts(const struct conf *c, const struct conf_end *e)
 {
 	char text[1024];
@@ -127,7 +108,7 @@ static json_t *js_hosts(const struct conf *c, const struct conf_end *e)
 	for (uint8_t i = 0; i < e->n_hosts; i++) {
 		if (i)
 			sb_putc(&b, ',');
-		sb_host(&b, c, &e->host[i]);
+		sb_conf_host(&b, c, &e->host[i]);
 	}
 	return js_text(e->n_hosts ? text : "%any");
 }

@@ -3,29 +3,6 @@
 
 #include <string.h>
 
-static bool same(const struct transform *a, const struct transform *b)
-{
-	return a->type == b->type && a->id == b->id && a->key_bits == b->key_bits;
-}
-
-static bool contains(const struct proposal *p, const struct transform *t)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if (same(&p->t[i], t))
-			return true;
-	}
-	return false;
-}
-
-static bool has_type(const struct proposal *p, uint8_t type)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->t[i].type == type)
-			return true;
-	}
-	return false;
-}
-
 static void suite_set(struct suite *s, const struct transform *t)
 {
 	switch (t->type) {
@@ -52,14 +29,14 @@ static void suite_set(struct suite *s, const struct transform *t)
  * content with "none" (id 0) of the other, where that exists. */
 static bool pick(const struct proposal *first, const struct proposal *second, uint8_t type, struct suite *out)
 {
-	bool a = has_type(first, type), b = has_type(second, type);
+	bool a = proposal_has_type(first, type), b = proposal_has_type(second, type);
 	if (!a && !b)
 		return true;
 	const struct transform none = {.type = type};
 	if (!a || !b)
-		return type != T_ENCR && type != T_PRF && contains(a ? first : second, &none);
+		return type != T_ENCR && type != T_PRF && proposal_has(a ? first : second, &none);
 	for (size_t i = 0; i < first->n; i++) {
-		if (first->t[i].type == type && contains(second, &first->t[i])) {
+		if (first->t[i].type == type && proposal_has(second, &first->t[i])) {
 			suite_set(out, &first->t[i]);
 			return true;
 		}
@@ -70,7 +47,7 @@ static bool pick(const struct proposal *first, const struct proposal *second, ui
 /* RFC 7296 2.9.2 leaves PFS to policy: ours without a group takes any sound group that the peer insists on. */
 static bool pick_pfs(const struct proposal *mine, const struct proposal *theirs, struct suite *out)
 {
-	if (has_type(mine, T_DH))
+	if (proposal_has_type(mine, T_DH))
 		return false;
 	for (size_t i = 0; i < theirs->n; i++) {
 		const struct transform *t = &theirs->t[i];
@@ -136,9 +113,9 @@ bool negotiate_check(const struct proposals *offered, const struct proposals *ch
 		if (o->number != c->number || o->proto != c->proto || !match(o, c, true, flags, out))
 			continue;
 		for (size_t j = 0; j < c->n; j++) {
-			const struct transform none = {.type = c->t[j].type};
+			bool none = c->t[j].id == 0 && c->t[j].key_bits == 0;
 			bool ignored = c->t[j].type == T_DH && !(flags & NEG_DH);
-			if (!ignored && !same(&c->t[j], &none) && !contains(o, &c->t[j]))
+			if (!ignored && !none && !proposal_has(o, &c->t[j]))
 				return false;
 		}
 		*spi = c->spi;
@@ -187,7 +164,7 @@ void proposals_prepare(const struct proposals *conf, uint8_t proto, uint64_t spi
 				p->t[p->n++] = conf->p[i].t[j];
 		}
 		/* RFC 7296 3.3.3: ESN is mandatory for ESP. */
-		if (proto == PROTO_ESP && !has_type(p, T_ESN) && p->n < TRANSFORMS_MAX)
+		if (proto == PROTO_ESP && !proposal_has_type(p, T_ESN) && p->n < TRANSFORMS_MAX)
 			add(p, T_ESN, ESN_NO, 0);
 	}
 }
@@ -205,7 +182,7 @@ bool proposals_has_group(const struct proposals *p, uint16_t group)
 {
 	const struct transform want = {.type = T_DH, .id = group};
 	for (size_t i = 0; i < p->n; i++) {
-		if (contains(&p->p[i], &want))
+		if (proposal_has(&p->p[i], &want))
 			return true;
 	}
 	return false;

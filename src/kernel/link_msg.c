@@ -13,11 +13,6 @@
 #include <linux/if_tunnel.h>
 #include <linux/ip6_tunnel.h>
 
-static uint8_t af_of(const struct addr *a)
-{
-	return a->family == AF_V4 ? AF_INET : a->family == AF_V6 ? AF_INET6 : AF_UNSPEC;
-}
-
 /* ---- building ---- */
 
 static uint16_t gre_flags(const struct gre_params *p)
@@ -128,7 +123,7 @@ void link_msg_dump(struct nlw *w)
 
 void addr_msg(struct nlw *w, uint16_t type, uint32_t ifindex, const struct prefix *local, const struct addr *peer)
 {
-	struct ifaddrmsg i = {.ifa_family = af_of(&local->addr), .ifa_prefixlen = local->len, .ifa_index = ifindex};
+	struct ifaddrmsg i = {.ifa_family = nl_family(&local->addr), .ifa_prefixlen = local->len, .ifa_index = ifindex};
 	bool has_peer = peer->family == local->addr.family;
 	/* The prefix length goes with IFA_ADDRESS: the peer where there is one. */
 	nlw_start(w, type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0, &i, sizeof i);
@@ -147,7 +142,7 @@ void addr_msg_dump(struct nlw *w)
 void route_msg_get(struct nlw *w, const struct addr *dst, const struct addr *from)
 {
 	size_t n = addr_len(dst);
-	struct rtmsg r = {.rtm_family = af_of(dst), .rtm_dst_len = (uint8_t)(n * 8)};
+	struct rtmsg r = {.rtm_family = nl_family(dst), .rtm_dst_len = (uint8_t)(n * 8)};
 	bool wish = from && from->family == dst->family && !addr_is_any(from);
 	r.rtm_src_len = wish ? r.rtm_dst_len : 0;
 	nlw_start(w, RTM_GETROUTE, 0, &r, sizeof r);
@@ -159,21 +154,12 @@ void route_msg_get(struct nlw *w, const struct addr *dst, const struct addr *fro
 void route_msg_match(struct nlw *w, const struct addr *dst)
 {
 	size_t n = addr_len(dst);
-	struct rtmsg r = {.rtm_family = af_of(dst), .rtm_dst_len = (uint8_t)(n * 8), .rtm_flags = RTM_F_FIB_MATCH};
+	struct rtmsg r = {.rtm_family = nl_family(dst), .rtm_dst_len = (uint8_t)(n * 8), .rtm_flags = RTM_F_FIB_MATCH};
 	nlw_start(w, RTM_GETROUTE, 0, &r, sizeof r);
 	nlw_attr(w, RTA_DST, dst->b, n);
 }
 
 /* ---- reading ---- */
-
-static struct addr get_addr(const struct nl_attr *a)
-{
-	uint8_t b[16];
-	size_t n = rd_left(&a->v);
-	if ((n != 4 && n != 16) || !nl_get(a, b, n))
-		return addr_any(AF_NONE);
-	return addr_from(b, n);
-}
 
 static uint32_t get_be32(const struct nl_attr *a) { return ntohl(nl_u32(a)); }
 
@@ -193,8 +179,8 @@ static bool get_gre_data(struct rd data, struct link_info *out)
 	struct gre_link *g = &out->link;
 	for (struct nl_attr a; nl_attr_next(&data, &a);) {
 		switch (a.type) {
-		case IFLA_GRE_LOCAL: g->local = get_addr(&a); break;
-		case IFLA_GRE_REMOTE: g->remote = get_addr(&a); break;
+		case IFLA_GRE_LOCAL: g->local = nl_addr(&a); break;
+		case IFLA_GRE_REMOTE: g->remote = nl_addr(&a); break;
 		case IFLA_GRE_TTL: g->ttl = nl_u8(&a); break;
 		case IFLA_GRE_TOS: g->tos = out->outer == AF_V4 ? nl_u8(&a) : g->tos; break;
 		case IFLA_GRE_IFLAGS: out->iflags = ntohs(nl_u16(&a)); break;
@@ -276,9 +262,9 @@ bool addr_parse_msg(const struct nl_msg *msg, struct addr_info *out)
 	uint32_t flags = i.ifa_flags;
 	for (struct nl_attr a; nl_attr_next(&m.body, &a);) {
 		if (a.type == IFA_ADDRESS)
-			address = get_addr(&a);
+			address = nl_addr(&a);
 		else if (a.type == IFA_LOCAL)
-			local = get_addr(&a);
+			local = nl_addr(&a);
 		else if (a.type == IFA_FLAGS)
 			flags = nl_u32(&a);
 	}
@@ -289,8 +275,9 @@ bool addr_parse_msg(const struct nl_msg *msg, struct addr_info *out)
 	out->local.len = i.ifa_prefixlen;
 	if (local.family && address.family && !addr_eq(&local, &address))
 		out->peer = address;
+	out->secondary = i.ifa_family == AF_INET && flags & IFA_F_SECONDARY; /* IPv6 has another use for the bit */
 	out->usable = !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
-	return rd_ok(&m.body) && out->local.addr.family && af_of(&out->local.addr) == i.ifa_family &&
+	return rd_ok(&m.body) && out->local.addr.family && nl_family(&out->local.addr) == i.ifa_family &&
 	       out->local.len <= addr_len(&out->local.addr) * 8;
 }
 
@@ -305,9 +292,9 @@ bool route_parse(const struct nl_msg *msg, struct addr *src, uint32_t *ifindex)
 		return false;
 	for (struct nl_attr a; nl_attr_next(&m.body, &a);) {
 		if (a.type == RTA_PREFSRC)
-			*src = get_addr(&a);
+			*src = nl_addr(&a);
 		else if (a.type == RTA_SRC)
-			wish = get_addr(&a); /* what we asked for, granted */
+			wish = nl_addr(&a); /* what we asked for, granted */
 		else if (a.type == RTA_OIF)
 			*ifindex = nl_u32(&a);
 	}
@@ -346,9 +333,9 @@ static bool route_parse_event(const struct nl_msg *msg, struct kernel_event *out
 	out->dst = (struct prefix){.addr = addr_any(r.rtm_family == AF_INET ? AF_V4 : AF_V6), .len = r.rtm_dst_len};
 	for (struct nl_attr a; nl_attr_next(&m.body, &a);) {
 		if (a.type == RTA_DST)
-			out->dst.addr = get_addr(&a);
+			out->dst.addr = nl_addr(&a);
 	}
-	return rd_ok(&m.body) && af_of(&out->dst.addr) == r.rtm_family && out->dst.len <= addr_len(&out->dst.addr) * 8;
+	return rd_ok(&m.body) && nl_family(&out->dst.addr) == r.rtm_family && out->dst.len <= addr_len(&out->dst.addr) * 8;
 }
 
 bool link_parse_event(const struct nl_msg *m, struct kernel_event *out)

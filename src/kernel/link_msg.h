@@ -49,6 +49,7 @@ struct addr_info {
 	struct prefix local;
 	struct addr peer;   /* AF_NONE, or the other end of a point-to-point address */
 	uint8_t scope;      /* RT_SCOPE_... */
+	bool secondary;
 	bool usable;        /* not tentative, no duplicate */
 };
 

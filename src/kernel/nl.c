@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <string.h>
+#include <sys/socket.h>
 
 void nlw_start(struct nlw *w, uint16_t type, uint16_t flags, const void *body, size_t n)
 {
@@ -137,6 +138,20 @@ void nl_str(const struct nl_attr *a, char *out, size_t size)
 		out[n++] = c;
 	}
 	out[n] = '\0';
+}
+
+struct addr nl_addr(const struct nl_attr *a)
+{
+	uint8_t b[16];
+	size_t n = rd_left(&a->v);
+	if ((n != 4 && n != 16) || !nl_get(a, b, n))
+		return addr_any(AF_NONE);
+	return addr_from(b, n);
+}
+
+uint8_t nl_family(const struct addr *a)
+{
+	return a->family == AF_V4 ? AF_INET : a->family == AF_V6 ? AF_INET6 : AF_UNSPEC;
 }
 
 int nl_result(const struct nl_msg *msg, char *text, size_t size)

@@ -11,7 +11,7 @@
 #include <libmnl/libmnl.h>
 #include <sys/types.h>
 
-#include "base/base.h"
+#include "model/model.h"
 
 /* Room for the largest request that we build: an SA with the largest replay bitmap. */
 enum { NL_REQUEST_MAX = 2048 };
@@ -59,6 +59,9 @@ uint32_t nl_u32(const struct nl_attr *a);
 uint64_t nl_u64(const struct nl_attr *a);
 /* A text that ends inside the attribute; cut to fit, always terminated. */
 void nl_str(const struct nl_attr *a, char *out, size_t size);
+/* An address of 4 or 16 octets; AF_NONE when it is none. And its AF_INET, AF_INET6, AF_UNSPEC. */
+struct addr nl_addr(const struct nl_attr *a);
+uint8_t nl_family(const struct addr *a);
 /* The result in an NLMSG_ERROR or NLMSG_DONE message: 0 or -errno, -EBADMSG when malformed; and the
  * kernel's own sentence about it (NLMSGERR_ATTR_MSG), "" when there is none. */
 int nl_result(const struct nl_msg *m, char *text, size_t size);

@@ -1,17 +1,13 @@
 /* Routes as messages. See route_msg.h. */
 #include "kernel/route_msg.h"
 
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 
-static uint8_t af_of(const struct addr *a)
-{
-	return a->family == AF_V4 ? AF_INET : a->family == AF_V6 ? AF_INET6 : AF_UNSPEC;
-}
+#include "kernel/link_msg.h"
 
 /* ---- building ---- */
 
@@ -36,7 +32,7 @@ static void put_gateway(struct nlmsghdr *h, const struct route_hop *hop, uint8_t
 		return;
 	}
 	memset(&via, 0, sizeof via);
-	via.family = af_of(&hop->gateway);
+	via.family = nl_family(&hop->gateway);
 	memcpy(via.b, hop->gateway.b, sizeof via.b);
 	mnl_attr_put(h, RTA_VIA, (uint16_t)(sizeof via.family + addr_len(&hop->gateway)), &via);
 }
@@ -93,7 +89,7 @@ size_t route_msg_put(void *at, const struct kernel_route_op *op, uint32_t seq, b
 		h->nlmsg_flags |= (uint16_t)(NLM_F_CREATE | (op->ours ? NLM_F_REPLACE : NLM_F_EXCL));
 	h->nlmsg_seq = seq;
 	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtm_family = af_of(&r->dst.addr);
+	m->rtm_family = nl_family(&r->dst.addr);
 	m->rtm_dst_len = r->dst.len;
 	m->rtm_table = r->table < 256 ? (uint8_t)r->table : RT_TABLE_UNSPEC;
 	m->rtm_protocol = ROUTE_PROTO_GRETEL;
@@ -127,15 +123,6 @@ void route_msg_dump(struct nlw *w, uint8_t family)
 
 /* ---- reading ---- */
 
-static struct addr get_addr(const struct nl_attr *a)
-{
-	uint8_t b[16];
-	size_t n = rd_left(&a->v);
-	if ((n != 4 && n != 16) || !nl_get(a, b, n))
-		return addr_any(AF_NONE);
-	return addr_from(b, n);
-}
-
 static struct addr get_via(const struct nl_attr *a)
 {
 	uint8_t b[16];
@@ -152,7 +139,7 @@ static struct addr get_via(const struct nl_attr *a)
 static void get_hop_attr(const struct nl_attr *a, struct route_hop *hop)
 {
 	if (a->type == RTA_GATEWAY)
-		hop->gateway = get_addr(a);
+		hop->gateway = nl_addr(a);
 	else if (a->type == RTA_VIA)
 		hop->gateway = get_via(a);
 }
@@ -214,10 +201,10 @@ static bool get_route_attrs(struct nl_msg *m, struct route *r)
 	bool many = false;
 	for (struct nl_attr a; nl_attr_next(&m->body, &a);) {
 		switch (a.type) {
-		case RTA_DST: r->dst.addr = get_addr(&a); break;
+		case RTA_DST: r->dst.addr = nl_addr(&a); break;
 		case RTA_TABLE: r->table = nl_u32(&a); break;
 		case RTA_PRIORITY: r->metric = nl_u32(&a); break;
-		case RTA_PREFSRC: r->src = get_addr(&a); break;
+		case RTA_PREFSRC: r->src = nl_addr(&a); break;
 		case RTA_OIF: one.ifindex = nl_u32(&a); break;
 		case RTA_MULTIPATH:
 			many = true;
@@ -255,7 +242,7 @@ static bool route_parse_fact(const struct nl_msg *msg, struct kernel_fact *out)
 	r->source = source_of(&h, r);
 	out->type = KFACT_ROUTE;
 	out->gone = m.type == RTM_DELROUTE;
-	return af_of(&r->dst.addr) == h.rtm_family && r->dst.len <= 8 * addr_len(&r->dst.addr);
+	return nl_family(&r->dst.addr) == h.rtm_family && r->dst.len <= 8 * addr_len(&r->dst.addr);
 }
 
 static bool link_parse_fact(const struct nl_msg *msg, struct kernel_fact *out)
@@ -283,32 +270,15 @@ static bool link_parse_fact(const struct nl_msg *msg, struct kernel_fact *out)
 
 static bool addr_parse_fact(const struct nl_msg *msg, struct kernel_fact *out)
 {
-	struct nl_msg m = *msg;
-	struct ifaddrmsg i;
-	struct addr address = addr_any(AF_NONE), local = addr_any(AF_NONE);
-	if (!nl_body(&m, &i, sizeof i))
+	struct addr_info i;
+	if (!addr_parse_msg(msg, &i))
 		return false;
-	uint32_t flags = i.ifa_flags;
-	for (struct nl_attr a; nl_attr_next(&m.body, &a);) {
-		if (a.type == IFA_ADDRESS)
-			address = get_addr(&a);
-		else if (a.type == IFA_LOCAL)
-			local = get_addr(&a);
-		else if (a.type == IFA_FLAGS)
-			flags = nl_u32(&a);
-	}
-	struct route_addr *r = &out->address;
-	r->ifindex = i.ifa_index;
-	r->local = (struct prefix){.addr = local.family ? local : address, .len = i.ifa_prefixlen};
-	if (local.family && address.family && !addr_eq(&local, &address))
-		r->peer = address;
-	r->secondary = i.ifa_family == AF_INET && flags & IFA_F_SECONDARY; /* IPv6 has another use for the bit */
-	r->link_local = i.ifa_scope == RT_SCOPE_LINK;
 	out->type = KFACT_ADDR;
-	out->gone = m.type == RTM_DELADDR;
-	return rd_ok(&m.body) && r->local.addr.family && af_of(&r->local.addr) == i.ifa_family &&
-	       r->local.len <= 8 * addr_len(&r->local.addr) &&
-	       (out->gone || !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)));
+	out->gone = msg->type == RTM_DELADDR;
+	out->address = (struct route_addr){
+		.ifindex = i.ifindex, .local = i.local, .peer = i.peer, .secondary = i.secondary, .link_local = i.scope == RT_SCOPE_LINK,
+	};
+	return out->gone || i.usable;
 }
 
 bool route_fact_parse(const struct nl_msg *m, struct kernel_fact *out)

@@ -30,6 +30,25 @@ const void *conf_at(const struct conf *c, struct conf_array a, size_t size, uint
 	return i < a.n ? (const char *)at(c, a.at) + (size_t)i * size : NULL;
 }
 
+void sb_conf_host(struct sbuf *b, const struct conf *c, const struct conf_host *h)
+{
+	switch (h->kind) {
+	case HOST_ADDR:
+		sb_addr(b, &h->lo);
+		break;
+	case HOST_RANGE:
+		sb_addr(b, &h->lo);
+		sb_putc(b, '-');
+		sb_addr(b, &h->hi);
+		break;
+	case HOST_NAME:
+		sb_put(b, conf_str(c, h->name));
+		break;
+	default:
+		sb_put(b, h->family == AF_V4 ? "%any4" : h->family == AF_V6 ? "%any6" : "%any");
+	}
+}
+
 const struct conf_routing *conf_routing(const struct conf *c) { return c->routing ? at(c, c->routing) : NULL; }
 
 const struct conf_bgp *conf_bgp(const struct conf *c)

@@ -306,6 +306,24 @@ void sb_proposals(struct sbuf *b, const struct proposals *p)
 	}
 }
 
+bool proposal_has(const struct proposal *p, const struct transform *t)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->t[i].type == t->type && p->t[i].id == t->id && p->t[i].key_bits == t->key_bits)
+			return true;
+	}
+	return false;
+}
+
+bool proposal_has_type(const struct proposal *p, uint8_t type)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->t[i].type == type)
+			return true;
+	}
+	return false;
+}
+
 const struct algo *suite_algo(const struct suite *s, uint8_t type)
 {
 	switch (type) {

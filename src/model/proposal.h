@@ -41,6 +41,8 @@ struct suite {
  * proto PROTO_IKE or PROTO_ESP. Returns true, or false with a sentence in err that
  * names the token and what was expected. */
 bool proposals_parse(const char *text, uint8_t proto, struct proposals *out, struct sbuf *err) MUST_USE;
+bool proposal_has(const struct proposal *p, const struct transform *t);
+bool proposal_has_type(const struct proposal *p, uint8_t type); /* enum transform_type */
 /* "IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_1024", all alternatives. */
 void sb_proposal(struct sbuf *b, const struct proposal *p);
 void sb_proposals(struct sbuf *b, const struct proposals *p); /* joined by ", " */

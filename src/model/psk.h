@@ -6,7 +6,7 @@
 #include "model/ident.h"
 
 /* Octets below which a key can be guessed: who takes part in one handshake can try keys at leisure. */
-enum { PSK_SHORT = 16 };
+enum { PSK_SHORT = 16, PPK_SHORT = 32 };
 
 struct psk {
 	char *origin; /* "file:line" */

@@ -114,26 +114,13 @@ bool actor_identities_fit(const struct tunnel_conf *t, const struct ident *me, c
 
 static bool has(const struct proposal *p, uint8_t type, uint16_t id, uint16_t bits)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->t[i].type == type && p->t[i].id == id && p->t[i].key_bits == bits)
-			return true;
-	}
-	return false;
-}
-
-static bool has_type(const struct proposal *p, uint8_t type)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->t[i].type == type)
-			return true;
-	}
-	return false;
+	return proposal_has(p, &(struct transform){.type = type, .id = id, .key_bits = bits});
 }
 
 /* id 0 stands for the absence of the whole type. */
 static bool fits(const struct proposal *p, uint8_t type, uint16_t id)
 {
-	return has(p, type, id, 0) || (id == 0 && !has_type(p, type));
+	return has(p, type, id, 0) || (id == 0 && !proposal_has_type(p, type));
 }
 
 /* A child that comes with the IKE SA has no key exchange of its own, whatever the proposal says (RFC 7296 1.2). A peer
@@ -143,7 +130,7 @@ static bool suite_allowed(const struct proposals *v, const struct suite *s)
 	for (size_t i = 0; i < v->n; i++) {
 		const struct proposal *p = &v->p[i];
 		if (has(p, T_ENCR, s->encr, s->encr_bits) && fits(p, T_INTEG, s->integ) && fits(p, T_ESN, s->esn) &&
-		    (s->dh == DH_NONE || has(p, T_DH, s->dh, 0) || !has_type(p, T_DH)))
+		    (s->dh == DH_NONE || has(p, T_DH, s->dh, 0) || !proposal_has_type(p, T_DH)))
 			return true;
 	}
 	return false;

@@ -9,15 +9,9 @@ here=$(dirname "$(readlink -f "$0")")
 . "$here/../vm/lab-gretel.sh"
 . "$here/../vm/lab-cells.sh"
 . "$here/../vm/lab-routing.sh"
+. "$here/../vm/lab-demo.sh"
 lab_programs openvpn busybox nft tcpdump ping
 
-say() { printf '\n=== %s\n' "$*"; }
-show() { # show HOST CMD...: as if typed there
-	local h=$1
-	shift
-	printf '\n%s# %s\n' "$h" "$*"
-	on "$h" "$@" 2>&1
-}
 # $EPOCHREALTIME in milliseconds.
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 started=$(now_ms)
@@ -39,8 +33,7 @@ show cn cat /etc/strongswan.d/ipsec-notify.sh
 show cn gretel check
 
 say "OpenVPN is started at home and cn, then gretel at all three"
-on wan tcpdump -Z root -U --immediate-mode -l -n -tttt -i wan-us '(udp port 500 or udp port 4500) or ip proto 47 or ip proto 50' \
-	>/lab/wan.txt 2>/dev/null &
+demo_watch
 routing_start 2>/dev/null || { tail -n 5 /lab/*/greteld.log; exit 1; }
 wait_for 10 gretel_up cn
 wait_for 10 lan_ping
@@ -68,24 +61,10 @@ check "the LAN at home reaches us, through OpenVPN and the tunnel" lan_ping
 printf '\n(%d ms since the first name space was made)\n' $(($(now_ms) - started))
 
 say "What the internet saw on the way to us: IKE, and ESP in UDP"
-wait_for 5 grep -q ESP /lab/wan.txt
-cut -c12-19,27-150 /lab/wan.txt | head -n 5
-echo ...
-tail -n 4 /lab/wan.txt | cut -c12-19,27-150
-check "nothing but IKE and ESP in UDP ($(grep -c ESP /lab/wan.txt) packets of ESP)" \
-	eval '! grep -vE "isakmp|NONESP|UDP-encap: ESP" /lab/wan.txt'
-check "no GRE in the clear" test "$(clear_gre_at_wan)" = 0
+demo_seen 8
 
 say "ike, the process that reads IKE, is killed: the tunnel forwards on"
-on cn ping -n -q -c 10 -i 0.2 10.0.0.1 >/lab/ping.txt &
-ping=$!
-sleep 0.5
-printf '\ncn# kill -9 %s   # greteld: ike\n' "$(gretel_pid cn ike)"
-gretel_kill9 cn ike
-wait $ping
-sed -n '/transmitted/p' /lab/ping.txt
-check "no ping was lost" grep -q ' 0% packet loss' /lab/ping.txt
-wait_for 15 gretel_up cn
+demo_kill_ike
 
 say "esp, which carries the packets, is killed: new keys are negotiated"
 printf '\ncn# kill -9 %s   # greteld: esp\n' "$(gretel_pid cn esp)"

@@ -4,14 +4,7 @@
 
 . "$(dirname "$0")/lab.sh"
 . "$(dirname "$0")/lab-gretel.sh"
-
-say() { printf '\n=== %s\n' "$*"; }
-show() { # show HOST CMD...: as if typed there
-	local h=$1
-	shift
-	printf '\n%s# %s\n' "$h" "$*"
-	on "$h" "$@" 2>&1
-}
+. "$(dirname "$0")/lab-demo.sh"
 
 gretel_install && lab_up || exit
 lab_seed cn
@@ -28,8 +21,7 @@ show cn cat /etc/ipsec.conf
 say "strongSwan is started at us, gretel at cn"
 wait_for 60 test -e /run/lab-warm
 swan_start us
-on wan tcpdump -Z root -U --immediate-mode -l -n -tttt -i wan-us '(udp port 500 or udp port 4500) or ip proto 47 or ip proto 50' \
-	>/lab/wan.txt 2>/dev/null &
+demo_watch
 show cn gretel check
 gretel_start cn || exit
 
@@ -45,24 +37,10 @@ check "GRE carries pings" ping_gre cn 10.0.0.1 3
 show cn gretel status tunnel
 
 say "What the internet saw between the two: IKE, and ESP in UDP"
-wait_for 5 grep -q ESP /lab/wan.txt
-sleep 1
-cut -c12-19,27-150 /lab/wan.txt | head -n 4
-echo ...
-tail -n 4 /lab/wan.txt | cut -c12-19,27-150
-check "nothing but IKE and ESP in UDP ($(grep -c ESP /lab/wan.txt) packets of ESP)" test "$(grep -c ESP /lab/wan.txt)" -ge 12
-check "no GRE in the clear" test "$(clear_gre_at_wan)" = 0
+demo_seen 12
 
 say "ike, the process that reads the network, is killed: the tunnel forwards on"
-on cn ping -n -q -c 25 -i 0.2 10.0.0.1 >/lab/ping.txt &
-ping=$!
-sleep 1
-printf '\ncn# kill -9 %s   # greteld: ike\n' "$(gretel_pid cn ike)"
-gretel_kill9 cn ike
-wait $ping
-sed -n '/transmitted/p' /lab/ping.txt
-check "no ping was lost" grep -q ' 0% packet loss' /lab/ping.txt
-wait_for 15 gretel_up cn
+demo_kill_ike
 
 say "The tunnel is taken down: the guard keeps GRE from leaving in the clear"
 show cn gretel down tunnel

@@ -1,0 +1,15 @@
+/* The channel to priv, as every other role reads it. */
+#ifndef DAEMON_ROLE_READ_H
+#define DAEMON_ROLE_READ_H
+
+#include "loop/loop.h"
+#include "privsep/privsep.h"
+
+typedef void role_message_fn(void *ctx, struct priv_msg *m, mono_t now);
+
+/* Each message to take; one that is not as its row wants it to refuse, NULL: it is passed over. False: priv is gone, or does not speak our
+ * language; the loop has been told to stop. */
+bool role_read(struct loop *l, struct privsep *priv, uint32_t events, mono_t now, role_message_fn *take, role_message_fn *refuse,
+               void *ctx);
+
+#endif
