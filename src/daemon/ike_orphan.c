@@ -78,19 +78,31 @@ void orphan_settle(struct ike_role *r, const struct tun_name *n, const struct ad
 	}
 }
 
-/* The last one of a tunnel without a new child: what was built on it goes, as when a tunnel goes down. */
+/* Whether o is all that its peer has in the tunnel. */
+static bool last_of_peer(struct ike_role *r, const struct orphan *o, const struct tun_name *n)
+{
+	for (struct hnode *at = hmap_first(&r->orphans_by_end, end_hash(r, o->tunnel, &o->sa.remote)); at; at = hmap_next(at)) {
+		const struct orphan *x = CONTAINER_OF(at, struct orphan, by_end);
+		if (x != o && ident_eq(&x->peer, &o->peer) && strcmp(x->tunnel, o->tunnel) == 0)
+			return false;
+	}
+	return !tunnels_have_peer(r->tunnels, n->id, &o->peer);
+}
+
+/* The last one of a tunnel, or of one of its many peers, without a new child: what was built on it goes, as when a tunnel goes down. */
 static void tunnel_ends(struct ike_role *r, const struct orphan *o, struct tun_name *n)
 {
 	struct tun_view v;
 	const struct tunnel_conf *t = name_conf(r, n);
-	if (n && (!list_empty(&n->orphans) || (tunnels_view(r->tunnels, n->id, &v) && v.n_children > 0)))
+	bool last = !n || (list_empty(&n->orphans) && !(tunnels_view(r->tunnels, n->id, &v) && v.n_children > 0));
+	if (!last && !(t && conf_many_peers(&t->remote) && last_of_peer(r, o, n)))
 		return;
 	struct tun_child c = {.spi_in = o->sa.in.spi, .spi_out = o->sa.out.spi, .reqid = o->sa.reqid, .peer_id = o->peer,
 	                      .local.addr = o->sa.local, .remote.addr = o->sa.remote, .sel = o->sa.sel,
 	                      .ts_local = o->sa.local, .ts_remote = o->sa.remote};
 	if (o->hook_up && priv_hook_run(r->priv, 0, o->tunnel, false, &c) < 0)
 		role_logf(r, NOTE_ERROR, "%s: the script cannot be run for down", o->tunnel);
-	if (!(t && (t->gre.keep || !t->gre.name[0])) && priv_gre_down(r->priv, 0, o->tunnel) < 0)
+	if (last && !(t && (t->gre.keep || !t->gre.name[0])) && priv_gre_down(r->priv, 0, o->tunnel) < 0)
 		role_logf(r, NOTE_ERROR, "%s: the interface cannot be taken away", o->tunnel);
 }
 

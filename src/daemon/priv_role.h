@@ -70,7 +70,7 @@ struct hook_run {
 	uint32_t run;            /* the ticket between us and hook */
 	bool asked;              /* by ike: its request wants an answer */
 	uint32_t ticket, epoch;  /* of that request */
-	char tunnel[PRIV_NAME];
+	char tunnel[PRIV_NAME], state[PRIV_NAME];
 	bool up;
 };
 

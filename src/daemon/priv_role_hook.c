@@ -54,7 +54,7 @@ static void run_ended(struct priv *p, struct hook_run *r, int status)
 {
 	struct actor_out out = {.answer = true, .status = status};
 	struct sbuf b = SB(out.text);
-	actor_hook_ended(p->actor, r->tunnel, r->up, status);
+	actor_hook_ended(p->actor, r->state, r->up, status);
 	if (status == -ETIME)
 		sb_put(&b, "the script was ended by its time limit");
 	else if (status < 0)
@@ -190,6 +190,7 @@ static void run_one(struct priv *p, const struct actor_hook *h, bool asked, uint
 	*r = (struct hook_run){.run = ++p->next_run, .asked = asked, .ticket = ticket, .epoch = p->ike.epoch};
 	r->up = h->up;
 	memcpy(r->tunnel, h->tunnel, sizeof r->tunnel);
+	memcpy(r->state, h->state, sizeof r->state);
 	list_add_tail(&p->runs, &r->node);
 	size_t n = strlen(h->command) + 1;
 	int rc = !p->hook.chan ? -EPIPE : n > HOOK_COMMAND_MAX ? -E2BIG : 0;

@@ -148,15 +148,6 @@ void ike_tun_release(struct ike *e, struct tun *t)
 		ike_tun_free(e, t);
 }
 
-static bool many_peers(const struct conf_end *r)
-{
-	for (size_t i = 0; i < r->n_hosts; i++) {
-		if (r->host[i].kind == HOST_ADDR || r->host[i].kind == HOST_NAME)
-			return false;
-	}
-	return true;
-}
-
 /* A trap that is to be there, and is not, or not known to be. */
 static bool needs_trap(const struct tun *t)
 {
@@ -179,7 +170,7 @@ void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd)
 	e->n_removed -= t->removed;
 	t->removed = false;
 	t->held = cmd->held;
-	t->many = many_peers(&cmd->t->remote);
+	t->many = conf_many_peers(&cmd->t->remote);
 	const struct conf_end *r = &cmd->t->remote;
 	if (r->n_hosts == 1 && r->host[0].kind == HOST_ADDR)
 		t->remote = r->host[0].lo;

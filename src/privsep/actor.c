@@ -136,13 +136,16 @@ void actor_free(struct actor *a)
 /* Whether anything would be lost with s. Children name their tunnel themselves. */
 static bool worth_keeping(const struct tstate *s) { return s->t || s->hook_up || s->gre.name[0] || s->n_spis || s->n_devices; }
 
+void actor_tstate_done(struct actor *a, struct tstate *s)
+{
+	if (!worth_keeping(s))
+		tstate_free(a, s);
+}
+
 void actor_tstates_sweep(struct actor *a)
 {
-	LIST_EACH(it, tmp, &a->tunnels) {
-		struct tstate *s = LIST_ENTRY(it, struct tstate, node);
-		if (!worth_keeping(s))
-			tstate_free(a, s);
-	}
+	LIST_EACH(it, tmp, &a->tunnels)
+		actor_tstate_done(a, LIST_ENTRY(it, struct tstate, node));
 }
 
 /* Whether the peer's names are the same and in the same places. */
@@ -321,14 +324,13 @@ void actor_ike_gone(struct actor *a)
 void actor_child_event(const struct actor *a, const struct child *k, uint32_t left, struct e_child *out)
 {
 	memset(out, 0, sizeof *out);
-	struct tstate *s = actor_tstate(a, k->tunnel);
 	struct sbuf b = SB(out->tunnel);
 	sb_put(&b, k->tunnel);
 	out->left = left;
 	out->peer = k->peer;
 	out->sa = k->sa;
 	out->since = k->since;
-	out->hook_up = s && s->hook_up;
+	out->hook_up = actor_hook_is_up(a, k);
 }
 
 void actor_remove_children(struct actor *a)

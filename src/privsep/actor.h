@@ -61,6 +61,7 @@ struct actor_esp {
 /* A run of a tunnel's script. */
 struct actor_hook {
 	char tunnel[PRIV_NAME];
+	char state[PRIV_NAME];   /* whose books it is in: for actor_hook_ended() */
 	bool up;
 	struct tun_child child;
 	char interface[16];
@@ -111,7 +112,7 @@ void actor_handle(struct actor *a, const struct priv_msg *m, mono_t now, struct 
 void actor_resolved(struct actor *a, const struct actor_resolve *what, const struct addr *v, size_t n, const char *why,
                     struct actor_out *out);
 /* The outcome of HOOK: the script's exit code or -errno. */
-void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status);
+void actor_hook_ended(struct actor *a, const char *state, bool up, int status);
 /* The outcome of ESP: its status, body (status >= 0) and sentence; -EPIPE: it has died. */
 void actor_esp_answered(struct actor *a, const struct actor_esp *what, int status, const void *body, const char *text,
                         struct actor_out *out);

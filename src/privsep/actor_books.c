@@ -226,9 +226,8 @@ void actor_adopt(struct actor *a, struct span books, mono_t now)
 			lost++;
 			continue;
 		}
-		struct tstate *s = actor_tstate(a, k->tunnel);
-		if (s)
-			s->n_adopted++;
+		if (actor_hook_is_up(a, k))
+			actor_hook_state(a, k->tunnel, &k->peer)->n_adopted++;
 		found++;
 	}
 	actor_traps_check(a);

@@ -1,6 +1,10 @@
 /* HOOK_RUN: the user's script. Priv keeps the books of it: each up gets exactly one down, with the command that the
  * up had, also when ike dies in between or the tunnel has left the configuration. What the script is told about
- * addresses and SPIs comes from the table of installed children, not from the message. */
+ * addresses and SPIs comes from the table of installed children, not from the message.
+ *
+ * A tunnel of %any has a script's up for each of its peers. The first is in the tunnel's own state, each further one in a state that is
+ * named after both, "TUNNEL<US>HASH OF THE PEER", belongs to no configuration and goes with its down. A name that leaves no room for
+ * that (more than 47 octets) has one up for all. */
 #include <errno.h>
 #include <string.h>
 
@@ -43,11 +47,52 @@ static bool text_set(struct actor *a, char **at, size_t *size, const char *text)
 	return true;
 }
 
+/* --- whose state --- */
+
+static const char BETWEEN = '\x1f'; /* in no name of a configuration */
+
+static bool peer_name(const char *tunnel, const struct ident *peer, char out[PRIV_NAME])
+{
+	static const struct hmap fixed; /* the name has to be the same in the next life */
+	uint8_t key[IDENT_KEY];
+	uint64_t hash = hmap_hash(&fixed, key, ident_key(peer, key));
+	struct sbuf b = sb_init(out, PRIV_NAME);
+	sb_printf(&b, "%s%c%08x%08x", tunnel, BETWEEN, (unsigned)(hash >> 32), (unsigned)hash);
+	return strlen(tunnel) + 1 + 16 < PRIV_NAME;
+}
+
+struct tstate *actor_hook_state(const struct actor *a, const char *tunnel, const struct ident *peer)
+{
+	char name[PRIV_NAME];
+	struct tstate *s = peer_name(tunnel, peer, name) ? actor_tstate(a, name) : NULL;
+	return s ? s : actor_tstate(a, tunnel);
+}
+
+/* Its own, unless a script is up there for another peer. NULL: no memory. */
+static struct tstate *state_for_up(struct actor *a, struct tstate *s, const struct ident *peer)
+{
+	char name[PRIV_NAME];
+	struct tstate *at = actor_hook_state(a, s->name, peer);
+	if (at != s || !s->hook_up || !conf_many_peers(&s->t->remote) || ident_eq(&s->hook_child.peer_id, peer))
+		return at;
+	return peer_name(s->name, peer, name) ? actor_tstate_new(a, name) : s;
+}
+
+bool actor_hook_is_up(const struct actor *a, const struct child *k)
+{
+	const struct tstate *s = actor_hook_state(a, k->tunnel, &k->peer);
+	bool many = s && s->t && conf_many_peers(&s->t->remote);
+	return s && s->hook_up && (!many || ident_eq(&s->hook_child.peer_id, &k->peer));
+}
+
+/* --- runs --- */
+
 void actor_hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h)
 {
 	*h = (struct actor_hook){.up = up, .child = s->hook_child, .command = s->command};
 	h->host_access = s->host_access;
-	memcpy(h->tunnel, s->name, sizeof h->tunnel);
+	memcpy(h->state, s->name, sizeof h->state);
+	memcpy(h->tunnel, s->name, strcspn(s->name, (const char[]){BETWEEN, 0}));
 	memcpy(h->interface, s->interface, sizeof h->interface);
 	/* The command may be replaced before the daemon is done with this run. */
 	if (text_set(a, &a->command[up], &a->command_size[up], s->command))
@@ -81,7 +126,13 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 		return;
 	}
 	struct tun_child c = m->child;
+	const struct tunnel_conf *t = s->t;
 	correct(&c, k);
+	s = state_for_up(a, s, &k->peer);
+	if (!s) {
+		actor_refuse(out, -ENOMEM, "no memory");
+		return;
+	}
 	/* An up before a crash of ike counts; after a change of addresses its down comes first. */
 	if (s->hook_up && same_ends(&s->hook_child, &c)) {
 		s->hook_child = c;
@@ -104,7 +155,7 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 	s->hook_up = true;
 	s->hook_status = 0;
 	s->hook_child = c;
-	s->host_access = s->t->local.host_access;
+	s->host_access = t->local.host_access;
 	actor_book_tunnel(a, s);
 	out->todo = TODO_HOOK;
 	actor_hook_fill(a, s, true, &out->hook);
@@ -112,16 +163,17 @@ static void hook_up(struct actor *a, const struct m_hook_run *m, struct actor_ou
 
 static void hook_down(struct actor *a, const struct m_hook_run *m, struct actor_out *out)
 {
-	struct tstate *s = actor_tstate(a, m->tunnel);
-	if (!s || !s->hook_up) {
-		actor_refuse(out, -ENOTCONN, "the script of this tunnel was not run for an up");
-		return;
-	}
 	/* strongSwan tells a down about the SA that goes; the addresses are those of the up. */
 	const struct child *k = children_find(&a->children, m->child.spi_in);
 	struct tun_child c = m->child;
-	if (k && strcmp(k->tunnel, s->name) == 0)
+	if (k && strcmp(k->tunnel, m->tunnel) == 0)
 		correct(&c, k);
+	struct tstate *s = actor_hook_state(a, m->tunnel, &c.peer_id);
+	bool other = s && s->t && conf_many_peers(&s->t->remote) && !ident_eq(&s->hook_child.peer_id, &c.peer_id);
+	if (!s || !s->hook_up || other) {
+		actor_refuse(out, -ENOTCONN, "the script of this tunnel was not run for an up");
+		return;
+	}
 	if (same_ends(&s->hook_child, &c) && ident_eq(&s->hook_child.peer_id, &c.peer_id)) {
 		s->hook_child.child_id = c.child_id;
 		s->hook_child.ike_id = c.ike_id;
@@ -130,6 +182,7 @@ static void hook_down(struct actor *a, const struct m_hook_run *m, struct actor_
 	actor_book_tunnel(a, s);
 	out->todo = TODO_HOOK;
 	actor_hook_fill(a, s, false, &out->hook);
+	actor_tstate_done(a, s);
 }
 
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out)
@@ -142,9 +195,9 @@ void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out 
 		hook_up(a, m, out);
 }
 
-void actor_hook_ended(struct actor *a, const char *tunnel, bool up, int status)
+void actor_hook_ended(struct actor *a, const char *state, bool up, int status)
 {
-	struct tstate *s = actor_tstate(a, tunnel);
+	struct tstate *s = actor_tstate(a, state);
 	if (!s || !up || !s->hook_up)
 		return;
 	s->hook_status = status;

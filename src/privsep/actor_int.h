@@ -107,6 +107,7 @@ void actor_answer(struct actor_out *out, bool has_body);
 
 struct tstate *actor_tstate_new(struct actor *a, const char *name); /* NULL: no memory */
 void actor_tstates_sweep(struct actor *a);       /* forgets those that have nothing to remember */
+void actor_tstate_done(struct actor *a, struct tstate *s); /* the same, of one */
 
 /* --- actor_books.c: each writes one record, before the kernel is asked to make something, and after it was asked to remove it --- */
 void actor_book_child(const struct actor *a, const struct child *k);
@@ -170,6 +171,9 @@ void actor_devices_event(struct actor *a, const struct kernel_event *ev); /* LIN
 
 /* --- actor_hook.c --- */
 void actor_hook_fill(struct actor *a, const struct tstate *s, bool up, struct actor_hook *h);
+/* Where the script of a tunnel is remembered for this peer; NULL: nowhere. */
+struct tstate *actor_hook_state(const struct actor *a, const char *tunnel, const struct ident *peer);
+bool actor_hook_is_up(const struct actor *a, const struct child *k); /* the script's up has run for k's peer, and no down since */
 void act_hook_run(struct actor *a, const struct m_hook_run *m, struct actor_out *out);
 
 /* --- actor_psk.c --- */

@@ -96,7 +96,8 @@ enum tun_event tun_failed(struct tunnel *t, struct step *s)
 
 static void route(struct tunnel *t, struct step *s, bool up)
 {
-	if (t->routed == up || (up && t->link.ifindex == 0))
+	/* The routing module knows a tunnel by its name, and one interface of it. */
+	if (t->routed == up || (up && t->link.ifindex == 0) || t->of)
 		return;
 	struct tun_act *a = tun_push(t, s, up ? TUN_ACT_ROUTE_UP : TUN_ACT_ROUTE_DOWN);
 	if (!a)

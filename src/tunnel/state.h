@@ -1,6 +1,6 @@
 /* Inside tunnel/: one tunnel's record, the events of its two machines, and what the files here lend each other.
  * tunnel.c turns facts into events, rows.c has the tables, life.c the handlers of the tunnel, lane.c those of its
- * hooks. */
+ * hooks, peers.c makes records for the further peers of a tunnel that any number of peers may have. */
 #ifndef TUNNEL_STATE_H
 #define TUNNEL_STATE_H
 
@@ -52,6 +52,12 @@ struct tunnel {
 	bool gone;               /* left the configuration: forgotten as soon as it is down */
 	bool waiting;            /* somebody wants a DONE */
 
+	/* Of a tunnel of %any: a record for each peer beside the first, none of which the configuration knows. */
+	bool many;               /* there may be such */
+	struct tunnel *of;       /* this is one; whose */
+	struct hnode by_peer;    /* under both */
+	struct list others, of_others; /* of the tunnel; its place in there */
+
 	uint8_t kind, guard;     /* of the configuration */
 	bool has_updown;
 	dur_t hook_limit;
@@ -84,10 +90,10 @@ struct tunnel {
 
 struct tunnels {
 	struct mem *mem;
-	struct hmap map;
-	struct list all;
+	struct hmap map, by_peer;
+	struct list all;         /* others behind their tunnels */
 	struct heap heap;
-	uint32_t n, last_ticket;
+	uint32_t n, last_ticket, last_other;
 	struct ticket_of *asked; /* whose the last tickets are, by their lowest bits */
 	uint32_t n_asked;        /* a power of two, or 0 */
 };
@@ -127,7 +133,14 @@ bool lane_step(struct tunnel *t, enum lane_event ev, struct step *s);
 /* Whether the hooks were told the ends that the tunnel has now. */
 bool lane_fits(const struct tunnel *t);
 
+/* peers.c */
+/* The record that a fact about a child SA of t concerns; up: one is made for a peer that is not the first. */
+struct tunnel *tun_of_peer(struct tunnels *ts, struct tunnel *t, const struct ident *peer, bool up);
+void tun_other_forget(struct tunnels *ts, struct tunnel *o); /* before it is freed */
+
 /* tunnel.c */
+struct tunnel *tun_by_id(const struct tunnels *ts, uint32_t id);
+struct tunnel *tun_make(struct tunnels *ts, uint32_t id); /* NULL: no memory */
 static inline const struct tun_child *tun_current(const struct tunnel *t) { return &t->child[t->n ? t->n - 1 : 0]; }
 static inline bool tun_native(const struct tunnel *t) { return t->gre.name[0] != '\0'; }
 /* What the fact says, or something instead. */

@@ -19,7 +19,7 @@ struct tun_act *tun_push(struct tunnel *t, struct step *s, enum tun_act_type typ
 		return NULL;
 	}
 	struct tun_act *a = &acts->v[acts->n++];
-	*a = (struct tun_act){.type = (uint8_t)type, .tunnel = t->id};
+	*a = (struct tun_act){.type = (uint8_t)type, .tunnel = t->of ? t->of->id : t->id};
 	return a;
 }
 
@@ -101,15 +101,17 @@ struct tunnels *tunnels_new(struct mem *mem)
 	ts->mem = mem;
 	list_init(&ts->all);
 	heap_init(&ts->heap, mem);
-	/* The keys are numbers that the daemon gives out: no peer can aim at them. */
-	if (hmap_init(&ts->map, mem, 0, 0) < 0) {
-		mem_put(mem, ts, sizeof *ts);
-		return NULL;
+	/* The keys are numbers that the daemon gives out, and identities of peers that have proven them. */
+	if (hmap_init(&ts->map, mem, 0, 0) == 0) {
+		if (hmap_init(&ts->by_peer, mem, 0, 0) == 0)
+			return ts;
+		hmap_fini(&ts->map);
 	}
-	return ts;
+	mem_put(mem, ts, sizeof *ts);
+	return NULL;
 }
 
-static struct tunnel *find(const struct tunnels *ts, uint32_t id)
+struct tunnel *tun_by_id(const struct tunnels *ts, uint32_t id)
 {
 	struct hnode *n = hmap_first(&ts->map, hmap_hash(&ts->map, &id, sizeof id));
 	for (; n; n = hmap_next(n)) {
@@ -146,7 +148,7 @@ static struct tunnel *find_by_ticket(const struct tunnels *ts, uint32_t ticket)
 {
 	const struct ticket_of *of = ts->n_asked ? &ts->asked[ticket & (ts->n_asked - 1)] : NULL;
 	if (of && of->ticket == ticket) {
-		struct tunnel *t = find(ts, of->tunnel);
+		struct tunnel *t = tun_by_id(ts, of->tunnel);
 		return t && waits_for(t, ticket) ? t : NULL;
 	}
 	LIST_EACH (it, tmp, &ts->all) {
@@ -161,6 +163,8 @@ static void drop(struct tunnels *ts, struct tunnel *t)
 {
 	for (size_t i = 0; i < TIMERS; i++)
 		heap_clear(&ts->heap, &t->timer[i].t);
+	if (t->of)
+		tun_other_forget(ts, t);
 	hmap_del(&ts->map, &t->node);
 	list_del(&t->link_all);
 	ts->n--;
@@ -175,15 +179,16 @@ void tunnels_free(struct tunnels *ts)
 {
 	if (!ts)
 		return;
-	LIST_EACH (it, tmp, &ts->all)
-		drop(ts, LIST_ENTRY(it, struct tunnel, link_all));
+	while (!list_empty(&ts->all)) /* from behind: others before their tunnel */
+		drop(ts, LIST_ENTRY(ts->all.prev, struct tunnel, link_all));
 	heap_fini(&ts->heap);
 	hmap_fini(&ts->map);
+	hmap_fini(&ts->by_peer);
 	mem_put(ts->mem, ts->asked, sizeof *ts->asked * ts->n_asked);
 	mem_put(ts->mem, ts, sizeof *ts);
 }
 
-static struct tunnel *make(struct tunnels *ts, uint32_t id)
+struct tunnel *tun_make(struct tunnels *ts, uint32_t id)
 {
 	if (heap_reserve(&ts->heap, (ts->n + 1) * TIMERS) < 0)
 		return NULL;
@@ -193,6 +198,8 @@ static struct tunnel *make(struct tunnels *ts, uint32_t id)
 	remember_more(ts);
 	t->id = id;
 	t->mem = ts->mem;
+	list_init(&t->others);
+	list_init(&t->of_others);
 	t->child = &t->first;
 	t->why = "";
 	t->state = TUN_DOWN;
@@ -233,12 +240,15 @@ static void take_conf(struct tunnel *t, struct step *s)
 {
 	const struct tunnel_conf *c = s->f->t;
 	bool changed = !same_gre(&t->gre, &c->gre) || t->has_updown != (c->updown != 0);
+	/* A native interface is one, for whoever came last. */
+	t->many = !t->of && conf_many_peers(&c->remote) && !c->gre.name[0];
 	if (strncmp(t->gre.name, c->gre.name, sizeof t->gre.name) != 0 && !t->gre.keep)
 		tun_gre_down(t, s);
 	t->gone = false;
 	t->kind = c->kind;
 	t->guard = c->guard;
-	t->gre = c->gre;
+	if (!t->of)
+		t->gre = c->gre;
 	t->gre.name[sizeof t->gre.name - 1] = '\0';
 	t->has_updown = c->updown != 0;
 	t->hook_limit = s->f->conf && s->f->conf->setup.hook_timeout > 0 ? s->f->conf->setup.hook_timeout
@@ -249,17 +259,31 @@ static void take_conf(struct tunnel *t, struct step *s)
 		tun_step(t, changed ? EV_CONF : EV_RELOAD, s);
 }
 
+/* Of t's further peers, those without anything. */
+static void drop_idle(struct tunnels *ts, struct tunnel *t)
+{
+	LIST_EACH (it, tmp, &t->others) {
+		struct tunnel *o = LIST_ENTRY(it, struct tunnel, of_others);
+		if (o->state == TUN_DOWN)
+			drop(ts, o);
+	}
+}
+
 static void on_conf(struct tunnels *ts, struct step *s)
 {
-	struct tunnel *t = find(ts, s->f->tunnel), unknown = {.id = s->f->tunnel};
+	struct tunnel *t = tun_by_id(ts, s->f->tunnel), unknown = {.id = s->f->tunnel};
 	if (BUG(!s->f->t))
 		return;
 	if (!t)
-		t = make(ts, s->f->tunnel);
-	if (t)
+		t = tun_make(ts, s->f->tunnel);
+	if (t) {
 		take_conf(t, s);
-	else
+		LIST_EACH (it, tmp, &t->others)
+			take_conf(LIST_ENTRY(it, struct tunnel, of_others), s);
+		drop_idle(ts, t);
+	} else {
 		tun_note(&unknown, s, NOTE_BAD, "no memory for this tunnel: no GRE interface, no script, no status");
+	}
 }
 
 static void on_gone(struct tunnel *t, struct step *s)
@@ -270,6 +294,9 @@ static void on_gone(struct tunnel *t, struct step *s)
 		tun_step(t, EV_WAITED, s);
 	}
 	forget_children(t, s);
+	LIST_EACH (it, tmp, &t->others)
+		forget_children(LIST_ENTRY(it, struct tunnel, of_others), s);
+	drop_idle(s->ts, t);
 }
 
 /* --- child SAs --- */
@@ -323,7 +350,7 @@ static void compare_ends(struct tunnel *t, struct step *s)
 
 static void on_child_up(struct tunnel *t, struct step *s)
 {
-	if (BUG(!s->f->child) || t->gone)
+	if (BUG(!s->f->child) || t->gone || (t->of && t->of->gone))
 		return;
 	bool first = t->n == 0;
 	uint8_t i = find_child(t, s->f->child->child_id);
@@ -479,8 +506,32 @@ static fact_fn *const on_fact[] = {
 
 static void forget_if_over(struct tunnels *ts, struct tunnel *t)
 {
-	if (t->gone && t->state == TUN_DOWN)
-		drop(ts, t);
+	struct tunnel *of = t->of;
+	if ((!t->gone && !of) || t->state != TUN_DOWN || !list_empty(&t->others))
+		return;
+	drop(ts, t);
+	if (of)
+		forget_if_over(ts, of);
+}
+
+static bool about_child(uint8_t type)
+{
+	return type == TUN_FACT_CHILD_UP || type == TUN_FACT_CHILD_DOWN || type == TUN_FACT_CHILD_MOVED;
+}
+
+static bool is_outcome(uint8_t type) { return type == TUN_FACT_GRE || type == TUN_FACT_HOOK_ENDED || type == TUN_FACT_PROBE; }
+
+/* Whom a fact is about. An outcome is of the action with its ticket. */
+static struct tunnel *concerned(struct tunnels *ts, const struct tun_fact *f)
+{
+	if (is_outcome(f->type)) {
+		struct tunnel *of = f->ticket ? find_by_ticket(ts, f->ticket) : NULL;
+		return of && f->tunnel && f->tunnel != (of->of ? of->of->id : of->id) ? NULL : of;
+	}
+	struct tunnel *t = tun_by_id(ts, f->tunnel);
+	if (!t || !about_child(f->type) || BUG(!f->child))
+		return t;
+	return tun_of_peer(ts, t, &f->child->peer_id, f->type == TUN_FACT_CHILD_UP);
 }
 
 /* What still concerns a tunnel that is no transport tunnel, or became none while its hooks run. */
@@ -497,7 +548,7 @@ void tunnels_report(struct tunnels *ts, const struct tun_fact *f, mono_t now, st
 		on_link_of_all(ts, &s);
 		return;
 	}
-	struct tunnel *t = f->tunnel || f->ticket == 0 ? find(ts, f->tunnel) : find_by_ticket(ts, f->ticket);
+	struct tunnel *t = concerned(ts, f);
 	bool shunt = t && t->kind != TUNNEL_TRANSPORT;
 	if (f->type == TUN_FACT_WANT_DONE && (!t || t->gone))
 		on_want_unknown(&s, false, "no such tunnel");
@@ -536,9 +587,12 @@ mono_t tunnels_due(const struct tunnels *ts) { return heap_due(&ts->heap); }
 
 bool tunnels_view(const struct tunnels *ts, uint32_t tunnel, struct tun_view *out)
 {
-	const struct tunnel *t = find(ts, tunnel);
+	const struct tunnel *t = tun_by_id(ts, tunnel);
 	if (!t || t->kind != TUNNEL_TRANSPORT)
 		return false;
+	/* Of one with many peers: of the first, or of who has been there for longest. */
+	if (t->state == TUN_DOWN && !list_empty(&t->others))
+		t = LIST_ENTRY(t->others.next, struct tunnel, of_others);
 	*out = (struct tun_view){
 		.state = t->state,
 		.n_children = t->n,

@@ -17,6 +17,8 @@
  *            ^ waits for the lane to rest;  moved ends or a changed configuration go back to sa-up
  *   lane   down -> raising -> up -> lowering -> down        the scripts; life asks, the lane follows when it is at rest
  *
+ * A tunnel of %any has a life for each of its peers (peers.c), told apart by identity; its own is the first one's.
+ *
  * A tunnel keeps only what it needs of its configuration, by value. Facts about outcomes name the ticket of their
  * action, and its tunnel or 0; a ticket that is not awaited any more is ignored. A LINK fact may leave the tunnel 0:
  * then it concerns all whose interface it is, or who have none yet. An action that finds no room in the caller's array is
@@ -122,6 +124,8 @@ struct tun_view {
 };
 /* False: no such tunnel. `why` is valid until the next call that changes something. */
 bool tunnels_view(const struct tunnels *t, uint32_t tunnel, struct tun_view *out);
+/* Whether a child SA with this peer is up in the tunnel. */
+bool tunnels_have_peer(struct tunnels *t, uint32_t tunnel, const struct ident *peer);
 /* "down", "sa-up", ...; "?" for a number that is none. */
 const char *tun_state_name(uint8_t state);
 

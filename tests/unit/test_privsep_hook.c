@@ -167,6 +167,56 @@ static void test_left_configuration(void **state)
 	assert_int_equal(world_ask(w, PRIV_GRE_DOWN, &d, NO_TAIL), -ENOENT);
 }
 
+/* A tunnel of %any: the script is up for each of its peers, and down for the one that goes. */
+static void test_many_peers(void **state)
+{
+	struct world *w = *state;
+	static const char *const from[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3"};
+	uint32_t spi[3];
+	char state_of[3][PRIV_NAME];
+	for (int i = 0; i < 3; i++) {
+		struct m_child_install c;
+		world_install_body_of(w, "any", from[i], &c);
+		assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &c, NO_TAIL), 0);
+		spi[i] = c.sa.in.spi;
+		struct m_hook_run m = hook("any", true, spi[i]);
+		assert_int_equal(ask(w, &m), 0);
+		assert_int_equal(w->out.todo, TODO_HOOK);
+		assert_false(w->out.down_first);
+		assert_string_equal(w->out.hook.tunnel, "any");
+		memcpy(state_of[i], w->out.hook.state, sizeof state_of[i]);
+		assert_true(i == 0 || strcmp(state_of[i], state_of[i - 1]) != 0);
+	}
+	actor_hook_ended(w->actor, state_of[1], true, 7);
+	/* ike died: each is known to be up, an up for it is none */
+	actor_ike_gone(w->actor);
+	actor_phase_set(w->actor, PHASE_RUN);
+	for (int i = 0; i < 3; i++) {
+		struct e_child e;
+		actor_child_event(w->actor, children_find(actor_children(w->actor), spi[i]), 0, &e);
+		assert_true(e.hook_up);
+		struct m_hook_run m = hook("any", true, spi[i]);
+		assert_int_equal(ask(w, &m), i == 1 ? 7 : 0);
+		assert_int_equal(w->out.todo, TODO_NOTHING);
+	}
+	/* one goes: nobody else's down, and no second one */
+	struct m_hook_run m = hook("any", false, spi[1]);
+	assert_int_equal(ask(w, &m), 0);
+	assert_string_equal(w->out.hook.tunnel, "any");
+	assert_int_equal(w->out.hook.child.spi_in, spi[1]);
+	assert_int_equal(ask(w, &m), -ENOTCONN);
+	m = hook("any", false, spi[0]);
+	assert_int_equal(ask(w, &m), 0);
+	assert_int_equal(w->out.hook.child.spi_in, spi[0]);
+	assert_int_equal(ask(w, &m), -ENOTCONN);
+	/* the last is still to have its own at the end */
+	struct actor_hook h;
+	assert_true(actor_next_hook(w->actor, &h));
+	assert_string_equal(h.tunnel, "any");
+	assert_int_equal(h.child.spi_in, spi[2]);
+	assert_false(actor_next_hook(w->actor, &h));
+}
+
 /* The end without ike. */
 static void test_end(void **state)
 {
@@ -303,7 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_up_down), TEST(test_up_refused), TEST(test_crash), TEST(test_other_addresses),
-		TEST(test_left_configuration), TEST(test_end), TEST(test_gone), TEST(test_load), TEST(test_shunts),
+		TEST(test_left_configuration), TEST(test_many_peers), TEST(test_end), TEST(test_gone), TEST(test_load), TEST(test_shunts),
 		TEST(test_guard_shared), TEST(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

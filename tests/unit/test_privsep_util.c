@@ -329,13 +329,18 @@ static uint32_t spi(struct world *w, const char *tunnel, const struct addr *loca
 
 void world_install_body(struct world *w, const char *tunnel, struct m_child_install *m)
 {
+	world_install_body_of(w, tunnel, "80.251.0.33", m);
+}
+
+void world_install_body_of(struct world *w, const char *tunnel, const char *remote, struct m_child_install *m)
+{
 	memset(m, 0, sizeof *m);
 	snprintf(m->tunnel, sizeof m->tunnel, "%s", tunnel);
 	m->child_id = 1;
-	m->peer = world_ident(strcmp(tunnel, "twin") == 0 ? "other.example.org" : "80.251.0.33");
+	m->peer = world_ident(strcmp(tunnel, "twin") == 0 ? "other.example.org" : remote);
 	struct child_sa *sa = &m->sa;
 	sa->local = world_addr("10.0.0.2");
-	sa->remote = world_addr("80.251.0.33");
+	sa->remote = world_addr(remote);
 	sa->sel.proto = 47;
 	sa->suite = (struct suite){.encr = ENCR_AES_CBC, .encr_bits = 128, .integ = AUTH_HMAC_SHA2_256_128};
 	assert_true(secret_set(&sa->in.encr, "0123456789abcdef", 16));

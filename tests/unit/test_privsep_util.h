@@ -53,6 +53,7 @@ int world_esp_answers(struct world *w, int status, const void *body);
 int world_ask(struct world *w, uint8_t verb, const void *body, struct span tail);
 /* The usual child of net, in the shape that is accepted, with an SPI that was allocated for it. */
 void world_install_body(struct world *w, const char *tunnel, struct m_child_install *m);
+void world_install_body_of(struct world *w, const char *tunnel, const char *remote, struct m_child_install *m); /* of a peer there */
 /* Installs it; its inbound SPI. */
 uint32_t world_install(struct world *w, const char *tunnel);
 
