@@ -171,9 +171,9 @@ static void no_memory(void **state)
 		ENDED(w->hook, "find " B);
 		FOUND_NONE("");
 		w->failing = true;
-		w->fail_at = n;
+		w->own.fail_at = n;
 		PEER(UP, C, 2, "");
-		w->fail_at = 0;
+		w->own.fail_at = 0;
 		PEER(DOWN, C, 2, "");
 		PEER(DOWN, B, 1, "");
 		end(w);

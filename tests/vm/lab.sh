@@ -51,8 +51,15 @@ lab_failed=0
 on() {
 	local h=$1 c=$2
 	shift 2
-	case $c in */*) ;; *) hash "$c" 2>/dev/null && c=${BASH_CMDS[$c]} ;; esac
-	busybox nsenter -t "${LAB_PID[$h]}" -n -m -u -p -- "$c" "$@"
+	[ -n "${LAB_PROGRAM[$c]:-}" ] || _lab_program "$c"
+	busybox nsenter -t "${LAB_PID[$h]}" -n -m -u -p -- "${LAB_PROGRAM[$c]}" "$@"
+}
+declare -A LAB_PROGRAM
+_lab_program() {
+	local d
+	LAB_PROGRAM[$1]=$1
+	[ "${1##*/}" = "$1" ] || return
+	for d in ${PATH//:/ }; do [ ! -x "$d/$1" ] || { LAB_PROGRAM[$1]=$d/$1; return; }; done
 }
 
 # A pipe that nobody writes to: who reads it with a time limit sleeps without another process.
