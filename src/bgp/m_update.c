@@ -45,38 +45,67 @@ static bool path_good(const struct bgp_peer *p, const struct bgp_attrs *a)
 }
 
 /* Prefixes are taken a handful at a time: a table of a million lies in memory that no cache holds, and what is asked for in advance
- * comes in at the same time. */
+ * comes in at the same time. While one handful is worked on, what the next two need is on its way. */
 struct handful {
 	struct prefix prefix[RIB_AHEAD];
 	uint32_t path_id[RIB_AHEAD];
 	size_t n;
+	struct rib_ahead ahead;
+};
+enum { HANDS = 3 };
+struct hands {
+	struct handful h[HANDS];
+	struct bgp_nlri run;
+	unsigned at;
 };
 
-static bool next_handful(const struct bgp *b, struct bgp_nlri *run, struct handful *h)
+static void grasp(const struct bgp *b, struct hands *x, struct handful *h)
 {
 	h->n = 0;
-	while (h->n < RIB_AHEAD && bgp_nlri_next(run, &h->prefix[h->n], &h->path_id[h->n]))
+	while (h->n < RIB_AHEAD && bgp_nlri_next(&x->run, &h->prefix[h->n], &h->path_id[h->n]))
 		h->n++;
-	if (h->n > 1)
-		rib_ahead(b, run->af, h->prefix, h->n);
-	return h->n > 0;
+	rib_ahead_far(b, x->run.af, &h->ahead, h->prefix, h->n);
+}
+
+static void begin(const struct bgp *b, struct hands *x, struct bgp_nlri run)
+{
+	x->run = run;
+	x->at = 0;
+	grasp(b, x, &x->h[0]);
+	grasp(b, x, &x->h[1]);
+	rib_ahead_near(b, run.af, &x->h[0].ahead);
+}
+
+/* NULL: no more. */
+static const struct handful *next_handful(const struct bgp *b, struct hands *x)
+{
+	struct handful *h = &x->h[x->at];
+	if (h->n == 0)
+		return NULL;
+	x->at = (x->at + 1) % HANDS;
+	rib_ahead_last(b, x->run.af, &h->ahead);
+	rib_ahead_near(b, x->run.af, &x->h[x->at].ahead);
+	grasp(b, x, &x->h[(x->at + 1) % HANDS]);
+	return h;
 }
 
 static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
 {
-	struct handful h;
-	while (next_handful(b, &run, &h)) {
-		for (size_t i = 0; i < h.n; i++)
-			rib_withdraw(b, p, run.af, &h.prefix[i], h.path_id[i], b->now);
+	struct hands x;
+	begin(b, &x, run);
+	for (const struct handful *h; (h = next_handful(b, &x));) {
+		for (size_t i = 0; i < h->n; i++)
+			rib_withdraw(b, p, run.af, &h->prefix[i], h->path_id[i], b->now);
 	}
 }
 
 static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct bgp_attr *attr)
 {
-	struct handful h;
-	while (next_handful(b, &run, &h)) {
-		for (size_t i = 0; i < h.n; i++)
-			rib_update(b, p, run.af, &h.prefix[i], h.path_id[i], attr, b->now);
+	struct hands x;
+	begin(b, &x, run);
+	for (const struct handful *h; (h = next_handful(b, &x));) {
+		for (size_t i = 0; i < h->n; i++)
+			rib_update(b, p, run.af, &h->prefix[i], h->path_id[i], attr, b->now);
 	}
 }
 

@@ -149,12 +149,18 @@ static inline bool dest_is(const struct bgp_table *t, const struct bgp_dest *d, 
 	return x == y;
 }
 
+/* Where the number of this prefix stands, or would: at the end of its chain. There are buckets. */
+static inline uint32_t *place(const struct bgp_table *t, const uint8_t *addr, uint8_t len, uint32_t hash)
+{
+	uint32_t *at = &t->bucket[hash & (t->n_buckets - 1)];
+	while (*at && !dest_is(t, dest_at(t, *at), addr, len))
+		at = &dest_at(t, *at)->chain;
+	return at;
+}
+
 static uint32_t find(const struct bgp_table *t, const uint8_t *addr, uint8_t len, uint32_t hash)
 {
-	uint32_t id = t->n_buckets ? t->bucket[hash & (t->n_buckets - 1)] : 0;
-	while (id && !dest_is(t, dest_at(t, id), addr, len))
-		id = dest_at(t, id)->chain;
-	return id;
+	return t->n_buckets ? *place(t, addr, len, hash) : 0;
 }
 
 uint32_t rib_find(const struct bgp_table *t, const struct prefix *p)
@@ -178,77 +184,91 @@ uint32_t rib_longest(const struct bgp_table *t, const struct addr *a)
 	return 0;
 }
 
-void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n)
+void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n)
 {
 	const struct bgp_table *t = &b->table[af];
-	const uint32_t *at[RIB_AHEAD];
-	const struct bgp_dest *d[RIB_AHEAD];
 
-	n = t->n_buckets ? min_z(n, RIB_AHEAD) : 0;
-	for (size_t i = 0; i < n; i++) {
-		at[i] = &t->bucket[rib_hash(t, pfx[i].addr.b, pfx[i].len) & (t->n_buckets - 1)];
-		__builtin_prefetch(at[i], 1);
-	}
-	for (size_t i = 0; i < n; i++) {
-		d[i] = *at[i] ? dest_at(t, *at[i]) : NULL;
-		if (d[i])
-			__builtin_prefetch(d[i], 1);
-	}
-	/* Most chains have one destination: what belongs to the first is likely what is wanted. */
-	for (size_t i = 0; i < n; i++) {
-		if (d[i] && d[i]->first)
-			__builtin_prefetch(path_at(t, d[i]->first), 1);
-		if (d[i] && d[i]->chain)
-			__builtin_prefetch(dest_at(t, d[i]->chain), 1);
-		if (d[i])
-			adj_ahead(b, af, *at[i]);
+	a->n = t->n_buckets ? min_z(n, RIB_AHEAD) : 0;
+	for (size_t i = 0; i < a->n; i++) {
+		a->hash[i] = rib_hash(t, pfx[i].addr.b, pfx[i].len);
+		__builtin_prefetch(&t->bucket[a->hash[i] & (t->n_buckets - 1)], 1);
 	}
 }
 
-/* Twice as many buckets; when there is no memory for them, chains get longer. */
+void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a)
+{
+	const struct bgp_table *t = &b->table[af];
+
+	for (size_t i = 0; i < a->n; i++) {
+		a->dest[i] = t->bucket[a->hash[i] & (t->n_buckets - 1)];
+		if (!a->dest[i])
+			continue;
+		__builtin_prefetch(dest_at(t, a->dest[i]), 1);
+		adj_ahead(b, af, a->dest[i]);
+	}
+}
+
+void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a)
+{
+	const struct bgp_table *t = &b->table[af];
+
+	for (size_t i = 0; i < a->n; i++) {
+		/* May have gone meanwhile: a free one has numbers that are good for this, too. */
+		const struct bgp_dest *d = a->dest[i] ? dest_at(t, a->dest[i]) : NULL;
+		if (d && d->first)
+			__builtin_prefetch(path_at(t, d->first), 1);
+		if (d && d->chain)
+			__builtin_prefetch(dest_at(t, d->chain), 1);
+	}
+	a->n = 0;
+}
+
+/* Twice as many buckets; when there is no memory for them, chains get longer. The lowest number comes first in a chain: dest_get(). */
 static void grow(struct bgp *b, struct bgp_table *t)
 {
 	uint32_t n = t->n_buckets ? t->n_buckets * 2 : FIRST_BUCKETS;
 	uint32_t *bucket = n ? mem_get(b->env.mem, sizeof *bucket * n) : NULL;
 	if (!bucket)
 		return;
-	for (uint32_t id = 1; id <= t->dest.used; id += RIB_AHEAD) {
-		uint32_t *at[RIB_AHEAD], k = t->dest.used - id + 1 < RIB_AHEAD ? t->dest.used - id + 1 : RIB_AHEAD;
+	for (uint32_t left = t->dest.used; left;) {
+		uint32_t *at[RIB_AHEAD], k = left < RIB_AHEAD ? left : RIB_AHEAD;
 		for (uint32_t i = 0; i < k; i++) {
-			const struct bgp_dest *d = dest_at(t, id + i);
+			const struct bgp_dest *d = dest_at(t, left - i);
 			at[i] = &bucket[rib_hash(t, d->addr, d->len) & (n - 1)];
 			__builtin_prefetch(at[i], 1);
 		}
 		for (uint32_t i = 0; i < k; i++) {
-			struct bgp_dest *d = dest_at(t, id + i);
+			struct bgp_dest *d = dest_at(t, left - i);
 			if (!(d->flags & DEST_LIVE))
 				continue;
 			d->chain = *at[i];
-			*at[i] = id + i;
+			*at[i] = left - i;
 		}
+		left -= k;
 	}
 	mem_put(b->env.mem, t->bucket, sizeof *bucket * t->n_buckets);
 	t->bucket = bucket;
 	t->n_buckets = n;
 }
 
-/* The destination of a prefix, made when there is none; 0: no memory. */
+/* The destination of a prefix, made when there is none; 0: no memory. A new one is the last of its chain: tables go in the order in which
+ * they came, so that whoever is looked for, or goes, is mostly the first. */
 static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix *p)
 {
-	uint32_t hash = rib_hash(t, p->addr.b, p->len), id = find(t, p->addr.b, p->len, hash);
-	if (id)
-		return id;
-	if (t->n_dests >= t->n_buckets)
+	uint32_t hash = rib_hash(t, p->addr.b, p->len), *at = t->n_buckets ? place(t, p->addr.b, p->len, hash) : NULL;
+	if (at && *at)
+		return *at;
+	if (t->n_dests >= t->n_buckets) {
 		grow(b, t);
-	id = t->n_buckets ? pool_get(&t->dest) : 0;
+		at = t->n_buckets ? place(t, p->addr.b, p->len, hash) : NULL;
+	}
+	uint32_t id = at ? pool_get(&t->dest) : 0;
 	if (!id)
 		return 0;
 	struct bgp_dest *d = dest_at(t, id);
 	d->flags = DEST_LIVE;
 	d->len = p->len;
 	memcpy(d->addr, p->addr.b, t->af == BGP_V4 ? 4 : 16);
-	uint32_t *at = &t->bucket[hash & (t->n_buckets - 1)];
-	d->chain = *at;
 	*at = id;
 	t->n_dests++;
 	t->n_len[d->len]++;

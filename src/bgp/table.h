@@ -158,9 +158,15 @@ struct bgp_peer;
 void rib_update(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, struct bgp_attr *raw,
                 mono_t now);
 void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, mono_t now);
-/* Has the processor fetch what an update or withdrawal of these prefixes will read; n <= RIB_AHEAD. Changes nothing. */
+/* Have the processor fetch what updates or withdrawals of n <= RIB_AHEAD prefixes will read. Each step asks for what the next one looks at,
+ * so other work should lie between them: where destinations are to be found; the destinations, and what groups know of them;
+ * paths, and whatever else may be meant. Nothing in the tables changes. (Each step writes to *a: a function that did nothing but
+ * prefetch would be none to the compiler, which leaves calls of such out.) */
 enum { RIB_AHEAD = 16 };
-void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n);
+struct rib_ahead { size_t n; uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD]; };
+void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n);
+void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a);
+void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a);
 /* Routes of our own; attr is borrowed. */
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now);
 void rib_local_del(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, mono_t now);

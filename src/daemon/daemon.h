@@ -75,6 +75,8 @@ int sandbox_enter_hook(const char *user, const char *caps) MUST_USE;
 /* Where a forbidden system call is reported: a LOG message whose ticket is its number. */
 void sandbox_set_channel(int fd);
 
+/* The first thing in each role: large buffers cost what is used of them (settle.c). */
+void role_memory(void);
 /* The start, or an exchange of keys, is over for so long: gives back memory that only it needed (settle.c). */
 enum { ROLE_SETTLE_S = 2, KEYS_SETTLE_S = 10 };
 void role_settle(void);

@@ -151,6 +151,7 @@ int main(int argc, char **argv)
 	if (!descriptors())
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
+	role_memory();
 	if (spawn_parse(argc, argv, &start))
 		return role(&start);
 	int rc = options(argc, argv, &o);

@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 {
 	struct role_start start;
 	signal(SIGPIPE, SIG_IGN);
+	role_memory();
 	if (!spawn_parse(argc, argv, &start)) {
 		fputs("greteld-route is a part of greteld, which starts it\n", stderr);
 		return 2;

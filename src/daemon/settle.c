@@ -1,4 +1,10 @@
-/* After its start a role gives back what only the start needed: free memory of the heap, and the read-only pages of the program and its
+/* What a role does for its memory to be small.
+ *
+ * A buffer for the largest message that may come is many times what ever comes. Taken from the heap it is cleared, that is touched, from
+ * end to end; as a mapping of its own it consists of pages that are not there until somebody needs them. So buffers are mapped
+ * from a smaller size on than the C library's 128 KiB: one above the pages of bgp/pool.c, of which there are thousands, all in use.
+ *
+ * After its start a role gives back what only the start needed: free memory of the heap, and the read-only pages of the program and its
  * libraries, which the start has walked through (the cryptographic library's tables above all). Such pages are clean and
  * lie in files: whatever is needed again comes back from the page cache by itself. */
 #include <link.h>
@@ -7,6 +13,15 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+
+enum { MAP_FROM = 48 << 10, HEAP_STEP = 32 << 10, TRIM_FROM = 1 << 20 };
+
+void role_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, MAP_FROM);
+	(void)mallopt(M_TOP_PAD, HEAP_STEP); /* or there would be room for such a buffer at the heap's end, and that would be taken */
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_FROM); /* what the library would have raised by itself */
+}
 
 #ifndef GRETEL_SANITIZED
 static int on_object(struct dl_phdr_info *o, size_t size, void *ctx)

@@ -47,7 +47,12 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 	sb_prefix(&t, pfx);
 	hand_log(of(b), "withdraw %s", text);
 }
-void rib_ahead(const struct bgp *b, uint8_t af, const struct prefix *pfx, size_t n) { (void)b, (void)af, (void)pfx, (void)n; }
+void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n)
+{
+	(void)b, (void)af, (void)a, (void)pfx, (void)n;
+}
+void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a) { (void)b, (void)af, (void)a; }
+void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a) { (void)b, (void)af, (void)a; }
 void rib_purge(struct bgp *b, struct bgp_peer *p, uint8_t af, uint8_t what)
 {
 	static const char *const name[] = {"all", "mark-stale", "stale", "mark-refresh", "refresh", "refilter", "llgr"};
