@@ -66,9 +66,11 @@ void child_fill(struct step *s, struct child *c, const struct suite *suite, cons
 	const struct ike_sa *sa = c->sa;
 	const struct tunnel_conf *t = c->tun->t;
 	uint32_t spi_in = c->p.in.spi, spi_out = c->p.out.spi, reqid = c->p.reqid;
+	/* Its SPI was given out for these, and it goes along with the IKE SA when it is up. */
+	struct addr local = spi_in ? c->p.local : sa->local.addr, remote = spi_in ? c->p.remote : sa->remote.addr;
 	c->p = (struct child_sa){
-		.local = sa->local.addr,
-		.remote = sa->remote.addr,
+		.local = local,
+		.remote = remote,
 		.sel = *sel,
 		.suite = *suite,
 		.encap = natd_float_needed(sa) && sa->natt_port, /* a peer without NAT detection stays on port 500 */
@@ -95,8 +97,8 @@ void child_ask_spi(struct step *s, struct child *c)
 	wait_for(s->e, &c->wait, IKE_FACT_SPI);
 	struct ike_act *a = act_add(s, IKE_ACT_SPI_ALLOC, c->tun);
 	a->ticket = c->wait.ticket;
-	a->spi.local = c->sa->local.addr;
-	a->spi.remote = c->sa->remote.addr;
+	a->spi.local = c->p.local = c->sa->local.addr;
+	a->spi.remote = c->p.remote = c->sa->remote.addr;
 	a->spi.reqid = c->tun->t->reqid;
 	a->spi.min = s->e->setup.spi_min;
 	a->spi.max = s->e->setup.spi_max;

@@ -125,11 +125,11 @@ void ts_ours(const struct tunnel_conf *t, const struct addr *local, const struct
 /* Responder: narrows the peer's selectors to ours (RFC 7296 2.9, 2.23.1). */
 bool ts_narrow(const struct ike_sa *sa, const struct tunnel_conf *t, const struct ike_ts_list *tsi,
                const struct ike_ts_list *tsr, struct selector *out);
-/* Initiator: whether the answer is ours, or narrower in a way we can use. */
-bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struct ike_ts_list *tsi,
+/* Initiator: whether the answer is ours, or narrower in a way we can use. The addresses of both are p's: those of sa may be others by
+ * now. */
+bool ts_accept(const struct ike_sa *sa, const struct child_sa *p, const struct tunnel_conf *t, const struct ike_ts_list *tsi,
                const struct ike_ts_list *tsr, struct selector *out);
-void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_initiates, struct ike_ts_list *tsi,
-              struct ike_ts_list *tsr);
+void ts_reply(const struct child_sa *p, bool peer_initiates, struct ike_ts_list *tsi, struct ike_ts_list *tsr);
 
 void own_dh_forget(struct ike *e); /* x_sa_init.c */
 

@@ -208,7 +208,7 @@ void sa_pump(struct step *s, struct ike_sa *sa)
 	struct step sub = step_sub(s, sa);
 	if (sa->state != ST_ESTABLISHED && sa->state != ST_REKEYED)
 		return;
-	if (window_free(sa) && !sa->want_delete && !sa->n_del)
+	if (window_free(sa) && !sa->want_delete && !sa->n_del && !mobike_waits(sa))
 		rekey_pump(&sub); /* what comes of it may be something to delete */
 	if (!window_free(sa))
 		return;

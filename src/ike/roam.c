@@ -58,7 +58,7 @@ static void look_soon(struct step *s, struct ike_sa *sa)
 static bool movable(const struct ike_sa *sa)
 {
 	if (sa->state == ST_REKEYED)
-		return sa->ways.mobike && sa->ways.decides;
+		return sa->ways.mobike;
 	return sa->state == ST_ESTABLISHED && !sa->replaced && !sa->want_delete;
 }
 
@@ -211,6 +211,7 @@ void roam_use(struct step *s, const struct addr *local, const struct endpoint *r
 	w->stranded = false;
 	note(s, sa->tun, NOTE_CONTROL, "the way of IKE_SA %s[%u] has changed to %s...%s, telling the peer", ike_tun_name(sa->tun),
 	     sa->id, addr_str(local, a), addr_str(&remote->addr, b));
+	w->moved_at = s->now;
 	*(w->decides ? &w->send_update : &w->send_list) = true;
 	hurry(s);
 }

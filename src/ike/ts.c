@@ -21,11 +21,10 @@ void ts_ours(const struct tunnel_conf *t, const struct addr *local, const struct
 	*tsr = (struct ike_ts_list){.n = 1, .v = {host(remote, proto, t->remote.port)}};
 }
 
-void ts_reply(const struct ike_sa *sa, const struct selector *sel, bool peer_initiates, struct ike_ts_list *tsi,
-              struct ike_ts_list *tsr)
+void ts_reply(const struct child_sa *p, bool peer_initiates, struct ike_ts_list *tsi, struct ike_ts_list *tsr)
 {
-	struct ike_ts_list mine = {.n = 1, .v = {host(&sa->local.addr, sel->proto, sel->local_port)}};
-	struct ike_ts_list theirs = {.n = 1, .v = {host(&sa->remote.addr, sel->proto, sel->remote_port)}};
+	struct ike_ts_list mine = {.n = 1, .v = {host(&p->local, p->sel.proto, p->sel.local_port)}};
+	struct ike_ts_list theirs = {.n = 1, .v = {host(&p->remote, p->sel.proto, p->sel.remote_port)}};
 	*tsi = peer_initiates ? theirs : mine;
 	*tsr = peer_initiates ? mine : theirs;
 }
@@ -62,7 +61,7 @@ bool ts_narrow(const struct ike_sa *sa, const struct tunnel_conf *t, const struc
 	       find(tsr, &sa->local.addr, sa->nat_here, proto, t->local.port);
 }
 
-bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struct ike_ts_list *tsi,
+bool ts_accept(const struct ike_sa *sa, const struct child_sa *p, const struct tunnel_conf *t, const struct ike_ts_list *tsi,
                const struct ike_ts_list *tsr, struct selector *out)
 {
 	uint8_t proto = t->local.proto ? t->local.proto : t->remote.proto;
@@ -76,6 +75,6 @@ bool ts_accept(const struct ike_sa *sa, const struct tunnel_conf *t, const struc
 		if (tsr->v[i].proto != proto)
 			return false;
 	}
-	return find(tsi, &sa->local.addr, sa->nat_here, proto, t->local.port) &&
-	       find(tsr, &sa->remote.addr, sa->nat_there, proto, t->remote.port);
+	return find(tsi, &p->local, sa->nat_here, proto, t->local.port) &&
+	       find(tsr, &p->remote, sa->nat_there, proto, t->remote.port);
 }

@@ -217,7 +217,7 @@ static void note_child_answer(struct step *s)
 		proposals_prepare(conf_proposals(sa->tun->conf, sa->tun->t->esp), PROTO_ESP, c->p.in.spi, 4, false, &offer);
 		if (!negotiate_check(&offer, &b.sa, 0, &suite, &spi) || !good_spi(spi)) {
 			sb_put(&hint, "the peer chose an ESP proposal that we did not offer");
-		} else if (!ts_accept(sa, sa->tun->t, &b.tsi, &b.tsr, &sel)) {
+		} else if (!ts_accept(sa, &c->p, sa->tun->t, &b.tsi, &b.tsr, &sel)) {
 			sb_put(&hint, "the peer's traffic selectors are not those of this tunnel");
 		} else {
 			c->p.out.spi = (uint32_t)spi;
@@ -461,7 +461,7 @@ enum verdict x_auth_r_signed(struct step *s)
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_USE_TRANSPORT_MODE, SPAN(NULL, 0));
 		suite_to_proposal(&c->p.suite, PROTO_ESP, c->proposal_number, c->p.in.spi, 4, false, &chosen);
 		ike_enc_sa(&o.enc, &chosen);
-		ts_reply(sa, &c->p.sel, true, &tsi, &tsr);
+		ts_reply(&c->p, true, &tsi, &tsr);
 		ike_enc_ts(&o.enc, P_TSI, &tsi);
 		ike_enc_ts(&o.enc, P_TSR, &tsr);
 	}

@@ -176,7 +176,8 @@ enum verdict x_child_spi(struct step *s)
 		if (c->old ? child_install_half(s, c) : child_install(s, c, false))
 			return V_WAIT;
 	}
-	answer_failure(s, c, N_NO_ADDITIONAL_SAS, "no SPI or no keys for it");
+	/* Where our address has just gone there is another in a moment. */
+	answer_failure(s, c, s->sa->ways.stranded ? N_TEMPORARY_FAILURE : N_NO_ADDITIONAL_SAS, "no SPI or no keys for it");
 	return V_WAIT;
 }
 
@@ -192,7 +193,7 @@ static void answer_child(struct step *s, struct child *c)
 	ike_enc_nonce(&o.enc, SPAN(c->nr->b, c->nr->n));
 	if (c->public.n)
 		ike_enc_ke(&o.enc, c->p.suite.dh, SPAN(c->public.p, c->public.n));
-	ts_reply(s->sa, &c->p.sel, true, &tsi, &tsr);
+	ts_reply(&c->p, true, &tsi, &tsr);
 	ike_enc_ts(&o.enc, P_TSI, &tsi);
 	ike_enc_ts(&o.enc, P_TSR, &tsr);
 	if (!out_response(s, &o)) {

@@ -70,7 +70,7 @@ static bool ask(struct step *s, struct child *c, const struct child *old)
 	if (!make_values(s, c))
 		return false;
 	offer_of(c, &offer);
-	ts_ours(c->tun->t, &sa->local.addr, &sa->remote.addr, &tsi, &tsr);
+	ts_ours(c->tun->t, &c->p.local, &c->p.remote, &tsi, &tsr);
 	wr_u32(&w, old->p.in.spi); /* RFC 7296 1.3.3: as the initiator would see it in inbound packets */
 	out_begin(s, &o, CREATE_CHILD_SA, false, sa->tx_id);
 	ike_enc_notify(&o.enc, PROTO_ESP, SPAN(spi, sizeof spi), N_REKEY_SA, SPAN(NULL, 0));
@@ -102,6 +102,10 @@ void x_child_i_send(struct step *s, struct child *c)
 	struct child *old = rekey_old_of(c);
 	if (!old || old->state != CH_UP) { /* replaced or deleted before we could ask */
 		give_up(s, c, false, "not needed any more");
+		return;
+	}
+	if (!addr_eq(&c->p.local, &c->sa->local.addr) || !addr_eq(&c->p.remote, &c->sa->remote.addr)) {
+		give_up(s, c, false, "its IKE SA has moved, and the SPI is for where it was");
 		return;
 	}
 	if (c->tries == 0)
@@ -155,7 +159,7 @@ static const char *take_answer(struct step *s, struct child *c)
 	offer_of(c, &offer);
 	if (!negotiate_check(&offer, &chosen, NEG_DH, &suite, &spi) || spi <= 255 || spi > UINT32_MAX) /* RFC 4303 2.1 */
 		return "the peer chose an ESP proposal that we did not offer";
-	if (!ts_accept(sa, c->tun->t, &tsi, &tsr, &sel))
+	if (!ts_accept(sa, &c->p, c->tun->t, &tsi, &tsr, &sel))
 		return "the peer's traffic selectors are not those of this tunnel";
 	if (spi == sa->req.gone_spi)
 		return "the peer has deleted it already";

@@ -45,6 +45,8 @@ void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 {
 	struct step sub = step_sub(s, sa);
 	sa_set_tun(sa, old->tun);
+	sa->local = old->local; /* it may have moved since we asked */
+	sa->remote = old->remote;
 	sa->natt_port = old->natt_port;
 	sa->nat_here = old->nat_here;
 	sa->nat_there = old->nat_there;

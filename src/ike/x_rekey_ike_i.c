@@ -109,6 +109,8 @@ enum verdict x_rekey_ike_i_dying(struct step *s)
 		sa_set_tun(n, sa->tun);
 		n->my_id = sa->my_id;
 		n->peer_id = sa->peer_id;
+		n->local = sa->local;
+		n->remote = sa->remote;
 		n->natt_port = sa->natt_port;
 		n->replaced = true;
 		struct step sub = step_sub(s, n);

@@ -194,11 +194,18 @@ static int check_peer(struct actor *a, const struct tstate *s, const struct m_ch
 	                    addr_str(&m->sa.remote, text), k->tunnel, who);
 }
 
+/* The addresses of an SA were right when its SPI was given out. With MOBIKE they may have changed since: then it is moved next. */
+static bool ends_known(const struct actor *a, const struct tstate *s, const struct child_sa *sa)
+{
+	const struct spi *p = actor_spi_find(a, sa->in.spi);
+	return p && p->owner == s && s->t->mobike && addr_eq(&p->local, &sa->local) && addr_eq(&p->remote, &sa->remote);
+}
+
 int actor_check_child(struct actor *a, const struct tstate *s, const struct m_child_install *m, struct actor_out *out)
 {
 	const struct tunnel_conf *t = s->t;
 	const struct child_sa *sa = &m->sa;
-	if (actor_check_ends(a, s, &sa->local, &sa->remote, out) < 0)
+	if (!ends_known(a, s, sa) && actor_check_ends(a, s, &sa->local, &sa->remote, out) < 0)
 		return out->status;
 	if (!selector_allowed(t, &sa->sel))
 		return actor_refuse(out, -EPERM, "protocol %u or its ports are not what this tunnel carries",

@@ -119,6 +119,7 @@ struct sim_node {
 	struct sim_sa sa[SIM_SAS];
 	uint32_t n_sas;
 	uint32_t spi[SIM_SPIS]; /* given out, not installed yet */
+	struct addr spi_local[SIM_SPIS]; /* for which address */
 	uint32_t n_spis, next_spi;
 	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
 	uint32_t n_early;

@@ -137,6 +137,7 @@ static bool spi_take(struct sim_node *n, uint32_t spi)
 	for (uint32_t i = 0; i < n->n_spis; i++) {
 		if (n->spi[i] == spi) {
 			n->spi[i] = n->spi[--n->n_spis];
+			n->spi_local[i] = n->spi_local[n->n_spis];
 			return true;
 		}
 	}
@@ -146,11 +147,14 @@ static bool spi_take(struct sim_node *n, uint32_t spi)
 static void act_spi_alloc(struct sim_node *n, const struct ike_act *a)
 {
 	struct ike_fact f = {.type = IKE_FACT_SPI, .status = failure(n, n->fail_spi)};
+	if (!f.status && !addr_eq(&a->spi.local, &n->addr))
+		f.status = -EADDRNOTAVAIL;
 	if (!f.status && n->n_spis == SIM_SPIS)
 		f.status = -ENOSPC;
 	if (!f.status) {
 		f.spi = n->next_spi++;
 		f.reqid = a->spi.reqid ? a->spi.reqid : a->tunnel;
+		n->spi_local[n->n_spis] = a->spi.local;
 		n->spi[n->n_spis++] = f.spi;
 		if (f.spi < a->spi.min || f.spi > a->spi.max)
 			fault(n, "SPI range is odd", f.spi);
@@ -184,6 +188,16 @@ static bool early_take(struct sim_node *n, uint32_t spi)
 	return e != NULL;
 }
 
+/* An SA is for the address that its SPI was given out for. */
+static bool other_address(const struct sim_node *n, const struct child_sa *sa)
+{
+	for (uint32_t i = 0; i < n->n_spis; i++) {
+		if (n->spi[i] == sa->in.spi)
+			return !addr_eq(&n->spi_local[i], &sa->local);
+	}
+	return false;
+}
+
 /* The inbound SA alone, before the peer has answered: its SPI stays one that was given out. */
 static void install_early(struct sim_node *n, const struct child_sa *sa)
 {
@@ -200,8 +214,8 @@ static void act_install(struct sim_node *n, const struct ike_act *a)
 {
 	const struct child_sa *sa = &a->install.sa;
 	struct ike_fact f = {.type = IKE_FACT_INSTALLED, .status = failure(n, n->fail_install)};
-	if (!addr_eq(&sa->local, &n->addr))
-		fault(n, "installs for an address that is not ours:", sa->in.spi);
+	if (other_address(n, sa))
+		fault(n, "installs for another address than its SPI's:", sa->in.spi);
 	if (sa->out.spi == 0) {
 		if (!f.status || !a->ticket)
 			install_early(n, sa);

@@ -135,6 +135,67 @@ static void moves_after_rekeys(void **state)
 	}
 }
 
+/* --- what is being made when an address changes --- */
+
+enum { OF_IKE = 1, BY_B = 2, WITH_MOBIKE = 4, B_MOVES = 8, WITH_NAT = 16, CASES = 32 };
+#ifdef GRETEL_SANITIZED
+enum { STEP_MS = 17 };
+#else
+enum { STEP_MS = 5 };
+#endif
+
+/* Each end has a child all the time: make before break. */
+static void never_without(struct sim *s)
+{
+	if (s->node[0]->n_sas == 0 || s->node[1]->n_sas == 0) {
+		sim_dump(s);
+		fail_msg("at %f there is no child", (double)s->now / 1e9);
+	}
+}
+
+/* Somebody rekeys something, and somebody's address changes so much later. With MOBIKE all is as if they had not met: nothing is begun
+ * anew. Without, there is a successor from the new address. */
+static void amid_a_rekey(unsigned what, unsigned when)
+{
+	struct pair p = pair_new(40 + when);
+	bool mobike = what & WITH_MOBIKE, ike = what & OF_IKE;
+	if (what & WITH_NAT)
+		(void)sim_behind(p.a, PUBLIC_A, true);
+	pair_conf(&p, mobike ? "auto=start\nreauth=no\n" MOBIKE DPD IDS_A : "auto=start\nreauth=no\n" DPD IDS_A,
+	          mobike ? "reauth=no\n" MOBIKE DPD ANY_B : "reauth=no\n" DPD ANY_B);
+	pair_start(&p);
+	sim_run(p.s, DUR_S(5));
+	AGREE(p);
+	p.s->priv_delay = DUR_MS(3);
+	p.s->watch = never_without;
+	struct sim_node *n = what & BY_B ? p.b : p.a;
+	sim_cmd(n, ike ? IKE_CMD_REKEY_IKE : IKE_CMD_REKEY_CHILD,
+	        ike ? hand_sa(n, ST_ESTABLISHED)->id : hand_child(n, CH_UP)->id);
+	sim_run(p.s, DUR_MS(when));
+	sim_readdress(what & B_MOVES ? p.b : p.a, what & B_MOVES ? "198.51.100.77" : "192.0.2.77");
+	sim_run(p.s, DUR_S(240));
+	unsigned inits = sim_sent(p.a, IKE_SA_INIT, false) + sim_sent(p.b, IKE_SA_INIT, false);
+	unsigned ups = ike ? 1 : 2;
+	if (!sim_agree(p.a, p.b) || inits != (mobike ? 1 : 2) ||
+	    (mobike && (p.a->ups != ups || p.b->ups != ups || p.a->downs != ups - 1 || p.b->downs != ups - 1))) {
+		sim_dump(p.s);
+		fail_msg("case %#x, %u ms after", what, when);
+	}
+	pair_free(&p);
+}
+
+static void moves_amid_rekeys(void **state)
+{
+	(void)state;
+	for (unsigned what = 0; what < CASES; what++) {
+		/* Without MOBIKE a host cannot move that the other one has by its address. */
+		if ((what & B_MOVES) && (!(what & WITH_MOBIKE) || (what & WITH_NAT)))
+			continue;
+		for (unsigned when = 0; when < 100; when += STEP_MS)
+			amid_a_rekey(what, when);
+	}
+}
+
 /* An address that goes and is back at once is no change; one that stays away is waited for, and used again. */
 static void address_comes_back(void **state)
 {
@@ -657,6 +718,7 @@ int main(void)
 		cmocka_unit_test(both_must_speak_it),
 		cmocka_unit_test(initiator_moves),
 		cmocka_unit_test(moves_after_rekeys),
+		cmocka_unit_test(moves_amid_rekeys),
 		cmocka_unit_test(address_comes_back),
 		cmocka_unit_test(address_stays_away),
 		cmocka_unit_test(updates_get_lost),

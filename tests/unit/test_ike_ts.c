@@ -120,44 +120,43 @@ static void offering_and_accepting(void **state)
 {
 	(void)state;
 	struct tunnel_conf t = {.local = {.proto = 47}};
-	struct ike_sa sa = {.initiator = true};
+	struct ike_sa sa = {.initiator = true}; /* wherever it is by now */
+	struct child_sa p = {.local = addr(A), .remote = addr(B)};
 	struct ike_ts_list tsi, tsr;
 	struct selector sel;
-	sa.local.addr = addr(A);
-	sa.remote.addr = addr(B);
-	ts_ours(&t, &sa.local.addr, &sa.remote.addr, &tsi, &tsr);
+	ts_ours(&t, &p.local, &p.remote, &tsi, &tsr);
 	assert_true(tsi.n == 1 && tsr.n == 1 && tsi.v[0].proto == 47 && tsr.v[0].proto == 47);
-	assert_true(addr_eq(&tsi.v[0].lo, &sa.local.addr) && addr_eq(&tsi.v[0].hi, &sa.local.addr) &&
-	            addr_eq(&tsr.v[0].lo, &sa.remote.addr) && tsi.v[0].port_lo == 0 && tsi.v[0].port_hi == 65535);
-	assert_true(ts_accept(&sa, &t, &tsi, &tsr, &sel) && sel.proto == 47);
+	assert_true(addr_eq(&tsi.v[0].lo, &p.local) && addr_eq(&tsi.v[0].hi, &p.local) &&
+	            addr_eq(&tsr.v[0].lo, &p.remote) && tsi.v[0].port_lo == 0 && tsi.v[0].port_hi == 65535);
+	assert_true(ts_accept(&sa, &p, &t, &tsi, &tsr, &sel) && sel.proto == 47);
 	/* RFC 7296 2.9: the answer may be less than the question, not more, and not something else. */
 	struct ike_ts_list x = tsi;
 	x.v[0].proto = 0;
-	assert_false(ts_accept(&sa, &t, &x, &tsr, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &x, &tsr, &sel));
 	x.v[0].proto = 17;
-	assert_false(ts_accept(&sa, &t, &x, &tsr, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &x, &tsr, &sel));
 	x = tsr;
 	x.v[0].proto = 0;
-	assert_false(ts_accept(&sa, &t, &tsi, &x, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &tsi, &x, &sel));
 	x = tsi;
 	x.v[x.n++] = ts(17, 0, 65535, A, A); /* GRE, and something on top */
-	assert_false(ts_accept(&sa, &t, &x, &tsr, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &x, &tsr, &sel));
 	x = tsi;
 	x.v[0].lo = x.v[0].hi = addr("192.0.2.9");
-	assert_false(ts_accept(&sa, &t, &x, &tsr, &sel));
-	assert_false(ts_accept(&sa, &t, &tsr, &tsi, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &x, &tsr, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &tsr, &tsi, &sel));
 	/* Behind a NAT the answer may name us as the peer sees us (2.23.1). */
 	sa.nat_here = true;
-	assert_true(ts_accept(&sa, &t, &x, &tsr, &sel));
+	assert_true(ts_accept(&sa, &p, &t, &x, &tsr, &sel));
 	sa.nat_here = false;
 	sa.nat_there = true;
 	x = tsr;
 	x.v[0].lo = x.v[0].hi = addr("10.0.0.1");
-	assert_true(ts_accept(&sa, &t, &tsi, &x, &sel));
-	assert_false(ts_accept(&sa, &t, &x, &tsr, &sel));
+	assert_true(ts_accept(&sa, &p, &t, &tsi, &x, &sel));
+	assert_false(ts_accept(&sa, &p, &t, &x, &tsr, &sel));
 	/* The protocol may stand on either side of the configuration. */
 	t = (struct tunnel_conf){.remote = {.proto = 47, .port = 9}};
-	ts_ours(&t, &sa.local.addr, &sa.remote.addr, &tsi, &tsr);
+	ts_ours(&t, &p.local, &p.remote, &tsi, &tsr);
 	assert_true(tsi.v[0].proto == 47 && tsr.v[0].proto == 47 && tsr.v[0].port_lo == 9 && tsr.v[0].port_hi == 9 &&
 	            tsi.v[0].port_lo == 0);
 }
@@ -165,18 +164,13 @@ static void offering_and_accepting(void **state)
 static void replying(void **state)
 {
 	(void)state;
-	struct ike_sa sa = {.initiator = false};
-	struct selector sel = {.proto = 17, .local_port = 1, .remote_port = 2};
+	struct child_sa p = {.local = addr(B), .remote = addr(A), .sel = {.proto = 17, .local_port = 1, .remote_port = 2}};
 	struct ike_ts_list tsi, tsr;
-	sa.local.addr = addr(B);
-	sa.remote.addr = addr(A);
-	ts_reply(&sa, &sel, true, &tsi, &tsr);
-	assert_true(tsi.n == 1 && addr_eq(&tsi.v[0].lo, &sa.remote.addr) && tsi.v[0].port_lo == 2 &&
-	            tsi.v[0].port_hi == 2);
-	assert_true(tsr.n == 1 && addr_eq(&tsr.v[0].hi, &sa.local.addr) && tsr.v[0].port_lo == 1 &&
-	            tsr.v[0].proto == 17);
-	ts_reply(&sa, &sel, false, &tsi, &tsr);
-	assert_true(addr_eq(&tsi.v[0].lo, &sa.local.addr) && addr_eq(&tsr.v[0].lo, &sa.remote.addr));
+	ts_reply(&p, true, &tsi, &tsr);
+	assert_true(tsi.n == 1 && addr_eq(&tsi.v[0].lo, &p.remote) && tsi.v[0].port_lo == 2 && tsi.v[0].port_hi == 2);
+	assert_true(tsr.n == 1 && addr_eq(&tsr.v[0].hi, &p.local) && tsr.v[0].port_lo == 1 && tsr.v[0].proto == 17);
+	ts_reply(&p, false, &tsi, &tsr);
+	assert_true(addr_eq(&tsi.v[0].lo, &p.local) && addr_eq(&tsr.v[0].lo, &p.remote));
 }
 
 int main(void)

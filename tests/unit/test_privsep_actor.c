@@ -296,6 +296,30 @@ static void test_install_kernel_says_no(void **state)
 	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), 0);
 }
 
+/* The address goes between the SPI and its SA: what is installed moves next, with MOBIKE. */
+static void test_install_moved_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct m_child_install m;
+	struct addr was = w->kernel.local[0];
+	for (int mobike = 0; mobike <= 1; mobike++) {
+		world_tunnel(w->conf, "net")->mobike = mobike;
+		w->kernel.local[0] = was;
+		world_install_body(w, "net", &m);
+		m.sa.out.spi += (uint32_t)mobike;
+		assert_true(addr_eq(&m.sa.local, &was));
+		w->kernel.local[0] = world_addr("10.9.0.9");
+		struct kernel_event ev = {.type = KERNEL_ADDR};
+		assert_true(actor_event(w->actor, &ev, DUR_S(1)));
+		assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), mobike ? 0 : -EADDRNOTAVAIL);
+	}
+	/* Only for what it was given out. */
+	w->kernel.local[0] = was;
+	world_install_body(w, "net", &m);
+	m.sa.local = world_addr("10.0.0.9");
+	assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &m, NO_TAIL), -EADDRNOTAVAIL);
+}
+
 /* Two peers behind one NAT address have the same selectors: the second is refused, the first goes on. */
 static void test_two_peers(void **state)
 {
@@ -739,7 +763,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_spi_alloc), TEST(test_remotes), TEST(test_reqid), TEST(test_spi_free),
 		TEST(test_install_refused), TEST(test_install_suites), TEST(test_install_limits),
-		TEST(test_install_kernel_says_no), TEST(test_two_peers), TEST(test_two_peers_of_any), TEST(test_remove),
+		TEST(test_install_kernel_says_no),
+		TEST(test_install_moved_meanwhile), TEST(test_two_peers), TEST(test_two_peers_of_any), TEST(test_remove),
 		TEST(test_query), TEST(test_move), TEST(test_path), TEST(test_path_guard_fails), TEST(test_names),
 		TEST(test_name_moved), TEST(test_names_reload), TEST(test_interfaces), TEST(test_guard), TEST(test_gre),
 		TEST(test_gre_keep),
