@@ -372,12 +372,10 @@ static const struct cfg_row map_entry_rows[] = {
 	{"description", CT_TEXT, ENTRY(e.description), CFG_LIVE, .dflt = "\"\"", .doc = "A text for people."},
 };
 
-#define SECTION(name, rows, text)                                                                            \
-	const struct cfg_section name = {.path = text, .row = rows, .n = ARRAY_LEN(rows)}
-SECTION(cfg_routing, routing_rows, "routing");
-SECTION(cfg_neighbor, neighbor_rows, "routing.neighbors");
-SECTION(cfg_network, network_rows, "routing.networks");
-SECTION(cfg_aggregate, aggregate_rows, "routing.aggregates");
-SECTION(cfg_redistribute, redistribute_rows, "routing.redistribute");
-SECTION(cfg_static, static_rows, "routing.statics");
-SECTION(cfg_map_entry, map_entry_rows, "routing.route_maps");
+CFG_SECTION(cfg_routing, routing_rows, "routing");
+CFG_SECTION(cfg_neighbor, neighbor_rows, "routing.neighbors");
+CFG_SECTION(cfg_network, network_rows, "routing.networks");
+CFG_SECTION(cfg_aggregate, aggregate_rows, "routing.aggregates");
+CFG_SECTION(cfg_redistribute, redistribute_rows, "routing.redistribute");
+CFG_SECTION(cfg_static, static_rows, "routing.statics");
+CFG_SECTION(cfg_map_entry, map_entry_rows, "routing.route_maps");
