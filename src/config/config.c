@@ -231,20 +231,38 @@ static void keep_running(struct config_job *j)
 	}
 }
 
-/* The same of its post-quantum key. */
-static void check_ppk(struct config_job *j, const struct tunnel_conf *t)
+/* Whether it stands in an ipsec.conf; only such are kept when the file has an error. */
+static bool is_conn(const struct config_job *j, size_t i) { return i < j->build->n_conns || j->build->tunnel[i].kept; }
+
+/* A warning about a tunnel, by the words of the file that it stands in. keyword, key: what of it, in an ipsec.conf and in a gretel.conf. */
+static void tell_tunnel(struct config_job *j, size_t i, const char *keyword, const char *key, const char *text)
 {
+	const struct tunnel_conf *t = &j->build->tunnel[i];
+	bool conn = is_conn(j, i);
+	char path[CONF_NAME_MAX + 48];
+	struct sbuf b = SB(path);
+	sb_printf(&b, "%s%s", conn ? "conn " : "tunnels.", conf_builder_text(j->build, t->name));
+	if (key)
+		sb_printf(&b, "%s%s", conn ? ": " : ".", conn ? keyword : key);
+	diag_add(j->d, DIAG_WARNING, conf_builder_text(j->build, t->origin), 0, path, "%s", text);
+}
+
+static void check_ppk(struct config_job *j, size_t i)
+{
+	const struct tunnel_conf *t = &j->build->tunnel[i];
 	const char *id = conf_builder_text(j->build, t->ppk_id);
 	char text[2 * PPK_ID_MAX + 128];
-	if (t->ppk_required && !id[0])
-		snprintf(text, sizeof text, "ppk_required without ppk_id: no peer will be let in");
-	else if (strlen(id) > PPK_ID_MAX)
-		snprintf(text, sizeof text, "ppk_id is longer than %d octets: there is no such key", PPK_ID_MAX);
+	if (t->ppk_required && !id[0]) {
+		tell_tunnel(j, i, "x-ppk-required", "ppk_required", "without the name of a key no peer will be let in");
+		return;
+	}
+	if (strlen(id) > PPK_ID_MAX)
+		snprintf(text, sizeof text, "longer than %d octets: there is no such key", PPK_ID_MAX);
 	else if (id[0] && strcmp(id, CONF_PPK_ANY) != 0 && !psk_ppk(j->psks, id + (id[0] == '@')))
 		snprintf(text, sizeof text, "no post-quantum key (PPK) is named %s", id);
 	else
 		return;
-	tell_conn(j, t->origin, t->name, text);
+	tell_tunnel(j, i, "x-ppk-id", "ppk_id", text);
 }
 
 bool config_weak_key(size_t n, bool post_quantum, char why[WEAK_KEY_TEXT])
@@ -280,29 +298,39 @@ static bool has_short_key(const struct config_job *j, const struct tunnel_conf *
 	return psk_candidates(j->psks, &me, &peer, &one, 1) && j->psks->v[one].key_len < PSK_SHORT;
 }
 
-/* A tunnel without a key will fail at the first packet; better to say it now. */
+/* A tunnel without a key will fail at the first packet; better to say it now. Where the file does not tell who we are a key could be ours alone,
+ * which nobody does in a gretel.conf. */
+static void check_psk(struct config_job *j, size_t i)
+{
+	const struct tunnel_conf *t = &j->build->tunnel[i];
+	struct ident me = end_ident(&t->local), peer = end_ident(&t->remote);
+	char text[2 * IDENT_TEXT + 96];
+	struct sbuf s = SB(text);
+	size_t one;
+	bool told = t->local.id_set && t->remote.id_set;
+	if (t->kind != TUNNEL_TRANSPORT || peer.type == ID_ANY || (!told && is_conn(j, i)) ||
+	    psk_candidates(j->psks, &me, &peer, &one, 1))
+		return;
+	sb_put(&s, "no pre-shared key is for ");
+	if (me.type != ID_ANY) {
+		sb_ident(&s, &me);
+		sb_put(&s, " or ");
+	}
+	sb_ident(&s, &peer);
+	if (!is_conn(j, i))
+		sb_put(&s, ": expected psk or psk_file here, or a key in secrets");
+	tell_tunnel(j, i, NULL, NULL, text);
+}
+
 static void check_keys(struct config_job *j)
 {
 	struct conf_builder *b = j->build;
-	size_t one;
 	bool none = b->source == CONF_IPSEC && j->psks->n == 0; /* said already */
 	for (size_t i = 0; i < b->n_tunnels; i++) {
-		check_ppk(j, &b->tunnel[i]);
+		check_ppk(j, i);
 		b->tunnel[i].short_psk = has_short_key(j, &b->tunnel[i]);
-	}
-	for (size_t i = 0; i < b->n_tunnels && !none; i++) {
-		const struct tunnel_conf *t = &b->tunnel[i];
-		if (t->kind != TUNNEL_TRANSPORT || !t->local.id_set || !t->remote.id_set || t->remote.id.type == ID_ANY)
-			continue;
-		if (psk_candidates(j->psks, &t->local.id, &t->remote.id, &one, 1))
-			continue;
-		char me[IDENT_TEXT], peer[IDENT_TEXT];
-		struct sbuf m = SB(me), p = SB(peer);
-		sb_ident(&m, &t->local.id);
-		sb_ident(&p, &t->remote.id);
-		char text[2 * IDENT_TEXT + 64];
-		snprintf(text, sizeof text, "no pre-shared key is for %s or %s", me, peer);
-		tell_conn(j, t->origin, t->name, text);
+		if (!none)
+			check_psk(j, i);
 	}
 }
 
