@@ -33,10 +33,10 @@ static const struct cfg_word on_match_words[] = {
 	{"end", ON_MATCH_END}, {"next", ON_MATCH_NEXT}, {"goto", ON_MATCH_GOTO}, {NULL, 0},
 };
 
-#define PATHS(k, p, hidden)                                                                                               \
-	{p "maximum_paths", CT_INT, B(multipath_ebgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX, .dflt = "1", \
-	 .swan = NULL, .doc = "How many equally good paths from other ASes are used beside each other."},                 \
-	{p "maximum_paths_ibgp", CT_INT, B(multipath_ibgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX,         \
+#define PATHS(k, p, hidden)                                                                                              \
+	{p "maximum_paths", CT_INT, B(multipath_ebgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX, .dflt = "1",\
+	 .doc = "How many equally good paths from other ASes are used beside each other."},                              \
+	{p "maximum_paths_ibgp", CT_INT, B(multipath_ibgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX,        \
 	 .dflt = "1", .doc = "The same, from our own AS."}
 
 static const struct cfg_row routing_rows[] = {
