@@ -38,15 +38,20 @@ static void flags(struct show *s, const struct bgp_dest *d, const struct bgp_pat
 	jw_flag(&s->w, "multipath", p->flags & PATH_MULTI && !best);
 }
 
+static void next_hop_begin(struct show *s, const struct addr *nh, const char *host)
+{
+	jw_array(&s->w, "nexthops");
+	jw_object(&s->w, NULL);
+	show_addr(s, "ip", nh);
+	if (*host)
+		jw_str(&s->w, "hostname", host);
+	jw_str(&s->w, "afi", nh->family == AF_V4 ? "ipv4" : "ipv6");
+}
+
 static void next_hop_short(struct show *s, const struct bgp_attr *a, uint8_t af, const char *host)
 {
 	struct addr nh = show_next_hop(a, af);
-	jw_array(&s->w, "nexthops");
-	jw_object(&s->w, NULL);
-	show_addr(s, "ip", &nh);
-	if (*host)
-		jw_str(&s->w, "hostname", host);
-	jw_str(&s->w, "afi", nh.family == AF_V4 ? "ipv4" : "ipv6");
+	next_hop_begin(s, &nh, host);
 	jw_bool(&s->w, "used", true);
 	jw_end(&s->w);
 	jw_end(&s->w);
@@ -199,12 +204,7 @@ static void next_hop_long(struct show *s, const struct bgp_path *p, const struct
 {
 	struct addr nh = show_next_hop(a, af);
 	const char *host = show_host(s->b, p);
-	jw_array(&s->w, "nexthops");
-	jw_object(&s->w, NULL);
-	show_addr(s, "ip", &nh);
-	if (*host)
-		jw_str(&s->w, "hostname", host);
-	jw_str(&s->w, "afi", nh.family == AF_V4 ? "ipv4" : "ipv6");
+	next_hop_begin(s, &nh, host);
 	jw_int(&s->w, "metric", a->nh ? a->nh->metric : 0);
 	jw_bool(&s->w, "accessible", a->nh ? a->nh->ok : p->flags & PATH_VALID);
 	if (a->nh && !a->nh->ok)

@@ -18,6 +18,7 @@ struct conf_builder {
 	size_t n_slots, cap_slots;
 	struct tunnel_conf *tunnel;
 	size_t n_tunnels, cap_tunnels;
+	size_t n_conns;           /* so many of them, the first, stand in an ipsec.conf */
 	struct conf_refused *refused;
 	size_t n_refused, cap_refused;
 	struct conf_setup setup;  /* to be filled in place; starts with the defaults */

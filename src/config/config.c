@@ -11,38 +11,6 @@ enum { PATH_TEXT = 4096 };
 static const char gretel_conf[] = GRETEL_SYSCONFDIR "/gretel/gretel.conf";
 static const char *const swan_dirs[] = {"/etc", "/etc/strongswan"}; /* Debian's place, Red Hat's place */
 
-int config_read(struct config_job *j, const char *path, struct config_text *out)
-{
-	*out = (struct config_text){0};
-	if (j->n_files >= CONFIG_FILES_MAX) {
-		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "more than %d files are included", CONFIG_FILES_MAX);
-		return -EMFILE;
-	}
-	int err = j->io->read(j->io, path, out);
-	if (!err && out->n > CONFIG_FILE_MAX)
-		err = -EFBIG;
-	if (!err && memchr(out->s, 0, out->n)) {
-		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "holds a zero octet: this is no text (UTF-16?)");
-		err = -EINVAL;
-	} else if (err && err != -ENOENT && err != -ENOMEM) {
-		diag_add(j->d, DIAG_ERROR, path, 0, NULL, "cannot be read: %s", strerror(-err));
-	}
-	if (err) {
-		if (out->s)
-			explicit_bzero(out->s, out->n);
-		free(out->s);
-		*out = (struct config_text){0};
-		return err;
-	}
-	j->n_files++;
-	conf_builder_file(j->build, path);
-	if (out->n >= 3 && memcmp(out->s, "\xef\xbb\xbf", 3) == 0) {
-		out->n -= 3;
-		memmove(out->s, out->s + 3, out->n + 1);
-	}
-	return 0;
-}
-
 /* Whether a file can be opened at all; anything but "there is none" is for the reader to tell. */
 static bool exists(struct config_job *j, const char *path)
 {
@@ -231,81 +199,6 @@ static void keep_running(struct config_job *j)
 	}
 }
 
-/* The same of its post-quantum key. */
-static void check_ppk(struct config_job *j, const struct tunnel_conf *t)
-{
-	const char *id = conf_builder_text(j->build, t->ppk_id);
-	char text[2 * PPK_ID_MAX + 128];
-	if (t->ppk_required && !id[0])
-		snprintf(text, sizeof text, "ppk_required without ppk_id: no peer will be let in");
-	else if (strlen(id) > PPK_ID_MAX)
-		snprintf(text, sizeof text, "ppk_id is longer than %d octets: there is no such key", PPK_ID_MAX);
-	else if (id[0] && strcmp(id, CONF_PPK_ANY) != 0 && !psk_ppk(j->psks, id + (id[0] == '@')))
-		snprintf(text, sizeof text, "no post-quantum key (PPK) is named %s", id);
-	else
-		return;
-	tell_conn(j, t->origin, t->name, text);
-}
-
-bool config_weak_key(size_t n, bool post_quantum, char why[WEAK_KEY_TEXT])
-{
-	const char *s = n == 1 ? "" : "s";
-	size_t least = post_quantum ? PPK_SHORT : PSK_SHORT;
-	if (n >= least)
-		return false;
-	if (n == 0)
-		snprintf(why, WEAK_KEY_TEXT, "the secret is empty");
-	else if (post_quantum)
-		snprintf(why, WEAK_KEY_TEXT, "a post-quantum key of %zu octet%s is short: at least %zu random ones", n, s, least);
-	else
-		snprintf(why, WEAK_KEY_TEXT, "a key of %zu octet%s can be guessed: at least %zu random ones (gretel genpsk makes one)", n, s,
-		         least);
-	return true;
-}
-
-static struct ident end_ident(const struct conf_end *e)
-{
-	if (e->id_set)
-		return e->id;
-	if (e->n_hosts == 1 && e->host[0].kind == HOST_ADDR)
-		return ident_from_addr(&e->host[0].lo);
-	return (struct ident){.type = ID_ANY};
-}
-
-/* Whether the key that comes first for this tunnel is a short one, as far as the file tells who its ends are. */
-static bool has_short_key(const struct config_job *j, const struct tunnel_conf *t)
-{
-	struct ident me = end_ident(&t->local), peer = end_ident(&t->remote);
-	size_t one;
-	return psk_candidates(j->psks, &me, &peer, &one, 1) && j->psks->v[one].key_len < PSK_SHORT;
-}
-
-/* A tunnel without a key will fail at the first packet; better to say it now. */
-static void check_keys(struct config_job *j)
-{
-	struct conf_builder *b = j->build;
-	size_t one;
-	bool none = b->source == CONF_IPSEC && j->psks->n == 0; /* said already */
-	for (size_t i = 0; i < b->n_tunnels; i++) {
-		check_ppk(j, &b->tunnel[i]);
-		b->tunnel[i].short_psk = has_short_key(j, &b->tunnel[i]);
-	}
-	for (size_t i = 0; i < b->n_tunnels && !none; i++) {
-		const struct tunnel_conf *t = &b->tunnel[i];
-		if (t->kind != TUNNEL_TRANSPORT || !t->local.id_set || !t->remote.id_set || t->remote.id.type == ID_ANY)
-			continue;
-		if (psk_candidates(j->psks, &t->local.id, &t->remote.id, &one, 1))
-			continue;
-		char me[IDENT_TEXT], peer[IDENT_TEXT];
-		struct sbuf m = SB(me), p = SB(peer);
-		sb_ident(&m, &t->local.id);
-		sb_ident(&p, &t->remote.id);
-		char text[2 * IDENT_TEXT + 64];
-		snprintf(text, sizeof text, "no pre-shared key is for %s or %s", me, peer);
-		tell_conn(j, t->origin, t->name, text);
-	}
-}
-
 int config_load(const struct config_paths *where, struct config_files *io, struct conf **conf,
                 struct psk_set *psks, struct diags *d)
 {
@@ -320,7 +213,7 @@ int config_load(const struct config_paths *where, struct config_files *io, struc
 	int err = where->file ? load_given(&j, where->file) : load_found(&j);
 	if (!err) {
 		keep_running(&j);
-		check_keys(&j);
+		config_check_keys(&j);
 		err = conf_builder_finish(&build, conf);
 	}
 	if (err == -ENOMEM)

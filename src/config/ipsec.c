@@ -95,6 +95,7 @@ int config_load_ipsec(struct config_job *job, const char *path)
 			else if (strcmp(s->name, "%default") != 0)
 				ipsec_conn_load(&doc, s);
 		}
+		b->n_conns = b->n_tunnels;
 		if (b->n_tunnels + b->n_refused == before)
 			tell_ignored(&doc);
 		if (doc.arena.bad || b->bad)

@@ -20,11 +20,13 @@ struct config_job {
 	const char *secrets_file; /* charon.plugins.stroke.secrets_file, NULL = not set */
 };
 
-/* Reads a file for the job: counts it, notes it in conf->files, drops a UTF-8 byte
+/* read.c: reads a file for the job: counts it, notes it in conf->files, drops a UTF-8 byte
  * order mark. 0, or -errno; only -EMFILE (too many files), -EFBIG and other errors than
  * -ENOENT leave a diagnostic. The caller frees out->s. */
 int config_read(struct config_job *j, const char *path, struct config_text *out) MUST_USE;
 
+/* key_check.c: warns of tunnels without a key; fills short_psk. */
+void config_check_keys(struct config_job *j);
 /* What there is to be said of a key of n octets, when that is so few that it can be guessed. False: nothing. */
 enum { WEAK_KEY_TEXT = 128 };
 bool config_weak_key(size_t n, bool post_quantum, char why[WEAK_KEY_TEXT]);

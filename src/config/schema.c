@@ -313,10 +313,8 @@ static const struct cfg_row ipsec_rows[] = {
 	 .doc = "A strongswan.conf, whose settings stand in for the defaults of the section daemon."},
 };
 
-#define SECTION(name, rows, text)                                                                            \
-	const struct cfg_section name = {.path = text, .row = rows, .n = ARRAY_LEN(rows)}
-SECTION(cfg_daemon, daemon_rows, "daemon");
-SECTION(cfg_filelog, filelog_rows, "daemon.filelog");
-SECTION(cfg_tunnels, tunnel_rows, "tunnels");
-SECTION(cfg_secrets, secret_rows, "secrets");
-SECTION(cfg_ipsec, ipsec_rows, "ipsec");
+CFG_SECTION(cfg_daemon, daemon_rows, "daemon");
+CFG_SECTION(cfg_filelog, filelog_rows, "daemon.filelog");
+CFG_SECTION(cfg_tunnels, tunnel_rows, "tunnels");
+CFG_SECTION(cfg_secrets, secret_rows, "secrets");
+CFG_SECTION(cfg_ipsec, ipsec_rows, "ipsec");

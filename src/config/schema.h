@@ -89,6 +89,7 @@ struct cfg_section {
 	size_t n;
 	const char *doc;
 };
+#define CFG_SECTION(name, rows, text) const struct cfg_section name = {.path = text, .row = rows, .n = ARRAY_LEN(rows)}
 
 /* One tunnel while it is being read; rows of CT_NODE point behind the tunnel_conf. */
 struct cfg_tunnel {

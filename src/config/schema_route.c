@@ -33,10 +33,10 @@ static const struct cfg_word on_match_words[] = {
 	{"end", ON_MATCH_END}, {"next", ON_MATCH_NEXT}, {"goto", ON_MATCH_GOTO}, {NULL, 0},
 };
 
-#define PATHS(k, p, hidden)                                                                                   \
-	{p "maximum_paths", CT_INT, B(multipath_ebgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX, .dflt = "1", \
-	 .swan = NULL, .doc = "How many equally good paths from other ASes are used beside each other."},     \
-	{p "maximum_paths_ibgp", CT_INT, B(multipath_ibgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX,    \
+#define PATHS(k, p, hidden)                                                                                              \
+	{p "maximum_paths", CT_INT, B(multipath_ebgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX, .dflt = "1",\
+	 .doc = "How many equally good paths from other ASes are used beside each other."},                              \
+	{p "maximum_paths_ibgp", CT_INT, B(multipath_ibgp[k]), CFG_LIVE, hidden, .min = 1, .max = ROUTE_HOPS_MAX,        \
 	 .dflt = "1", .doc = "The same, from our own AS."}
 
 static const struct cfg_row routing_rows[] = {
@@ -173,60 +173,60 @@ static const struct cfg_row routing_rows[] = {
 #define SAME4(name, text) text
 #define SAME6(name, text) "As " name ", for IPv6."
 /* The keys of one address family of a neighbor: k its number, p what stands before. */
-#define AF_ROWS(k, p, S, H)                                                                                      \
-	{p "active", CT_BOOL, A(k, active), CFG_LIVE, H, .dflt = (k) == BGP_V4 ? "true" : "false",                \
-	 .doc = S("active", "Whether IPv4 routes are exchanged.")},                                               \
-	{p "route_reflector_client", CT_BOOL, A(k, rr_client), CFG_LIVE, H, .dflt = "false",                     \
-	 .doc = S("route_reflector_client", "Whether the peer gets the routes of other internal peers.")},        \
-	{p "next_hop_self", CT_BOOL, A(k, next_hop_self), CFG_LIVE, H, .dflt = "false",                          \
-	 .doc = S("next_hop_self", "Whether routes from other ASes go out with our address as next hop.")},       \
-	{p "next_hop_self_force", CT_BOOL, A(k, next_hop_self_force), CFG_LIVE, H, .dflt = "false",              \
-	 .doc = S("next_hop_self_force", "Whether reflected routes do so too.")},                                 \
-	{p "next_hop_unchanged", CT_BOOL, A(k, next_hop_unchanged), CFG_LIVE, H, .dflt = "false",                \
-	 .doc = S("next_hop_unchanged", "Whether the next hop stays as it is, also to other ASes.")},             \
-	{p "attributes_unchanged", CT_BOOL, A(k, attr_unchanged), CFG_LIVE, H, .dflt = "false",                  \
-	 .doc = S("attributes_unchanged", "Whether the AS path and the MED stay as they are, too.")},             \
-	{p "soft_reconfiguration", CT_BOOL, A(k, soft_in), CFG_LIVE, H, .dflt = "false",                         \
-	 .doc = S("soft_reconfiguration", "Whether routes are kept as they came, before filters.")},              \
-	{p "default_originate", CT_BOOL, A(k, default_originate), CFG_LIVE, H, .dflt = "false",                  \
-	 .doc = S("default_originate", "Whether the peer gets a default route from us.")},                        \
-	{p "default_originate_map", CT_FILTER, A(k, map_default), CFG_LIVE, H, .min = LIST_MAP, .dflt = "\"\"",   \
-	 .doc = S("default_originate_map", "A route map for that default route.")},                               \
-	{p "send_community", CT_BOOL, A(k, send_community), CFG_LIVE, H, .dflt = "true",                         \
-	 .doc = S("send_community", "Whether communities are sent.")},                                            \
-	{p "send_extended", CT_BOOL, A(k, send_extended), CFG_LIVE, H, .dflt = "true",                           \
-	 .doc = S("send_extended", "Whether extended communities are sent.")},                                    \
-	{p "send_large", CT_BOOL, A(k, send_large), CFG_LIVE, H, .dflt = "true",                                 \
-	 .doc = S("send_large", "Whether large communities are sent.")},                                          \
-	{p "remove_private_as", CT_BOOL, A(k, remove_private_as), CFG_LIVE, H, .dflt = "false",                  \
-	 .doc = S("remove_private_as", "Whether private numbers go from the AS path to another AS.")},            \
-	{p "addpath_receive", CT_BOOL, A(k, addpath_rx), CFG_LIVE, H, .dflt = "true",                            \
-	 .doc = S("addpath_receive", "Whether we take several paths for a prefix (RFC 7911).")},                  \
-	{p "addpath_send", CT_ENUM, A(k, addpath_tx), CFG_LIVE, H, .words = addpath_words, .dflt = "\"none\"",   \
-	 .doc = S("addpath_send", "Which paths we send besides the best one.")},                                  \
-	{p "allowas_in", CT_INT, A(k, allowas_in), CFG_LIVE, H, .min = 0, .max = 10, .dflt = "0",                \
-	 .doc = S("allowas_in", "How often our own AS may be in a path that comes in.")},                         \
-	{p "weight", CT_KEY, A(k, weight), CFG_LIVE, H, A2(k, weight_set), .dflt = "\"none\"",                    \
-	 .doc = S("weight", "The weight of the peer's routes in our decision: the highest wins.")},               \
-	{p "prefix_list_in", CT_FILTER, A(k, prefix_list_in), CFG_LIVE, H, .min = LIST_PREFIX, .max = k,          \
-	 .dflt = "\"\"", .doc = S("prefix_list_in", "A prefix list that routes from the peer must pass.")},       \
-	{p "prefix_list_out", CT_FILTER, A(k, prefix_list_out), CFG_LIVE, H, .min = LIST_PREFIX, .max = k,        \
-	 .dflt = "\"\"", .doc = S("prefix_list_out", "A prefix list that routes to the peer must pass.")},        \
-	{p "as_path_list_in", CT_FILTER, A(k, aspath_list_in), CFG_LIVE, H, .min = LIST_ASPATH, .dflt = "\"\"",   \
-	 .doc = S("as_path_list_in", "An AS path list that routes from the peer must pass.")},                    \
-	{p "as_path_list_out", CT_FILTER, A(k, aspath_list_out), CFG_LIVE, H, .min = LIST_ASPATH, .dflt = "\"\"", \
-	 .doc = S("as_path_list_out", "An AS path list that routes to the peer must pass.")},                     \
-	{p "route_map_in", CT_FILTER, A(k, map_in), CFG_LIVE, H, .min = LIST_MAP, .dflt = "\"\"",                \
-	 .doc = S("route_map_in", "A route map for routes from the peer.")},                                      \
-	{p "route_map_out", CT_FILTER, A(k, map_out), CFG_LIVE, H, .min = LIST_MAP, .dflt = "\"\"",              \
-	 .doc = S("route_map_out", "A route map for routes to the peer.")},                                       \
-	{p "max_prefix", CT_INT, A(k, max_prefix), CFG_LIVE, H, .min = 0, .max = UINT32_MAX, .dflt = "0",        \
+#define AF_ROWS(k, p, S, H)                                                                                          \
+	{p "active", CT_BOOL, A(k, active), CFG_LIVE, H, .dflt = (k) == BGP_V4 ? "true" : "false",                   \
+	 .doc = S("active", "Whether IPv4 routes are exchanged.")},                                                  \
+	{p "route_reflector_client", CT_BOOL, A(k, rr_client), CFG_LIVE, H, .dflt = "false",                         \
+	 .doc = S("route_reflector_client", "Whether the peer gets the routes of other internal peers.")},           \
+	{p "next_hop_self", CT_BOOL, A(k, next_hop_self), CFG_LIVE, H, .dflt = "false",                              \
+	 .doc = S("next_hop_self", "Whether routes from other ASes go out with our address as next hop.")},          \
+	{p "next_hop_self_force", CT_BOOL, A(k, next_hop_self_force), CFG_LIVE, H, .dflt = "false",                  \
+	 .doc = S("next_hop_self_force", "Whether reflected routes do so too.")},                                    \
+	{p "next_hop_unchanged", CT_BOOL, A(k, next_hop_unchanged), CFG_LIVE, H, .dflt = "false",                    \
+	 .doc = S("next_hop_unchanged", "Whether the next hop stays as it is, also to other ASes.")},                \
+	{p "attributes_unchanged", CT_BOOL, A(k, attr_unchanged), CFG_LIVE, H, .dflt = "false",                      \
+	 .doc = S("attributes_unchanged", "Whether the AS path and the MED stay as they are, too.")},                \
+	{p "soft_reconfiguration", CT_BOOL, A(k, soft_in), CFG_LIVE, H, .dflt = "false",                             \
+	 .doc = S("soft_reconfiguration", "Whether routes are kept as they came, before filters.")},                 \
+	{p "default_originate", CT_BOOL, A(k, default_originate), CFG_LIVE, H, .dflt = "false",                      \
+	 .doc = S("default_originate", "Whether the peer gets a default route from us.")},                           \
+	{p "default_originate_map", CT_FILTER, A(k, map_default), CFG_LIVE, H, .min = LIST_MAP, .dflt = "\"\"",      \
+	 .doc = S("default_originate_map", "A route map for that default route.")},                                  \
+	{p "send_community", CT_BOOL, A(k, send_community), CFG_LIVE, H, .dflt = "true",                             \
+	 .doc = S("send_community", "Whether communities are sent.")},                                               \
+	{p "send_extended", CT_BOOL, A(k, send_extended), CFG_LIVE, H, .dflt = "true",                               \
+	 .doc = S("send_extended", "Whether extended communities are sent.")},                                       \
+	{p "send_large", CT_BOOL, A(k, send_large), CFG_LIVE, H, .dflt = "true",                                     \
+	 .doc = S("send_large", "Whether large communities are sent.")},                                             \
+	{p "remove_private_as", CT_BOOL, A(k, remove_private_as), CFG_LIVE, H, .dflt = "false",                      \
+	 .doc = S("remove_private_as", "Whether private numbers go from the AS path to another AS.")},               \
+	{p "addpath_receive", CT_BOOL, A(k, addpath_rx), CFG_LIVE, H, .dflt = "true",                                \
+	 .doc = S("addpath_receive", "Whether we take several paths for a prefix (RFC 7911).")},                     \
+	{p "addpath_send", CT_ENUM, A(k, addpath_tx), CFG_LIVE, H, .words = addpath_words, .dflt = "\"none\"",       \
+	 .doc = S("addpath_send", "Which paths we send besides the best one.")},                                     \
+	{p "allowas_in", CT_INT, A(k, allowas_in), CFG_LIVE, H, .min = 0, .max = 10, .dflt = "0",                    \
+	 .doc = S("allowas_in", "How often our own AS may be in a path that comes in.")},                            \
+	{p "weight", CT_KEY, A(k, weight), CFG_LIVE, H, A2(k, weight_set), .dflt = "\"none\"",                       \
+	 .doc = S("weight", "The weight of the peer's routes in our decision: the highest wins.")},                  \
+	{p "prefix_list_in", CT_FILTER, A(k, prefix_list_in), CFG_LIVE, H, .min = LIST_PREFIX, .max = k,             \
+	 .dflt = "\"\"", .doc = S("prefix_list_in", "A prefix list that routes from the peer must pass.")},          \
+	{p "prefix_list_out", CT_FILTER, A(k, prefix_list_out), CFG_LIVE, H, .min = LIST_PREFIX, .max = k,           \
+	 .dflt = "\"\"", .doc = S("prefix_list_out", "A prefix list that routes to the peer must pass.")},           \
+	{p "as_path_list_in", CT_FILTER, A(k, aspath_list_in), CFG_LIVE, H, .min = LIST_ASPATH, .dflt = "\"\"",      \
+	 .doc = S("as_path_list_in", "An AS path list that routes from the peer must pass.")},                       \
+	{p "as_path_list_out", CT_FILTER, A(k, aspath_list_out), CFG_LIVE, H, .min = LIST_ASPATH, .dflt = "\"\"",    \
+	 .doc = S("as_path_list_out", "An AS path list that routes to the peer must pass.")},                        \
+	{p "route_map_in", CT_FILTER, A(k, map_in), CFG_LIVE, H, .min = LIST_MAP, .dflt = "\"\"",                    \
+	 .doc = S("route_map_in", "A route map for routes from the peer.")},                                         \
+	{p "route_map_out", CT_FILTER, A(k, map_out), CFG_LIVE, H, .min = LIST_MAP, .dflt = "\"\"",                  \
+	 .doc = S("route_map_out", "A route map for routes to the peer.")},                                          \
+	{p "max_prefix", CT_INT, A(k, max_prefix), CFG_LIVE, H, .min = 0, .max = UINT32_MAX, .dflt = "0",            \
 	 .doc = S("max_prefix", "With more prefixes than this from the peer the session is ended; 0 is no limit.")}, \
-	{p "max_prefix_threshold", CT_PERCENT, A(k, max_prefix_threshold), CFG_LIVE, H, .min = 1, .max = 100,    \
-	 .dflt = "\"75%\"", .doc = S("max_prefix_threshold", "From which part of that on there is a warning.")},  \
-	{p "max_prefix_warning_only", CT_BOOL, A(k, max_prefix_warn), CFG_LIVE, H, .dflt = "false",              \
-	 .doc = S("max_prefix_warning_only", "Whether it is only a warning.")},                                   \
-	{p "max_prefix_restart", CT_TIME, A(k, max_prefix_restart), CFG_LIVE, H, .min = 0, .max = SEC(3932100),  \
+	{p "max_prefix_threshold", CT_PERCENT, A(k, max_prefix_threshold), CFG_LIVE, H, .min = 1, .max = 100,        \
+	 .dflt = "\"75%\"", .doc = S("max_prefix_threshold", "From which part of that on there is a warning.")},     \
+	{p "max_prefix_warning_only", CT_BOOL, A(k, max_prefix_warn), CFG_LIVE, H, .dflt = "false",                  \
+	 .doc = S("max_prefix_warning_only", "Whether it is only a warning.")},                                      \
+	{p "max_prefix_restart", CT_TIME, A(k, max_prefix_restart), CFG_LIVE, H, .min = 0, .max = SEC(3932100),      \
 	 .dflt = "\"0s\"", .doc = S("max_prefix_restart", "After how long such a session is tried again; 0 is never.")}
 
 static const struct cfg_row neighbor_rows[] = {
@@ -372,12 +372,10 @@ static const struct cfg_row map_entry_rows[] = {
 	{"description", CT_TEXT, ENTRY(e.description), CFG_LIVE, .dflt = "\"\"", .doc = "A text for people."},
 };
 
-#define SECTION(name, rows, text)                                                                            \
-	const struct cfg_section name = {.path = text, .row = rows, .n = ARRAY_LEN(rows)}
-SECTION(cfg_routing, routing_rows, "routing");
-SECTION(cfg_neighbor, neighbor_rows, "routing.neighbors");
-SECTION(cfg_network, network_rows, "routing.networks");
-SECTION(cfg_aggregate, aggregate_rows, "routing.aggregates");
-SECTION(cfg_redistribute, redistribute_rows, "routing.redistribute");
-SECTION(cfg_static, static_rows, "routing.statics");
-SECTION(cfg_map_entry, map_entry_rows, "routing.route_maps");
+CFG_SECTION(cfg_routing, routing_rows, "routing");
+CFG_SECTION(cfg_neighbor, neighbor_rows, "routing.neighbors");
+CFG_SECTION(cfg_network, network_rows, "routing.networks");
+CFG_SECTION(cfg_aggregate, aggregate_rows, "routing.aggregates");
+CFG_SECTION(cfg_redistribute, redistribute_rows, "routing.redistribute");
+CFG_SECTION(cfg_static, static_rows, "routing.statics");
+CFG_SECTION(cfg_map_entry, map_entry_rows, "routing.route_maps");

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "daemon/ike_ctl.h"
+#include "daemon/role_read.h"
 
 enum { ANSWER_LIMIT_S = 30 };
 
@@ -202,26 +203,18 @@ bool route_ask_status(struct ike_role *r)
 
 /* --- the channel --- */
 
+static void handle(void *ctx, struct priv_msg *m, mono_t now)
+{
+	(void)now;
+	if (m->verb == LV_PIECE)
+		piece_in(ctx, m);
+}
+
 static void on_route(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct ike_role *r = ctx;
-	struct priv_msg m;
-	int rc = 0;
 	(void)fd;
-	(void)now;
-	if (events & EPOLLOUT)
-		rc = privsep_flush(r->route);
-	for (int n = 0; n < 64 && rc >= 0 && r->route && (rc = privsep_recv(r->route, &m)) != 0; n++) {
-		if (rc == 1 && m.verb == PRIV_HELLO && !privsep_hello_ok(r->route, &m))
-			rc = -EPROTO;
-		else if (rc == 1 && m.verb == LV_PIECE)
-			piece_in(r, &m);
-		if (rc == -EBADMSG)
-			rc = 1;
-		if (rc == 1)
-			priv_msg_close(&m);
-	}
-	if (rc < 0)
+	if (link_read(&r->route, events, now, handle, r) < 0)
 		link_close(r);
 	else
 		watch(r);

@@ -1,4 +1,4 @@
-/* What every role but priv does when its channel to priv has something. */
+/* What the roles but priv do when a channel has something. */
 #include <errno.h>
 #include <sys/epoll.h>
 
@@ -32,4 +32,20 @@ bool role_read(struct loop *l, struct privsep *priv, uint32_t events, mono_t now
 		priv_msg_close(&m);
 	}
 	return true;
+}
+
+int link_read(struct privsep *const *chan, uint32_t events, mono_t now, role_message_fn *take, void *ctx)
+{
+	struct priv_msg m;
+	int rc = events & EPOLLOUT ? privsep_flush(*chan) : 0;
+	for (int n = 0; n < MESSAGES_A_TURN && rc >= 0 && *chan && (rc = privsep_recv(*chan, &m)) != 0; n++) {
+		if (rc == 1 && m.verb == PRIV_HELLO && !privsep_hello_ok(*chan, &m))
+			rc = -EPROTO;
+		else if (rc == 1)
+			take(ctx, &m, now);
+		else if (rc == -EBADMSG)
+			rc = 0; /* passed over */
+		priv_msg_close(&m);
+	}
+	return rc < 0 ? rc : 0;
 }

@@ -1,6 +1,7 @@
 /* The channel between ike and route: ike says which tunnels carry traffic and asks what administrators want to know; the answer is a
  * JSON document in pieces. When ike is started again, its tunnels are those of the one before until it has spoken of them, or
  * a minute has passed: the kernel forwards on meanwhile. */
+#include "daemon/role_read.h"
 #include "daemon/route_role.h"
 
 #include <errno.h>
@@ -187,27 +188,19 @@ static void query_in(struct route_role *r, const struct priv_msg *m, mono_t now)
 
 /* --- the channel --- */
 
+static void handle(void *ctx, struct priv_msg *m, mono_t now)
+{
+	if (m->verb == LV_TUNNEL)
+		tunnel_in(ctx, m->body, now);
+	else if (m->verb == LV_QUERY)
+		query_in(ctx, m, now);
+}
+
 static void on_ike(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct route_role *r = ctx;
-	struct priv_msg m;
-	int rc = 0;
 	(void)fd;
-	if (events & EPOLLOUT)
-		rc = privsep_flush(r->ike);
-	for (int n = 0; n < 64 && rc >= 0 && r->ike && (rc = privsep_recv(r->ike, &m)) != 0; n++) {
-		if (rc == 1 && m.verb == PRIV_HELLO && !privsep_hello_ok(r->ike, &m))
-			rc = -EPROTO;
-		else if (rc == 1 && m.verb == LV_TUNNEL)
-			tunnel_in(r, m.body, now);
-		else if (rc == 1 && m.verb == LV_QUERY)
-			query_in(r, &m, now);
-		if (rc == -EBADMSG)
-			rc = 1;
-		if (rc == 1)
-			priv_msg_close(&m);
-	}
-	if (rc < 0)
+	if (link_read(&r->ike, events, now, handle, r) < 0)
 		link_close(r);
 	route_run(r, now);
 }

@@ -15,23 +15,6 @@
 
 static unsigned failures, good, bad;
 
-static void expect(const char *path, const char *got)
-{
-	size_t n;
-	if (getenv("GRETEL_UPDATE")) {
-		FILE *f = fopen(path, "wb");
-		assert_non_null(f);
-		fputs(got, f);
-		fclose(f);
-	}
-	char *want = read_whole(path, &n);
-	if (!want || strcmp(want, got) != 0) {
-		print_error("%s: expected\n%s-- but got\n%s--\n", path, want ? want : "(no such file)\n", got);
-		failures++;
-	}
-	free(want);
-}
-
 /* A gretel.conf that names this file. */
 static void load_frr(struct loaded *l, struct test_mem *m, const char *dir, const char *name)
 {
@@ -93,14 +76,14 @@ static void run_case(const char *dir, const char *name)
 			fprintf(out, "#! %s\n", line);
 		fclose(out);
 		snprintf(path, sizeof path, "%s/%.*s.ok", dir, stem, name);
-		expect(path, all);
+		failures += !golden_is(path, all);
 		check_again(&l, name, text);
 		config_text_free(text);
 		free(all);
 		good++;
 	} else {
 		snprintf(path, sizeof path, "%s/%.*s.err", dir, stem, name);
-		expect(path, d);
+		failures += !golden_is(path, d);
 		assert_int_equal(l.psks.n_tcp, 0);
 		bad++;
 	}

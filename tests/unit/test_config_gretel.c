@@ -14,23 +14,6 @@
 
 static unsigned failures;
 
-static void expect(const char *path, const char *got)
-{
-	size_t n;
-	if (getenv("GRETEL_UPDATE")) {
-		FILE *f = fopen(path, "wb");
-		assert_non_null(f);
-		fputs(got, f);
-		fclose(f);
-	}
-	char *want = read_whole(path, &n);
-	if (!want || strcmp(want, got) != 0) {
-		print_error("%s: expected\n%s-- but got\n%s--\n", path, want ? want : "(no such file)\n", got);
-		failures++;
-	}
-	free(want);
-}
-
 /* Printed and loaded again: the same configuration, the same keys, the same text. */
 static void check_again(struct loaded *l, const char *name, const char *text)
 {
@@ -80,7 +63,7 @@ static void run_case(const char *dir, const char *name)
 			fprintf(out, "#! %s\n", line);
 		fclose(out);
 		snprintf(path, sizeof path, "%s/%.*s.ok", dir, stem, name);
-		expect(path, all);
+		failures += !golden_is(path, all);
 		check_again(&l, name, text);
 		config_text_free(text);
 		free(all);
@@ -88,7 +71,7 @@ static void run_case(const char *dir, const char *name)
 		snprintf(path, sizeof path, "%s/%.*s.err", dir, stem, name);
 		assert_null(l.conf);
 		assert_int_equal(l.psks.n, 0);
-		expect(path, d);
+		failures += !golden_is(path, d);
 	}
 	free(d);
 	loaded_fini(&l);

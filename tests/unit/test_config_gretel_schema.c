@@ -87,12 +87,9 @@ static void test_defaults_canonical(void **state)
 /* Every word and both ends of every range load, print and load again as the same; what is beyond does not load. */
 static void check_literal(const char *section, const struct cfg_row *row, const char *literal, bool good)
 {
-	struct test_mem m;
-	struct loaded l, again;
-	char text[1024], *printed;
-	const char *what = "", *dot = strchr(row->path, '.');
+	char text[1024];
+	const char *dot = strchr(row->path, '.');
 	bool daemon = strcmp(section, "daemon") == 0;
-	test_mem_init(&m);
 	snprintf(text, sizeof text, "%s%.*s%s%s = %s;%s%s",
 	         daemon ? "daemon = { " : "tunnels = { a = { remote = \"192.0.2.1\"; gre = { name = \"g1\"; };",
 	         dot ? (int)(dot - row->path) : 0, row->path, dot ? " = { " : "", dot ? dot + 1 : row->path, literal,
@@ -101,24 +98,7 @@ static void check_literal(const char *section, const struct cfg_row *row, const 
 	if (!daemon && strncmp(row->path, "gre.", 4) == 0)
 		snprintf(text, sizeof text, "tunnels = { a = { remote = \"192.0.2.1\"; gre = { name = \"g1\"; %s = %s; }; }; };",
 		         dot + 1, literal);
-	load_text(&l, &m, text);
-	if ((l.rc == 0) != good) {
-		char *d = diags_text(&l.d);
-		print_error("%s\n%s", text, d);
-		free(d);
-	}
-	assert_int_equal(l.rc == 0, good);
-	if (good) {
-		assert_int_equal(config_print(l.conf, NULL, &printed), 0);
-		load_text(&again, &m, printed);
-		if (again.rc != 0 || !conf_same(l.conf, again.conf, &what))
-			print_error("%s\n%s (%s)\n", text, printed, what);
-		assert_true(again.rc == 0 && conf_same(l.conf, again.conf, &what));
-		config_text_free(printed);
-		loaded_fini(&again);
-	}
-	loaded_fini(&l);
-	assert_int_equal(m.mem.in_use, 0);
+	loads_or_not(text, good);
 }
 
 static void number(const struct cfg_row *row, int64_t v, char *out, size_t cap)

@@ -39,6 +39,10 @@ char *diags_text(const struct diags *d);
 bool conf_same(const struct conf *a, const struct conf *b, const char **what);
 /* A whole file, malloc'ed; NULL when there is none. */
 char *read_whole(const char *path, size_t *n);
+/* Whether a file holds exactly this text; says so when not. GRETEL_UPDATE=1 writes it first: read the difference before you commit it. */
+bool golden_is(const char *path, const char *got);
+/* A text must load, or must not; what loads is the same when it is printed and loaded again. Asserts that. */
+void loads_or_not(const char *text, bool good);
 /* $srcdir/PATH */
 const char *src_path(const char *path, char out[512]);
 

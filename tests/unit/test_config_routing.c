@@ -408,31 +408,14 @@ static void test_defaults(void **state)
 /* A literal for a key loads, prints and loads as the same, or does not load. */
 static void check_literal(const struct cfg_section *s, const struct cfg_row *row, const char *literal, bool good)
 {
-	struct test_mem m;
-	struct loaded l, again;
-	const char *what = "", *dot = strchr(row->path, '.');
-	char inner[256], text[1024], *printed;
+	const char *dot = strchr(row->path, '.');
+	char inner[256], text[1024];
 	bool top = s == &cfg_routing;
 	snprintf(inner, sizeof inner, "%.*s%s%s = %s;%s", dot ? (int)(dot - row->path) : 0, row->path, dot ? " = { " : "",
 	         dot ? dot + 1 : row->path, literal, dot ? " };" : "");
 	snprintf(text, sizeof text, "routing = { %s %s neighbors = ( { address = \"10.0.0.1\"; %s } ); };",
 	         strcmp(row->path, "as") == 0 ? "" : "as = 1;", top ? inner : "", top ? "" : inner);
-	test_mem_init(&m);
-	load_text(&l, &m, text);
-	if ((l.rc == 0) != good)
-		print_error("%s\n", text);
-	assert_int_equal(l.rc == 0, good);
-	if (good) {
-		assert_int_equal(config_print(l.conf, NULL, &printed), 0);
-		load_text(&again, &m, printed);
-		if (again.rc != 0 || !conf_same(l.conf, again.conf, &what))
-			print_error("%s\n%s (%s)\n", text, printed, what);
-		assert_true(again.rc == 0 && conf_same(l.conf, again.conf, &what));
-		config_text_free(printed);
-		loaded_fini(&again);
-	}
-	loaded_fini(&l);
-	assert_int_equal(m.mem.in_use, 0);
+	loads_or_not(text, good);
 }
 
 static void number(const struct cfg_row *row, int64_t v, char *out, size_t cap)

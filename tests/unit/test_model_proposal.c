@@ -215,6 +215,20 @@ static void test_suite(void **state)
 }
 
 /* What a peer offered may be unknown; it is printed by its numbers. */
+static void test_has(void **state)
+{
+	(void)state;
+	const struct proposal p = {.n = 2, .t = {{.type = T_ENCR, .id = 12, .key_bits = 256}, {.type = T_DH, .id = 14}}};
+	assert_true(proposal_has(&p, &p.t[0]));
+	assert_true(proposal_has(&p, &p.t[1]));
+	assert_false(proposal_has(&p, &(struct transform){.type = T_ENCR, .id = 12, .key_bits = 128}));
+	assert_false(proposal_has(&p, &(struct transform){.type = T_ENCR, .id = 14, .key_bits = 256}));
+	assert_false(proposal_has(&p, &(struct transform){.type = T_INTEG, .id = 14}));
+	assert_true(proposal_has_type(&p, T_DH));
+	assert_false(proposal_has_type(&p, T_INTEG));
+	assert_false(proposal_has_type(&(struct proposal){.n = 0}, T_ENCR));
+}
+
 static void test_print_unknown(void **state)
 {
 	(void)state;
@@ -236,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_equal_octets),
 		cmocka_unit_test(test_suite),
 		cmocka_unit_test(test_print_unknown),
+		cmocka_unit_test(test_has),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
