@@ -30,15 +30,6 @@ const void *conf_at(const struct conf *c, struct conf_array a, size_t size, uint
 	return i < a.n ? (const char *)at(c, a.at) + (size_t)i * size : NULL;
 }
 
-bool conf_many_peers(const struct conf_end *remote)
-{
-	for (size_t i = 0; i < remote->n_hosts; i++) {
-		if (remote->host[i].kind == HOST_ADDR || remote->host[i].kind == HOST_NAME)
-			return false;
-	}
-	return true;
-}
-
 const struct conf_routing *conf_routing(const struct conf *c) { return c->routing ? at(c, c->routing) : NULL; }
 
 const struct conf_bgp *conf_bgp(const struct conf *c)
@@ -182,4 +173,13 @@ void tunnel_conf_defaults(struct tunnel_conf *t)
 		.replay_window = 32,
 	};
 	memcpy(t, &defaults, sizeof *t);
+}
+
+bool conf_many_peers(const struct conf_end *remote)
+{
+	for (size_t i = 0; i < remote->n_hosts; i++) {
+		if (remote->host[i].kind == HOST_ADDR || remote->host[i].kind == HOST_NAME)
+			return false;
+	}
+	return true;
 }
