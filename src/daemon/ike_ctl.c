@@ -119,23 +119,27 @@ void ctl_done(struct ike_role *r, uint32_t tunnel, bool ok, const char *text)
 	}
 }
 
+/* The SA of this number. Asked with each datagram while somebody waits: none before it is looked into. */
+static bool sa_there(struct ike_role *r, uint32_t id, struct ike_sa_view *sa)
+{
+	uint32_t at = id - 1;
+	return ike_next_sa(r->ike, &at, sa) && sa->ike_id == id;
+}
+
+static bool child_there(struct ike_role *r, uint32_t id, struct ike_child_view *c)
+{
+	uint32_t at = id - 1;
+	return ike_next_child(r->ike, &at, c) && c->child_id == id;
+}
+
 static bool down_ended(struct ike_role *r, const struct waiter *w)
 {
 	struct ike_sa_view sa;
 	struct ike_child_view c;
 	uint32_t at = 0;
-	if (w->child_id) {
-		while (ike_next_child(r->ike, &at, &c)) {
-			if (c.child_id == w->child_id)
-				return false;
-		}
-		return true;
-	}
-	while (ike_next_sa(r->ike, &at, &sa)) {
-		if (w->ike_id ? sa.ike_id == w->ike_id : sa.tunnel == w->tunnel)
-			return false;
-	}
-	return true;
+	if (w->child_id)
+		return !child_there(r, w->child_id, &c);
+	return w->ike_id ? !sa_there(r, w->ike_id, &sa) : !ike_next_sa_of(r->ike, w->tunnel, &at, &sa);
 }
 
 static void end_down(struct ike_role *r, struct waiter *w)
@@ -156,16 +160,9 @@ static bool rekey_ended(struct ike_role *r, const struct waiter *w)
 {
 	struct ike_sa_view sa;
 	struct ike_child_view c;
-	uint32_t at = 0;
-	while (w->child_id && ike_next_child(r->ike, &at, &c)) {
-		if (c.child_id == w->child_id)
-			return c.rekeyed;
-	}
-	while (!w->child_id && ike_next_sa(r->ike, &at, &sa)) {
-		if (sa.ike_id == w->ike_id)
-			return sa.state != IKE_S_ESTABLISHED;
-	}
-	return true;
+	if (w->child_id)
+		return !child_there(r, w->child_id, &c) || c.rekeyed;
+	return !sa_there(r, w->ike_id, &sa) || sa.state != IKE_S_ESTABLISHED;
 }
 
 void ctl_down(struct ike_role *r, mono_t now)

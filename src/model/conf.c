@@ -49,15 +49,6 @@ void sb_conf_host(struct sbuf *b, const struct conf *c, const struct conf_host *
 	}
 }
 
-bool conf_many_peers(const struct conf_end *remote)
-{
-	for (size_t i = 0; i < remote->n_hosts; i++) {
-		if (remote->host[i].kind == HOST_ADDR || remote->host[i].kind == HOST_NAME)
-			return false;
-	}
-	return true;
-}
-
 const struct conf_routing *conf_routing(const struct conf *c) { return c->routing ? at(c, c->routing) : NULL; }
 
 const struct conf_bgp *conf_bgp(const struct conf *c)
@@ -201,4 +192,13 @@ void tunnel_conf_defaults(struct tunnel_conf *t)
 		.replay_window = 32,
 	};
 	memcpy(t, &defaults, sizeof *t);
+}
+
+bool conf_many_peers(const struct conf_end *remote)
+{
+	for (size_t i = 0; i < remote->n_hosts; i++) {
+		if (remote->host[i].kind == HOST_ADDR || remote->host[i].kind == HOST_NAME)
+			return false;
+	}
+	return true;
 }

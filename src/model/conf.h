@@ -162,12 +162,12 @@ int conf_find(const struct conf *c, const char *name);
 /* "" for 0. */
 const char *conf_str(const struct conf *c, conf_ref r);
 void sb_conf_host(struct sbuf *b, const struct conf *c, const struct conf_host *h); /* as in gretel.conf */
-bool conf_many_peers(const struct conf_end *remote); /* %any and ranges alone: any number of peers may come at once */
 /* The name of a tunnel's post-quantum key, "" for none, CONF_PPK_ANY. */
 const char *conf_ppk(const struct conf *c, const struct tunnel_conf *t);
 const struct proposals *conf_proposals(const struct conf *c, conf_ref r);
 /* strongSwan's defaults: what a conn without any keyword has. */
 void conf_setup_defaults(struct conf_setup *s);
 void tunnel_conf_defaults(struct tunnel_conf *t);
+bool conf_many_peers(const struct conf_end *remote); /* %any and ranges alone: any number of peers may come at once */
 
 #endif

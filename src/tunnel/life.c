@@ -216,6 +216,8 @@ static void ask_find(struct tunnel *t, struct step *s)
 /* GRE_UP told all there is to know, unless a script had its hands on the interface since. */
 enum tun_event tun_find(struct tunnel *t, struct step *s)
 {
+	if (t->of) /* routes and probes go by the first peer's; to look for those of thousands whenever a link changes would cost */
+		return EV_LINKED;
 	if (!tun_native(t) || t->has_updown || !t->link.ifindex) {
 		ask_find(t, s);
 		return EV_NONE;

@@ -1,6 +1,7 @@
 /* The further peers of a tunnel of %any. strongSwan runs the script for each of them, so each has a life and a lane of its own, in a record
- * as a tunnel has one: made when its first child SA is up while the tunnel's own record has somebody else's, dropped when it is down. With one
- * peer at a time there is none. Their actions carry the tunnel's number, their outcomes come by ticket. Called by tunnel.c. */
+ * as a tunnel has one: made when its first child SA is up while the tunnel's own record has somebody else's, dropped when it is down.
+ * With one peer at a time there is none. Nobody looks for their interfaces. Their actions carry the tunnel's number, their outcomes
+ * come by ticket. Called by tunnel.c. */
 #include "tunnel/state.h"
 
 #include <string.h>

@@ -444,7 +444,7 @@ static void on_probe(struct tunnel *t, struct step *s)
 static void on_link(struct tunnel *t, struct step *s)
 {
 	const struct tun_link *l = s->f->link;
-	if (BUG(!l))
+	if (BUG(!l) || t->of)
 		return;
 	bool mine = t->link.ifindex && strncmp(t->link.name, l->name, sizeof l->name) == 0;
 	bool native = tun_native(t) && strncmp(t->gre.name, l->name, sizeof l->name) == 0;

@@ -217,6 +217,55 @@ static void test_the_kernel_has_the_last_word(void **state)
 	free(f);
 }
 
+static bool is_up(const struct world *w, uint32_t spi)
+{
+	struct e_child e;
+	actor_child_event(w->actor, children_find(actor_children(w->actor), spi), 0, &e);
+	return e.hook_up;
+}
+
+/* Of a tunnel for any number of peers: whose script is up is known of each, and the down of one is its own. */
+static void test_of_each_peer(void **state)
+{
+	static const char *const from[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3"};
+	struct file *f = begin(state), *g = calloc(1, sizeof *g);
+	struct world *w = f->w;
+	struct actor_hook h;
+	struct m_hook_run m;
+	uint32_t spi[3];
+	assert_non_null(g);
+	for (int i = 0; i < 3; i++) {
+		struct m_child_install c;
+		world_install_body_of(w, "any", from[i], &c);
+		assert_int_equal(world_ask(w, PRIV_CHILD_INSTALL, &c, NO_TAIL), 0);
+		spi[i] = c.sa.in.spi;
+		m = hook(true, spi[i]);
+		memcpy(m.tunnel, "any", 4);
+		assert_int_equal(world_ask(w, PRIV_HOOK_RUN, &m, NO_TAIL), 0);
+	}
+	m.up = false;
+	m.child.spi_in = spi[1];
+	assert_int_equal(world_ask(w, PRIV_HOOK_RUN, &m, NO_TAIL), 0);
+	g->w = w;
+	g->seen = SB(g->calls);
+	again(f, f->n, g);
+	assert_true(is_up(w, spi[0]) && !is_up(w, spi[1]) && is_up(w, spi[2]));
+	assert_false(actor_next_stray(w->actor, &h));
+	/* the SAs of the last one end with another life */
+	struct m_spi r = {.spi = spi[2]};
+	assert_int_equal(world_ask(w, PRIV_CHILD_REMOVE, &r, NO_TAIL), 0);
+	g->n = 0;
+	actor_books_write(w->actor, keep, g);
+	again(g, g->n, NULL);
+	assert_true(actor_next_stray(w->actor, &h));
+	assert_string_equal(h.tunnel, "any");
+	assert_int_equal(h.child.spi_in, spi[2]);
+	assert_false(actor_next_stray(w->actor, &h));
+	assert_true(is_up(w, spi[0]));
+	free(f);
+	free(g);
+}
+
 static void test_alive_is_not_stray(void **state)
 {
 	struct file *f = begin(state);
@@ -388,7 +437,7 @@ static void test_format(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_is_found_again), TEST(test_order), TEST(test_what_the_kernel_refused), TEST(test_early_half),
+		TEST(test_all_is_found_again), TEST(test_of_each_peer), TEST(test_order), TEST(test_what_the_kernel_refused), TEST(test_early_half),
 		TEST(test_the_kernel_has_the_last_word), TEST(test_alive_is_not_stray), TEST(test_anew), TEST(test_cut_and_changed),
 		TEST(test_no_memory), TEST(test_later_version), TEST(test_format),
 	};

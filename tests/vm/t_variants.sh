@@ -304,12 +304,24 @@ hub() {
 			conn spoke$n left=$US right=%any rightid=@p$n.example.org auto=add x-gre-name=gre1$n x-gre-address=10.1.$n.1/30 \
 				lifetime=40s margintime=15s rekeyfuzz=0%
 		done
-		# One conn for whoever has the key and a name of ours; their interfaces are made by hand.
-		conn rest left=$US right=%any rightid=*.example.org auto=add
+		# One conn for whoever has the key and a name of ours; a script makes the interface of each.
+		conn rest left=$US right=%any rightid=*.example.org auto=add leftupdown=/etc/strongswan.d/spokes.sh
 	} | file us
+	cat <<-'EOF' | on us sh -c 'cat >/etc/strongswan.d/spokes.sh && chmod 755 /etc/strongswan.d/spokes.sh'
+		#!/bin/sh
+		n=${PLUTO_PEER#198.18.} n=${n%.33}
+		echo "$PLUTO_VERB $PLUTO_CONNECTION $PLUTO_PEER_ID" >>/lab/spokes.txt
+		case $PLUTO_VERB in
+		up-host)
+			ip tunnel add gre1$n mode gre local $PLUTO_ME remote $PLUTO_PEER ttl 64
+			ip addr add 10.1.$n.1/30 dev gre1$n
+			ip link set gre1$n up
+			;;
+		down-host) ip link del gre1$n ;;
+		esac
+	EOF
+	rm -f /lab/spokes.txt
 	secret us password
-	gre_at us gre14 $US 198.18.4.33 10.1.4.1/30
-	gre_at us gre15 $US 198.18.5.33 10.1.5.1/30
 	# p1 is strongSwan.
 	sed '/x-gre/d' <<<"$(spoke p1 1)" | file p1
 	gre_at p1 gre1 198.18.1.33 $US 10.1.1.2/30
@@ -325,6 +337,8 @@ hub() {
 	check "right=%any: each identity has its conn" has "spoke2" gretel us status spoke2
 	check "right=%any: spoke 2 is who it is" has "[p2.example.org]" gretel us status spoke2
 	check "right=%any: the open conn has two peers" says 2 sh -c "nsenter -t ${LAB_PID[us]} -n -m -u -p -- gretel status rest | grep -c ESTABLISHED"
+	check "right=%any: the script of the open conn is up for both" says "up-host rest p4.example.org up-host rest p5.example.org" \
+		sh -c 'sort /lab/spokes.txt | tr "\n" " " | sed "s/ $//"'
 	check "right=%any: all are guarded" says 5 sh -c "nsenter -t ${LAB_PID[us]} -n -m -u -p -- gretel guard | grep -o '198.18.[0-9]*.33' | sort -u | wc -l"
 	pings_start hub p1 10.1.1.1 35
 	lost=$(pings_lost hub)
@@ -334,13 +348,18 @@ hub() {
 	gretel p2 down hub >/dev/null 2>&1
 	check "right=%any: one leaves" wait_for 5 lacks ESTABLISHED gretel us status spoke2
 	check "right=%any: the others stay" ping_gre p3 10.1.3.1 2
+	gretel p4 down hub >/dev/null 2>&1
+	check "right=%any: the script is down for the one that leaves" wait_for 5 grep -q "down-host rest p4" /lab/spokes.txt
+	check "right=%any: and up for the other" sh -c '! grep -q "down-host rest p5" /lab/spokes.txt'
+	check "right=%any: which goes on" ping_gre p5 10.1.5.1 2
 	gretel us down spoke3 >/dev/null 2>&1
 	check "right=%any: a hold holds one" sh -c "! nsenter -t ${LAB_PID[p3]} -n -m -u -p -- gretel up hub"
 	gretel us up spoke3 >/dev/null 2>&1
 	swan_stop p1
 	for n in 2 3 4 5; do gretel_stop p$n; done
 	gretel_stop us
-	on us sh -c 'for n in 1 2 3 4 5; do ip link del gre1$n; done' 2>/dev/null
+	check "right=%any: at the end each has had its down" says 2 grep -c down-host /lab/spokes.txt
+	on us sh -c 'for n in 1 2 3; do ip link del gre1$n; done' 2>/dev/null
 	on p1 ip link del gre1
 	spoke p1 1 | file p1
 }
