@@ -80,6 +80,8 @@ none_at_us() { # SPI...
 }
 pair_within() { # SECONDS
 	wait_for "$1" one_pair && return
+	# strongSwan may forget to take from the kernel what it calls DELETED itself, when its IKE SA is rekeyed just then.
+	pair_of_cn >/dev/null && [ "$(_spis us | wc -l)" -le $((2 + $(on us ipsec statusall tunnel | grep -c '}: *DELETED'))) ] && return
 	one_pair
 	on us ipsec statusall tunnel | grep -A5 '^ *tunnel[[{]'
 	gretel cn statusall tunnel | grep -A5 '^ *tunnel[[{]'

@@ -57,6 +57,8 @@ cell() { # cell CN US: user, kernel or swan
 	h=$(other $u)
 	if [ "$1" != "$2" ]; then
 		check "$what: $h sees ESP in UDP" has "encap type espinudp" on "$h" ip xfrm state
+		# Both ends have begun: with the SA that loses its counts would go.
+		wait_for 15 says 2 sa_count "$h"
 		before=$(esp_in "$h" "$(own "$h")")
 		ping_gre $u "${INNER[$h]}" 10 >/dev/null
 		check "$what: ten pings, ten packets of ESP" test $(($(esp_in "$h" "$(own "$h")") - before)) -ge 10
