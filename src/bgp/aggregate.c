@@ -259,17 +259,21 @@ static void part_changed(struct bgp *b, struct agg *ag, struct bgp_table *t, uin
 		suppress(b, ag, p, hides(b, ag, t, p), now);
 }
 
-void aggregate_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
+static __attribute__((noinline)) void changed_in_all(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
 {
 	struct bgp_aggregate_state *s = b->aggregate;
 	struct prefix p;
 	struct agg *ag;
 	uint32_t len = 0;
-	if (s->aggs.n == 0)
-		return;
 	rib_prefix(t, rib_dest(t, dest), &p);
 	while ((ag = next_over(s, &p, &len)))
 		part_changed(b, ag, t, dest, now);
+}
+
+void aggregate_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
+{
+	if (b->aggregate->aggs.n)
+		changed_in_all(b, t, dest, now);
 }
 
 /* --- Configuration --- */

@@ -110,7 +110,7 @@ static uint64_t load8(const uint8_t *p)
 }
 
 /* The last four bits of the prefix choose among neighbouring buckets, all others are hashed. */
-static uint32_t hash4(const struct bgp_table *t, const uint8_t *addr, uint8_t len)
+static inline uint32_t hash4(const struct bgp_table *t, const uint8_t *addr, uint8_t len)
 {
 	uint32_t a;
 	memcpy(&a, addr, sizeof a);
@@ -132,10 +132,12 @@ static uint32_t hash6(const struct bgp_table *t, const uint8_t *addr, uint8_t le
 	return (uint32_t)hash_mix(h ^ lo, t->key[1]) ^ (uint32_t)last;
 }
 
-uint32_t rib_hash(const struct bgp_table *t, const uint8_t *addr, uint8_t len)
+static inline uint32_t hash_of(const struct bgp_table *t, const uint8_t *addr, uint8_t len)
 {
 	return t->af == BGP_V4 ? hash4(t, addr, len) : hash6(t, addr, len);
 }
+
+uint32_t rib_hash(const struct bgp_table *t, const uint8_t *addr, uint8_t len) { return hash_of(t, addr, len); }
 
 static inline bool dest_is(const struct bgp_table *t, const struct bgp_dest *d, const uint8_t *addr, uint8_t len)
 {
@@ -165,7 +167,7 @@ static uint32_t find(const struct bgp_table *t, const uint8_t *addr, uint8_t len
 
 uint32_t rib_find(const struct bgp_table *t, const struct prefix *p)
 {
-	return find(t, p->addr.b, p->len, rib_hash(t, p->addr.b, p->len));
+	return find(t, p->addr.b, p->len, hash_of(t, p->addr.b, p->len));
 }
 
 uint32_t rib_longest(const struct bgp_table *t, const struct addr *a)
@@ -190,7 +192,7 @@ void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const s
 
 	a->n = t->n_buckets ? min_z(n, RIB_AHEAD) : 0;
 	for (size_t i = 0; i < a->n; i++) {
-		a->hash[i] = rib_hash(t, pfx[i].addr.b, pfx[i].len);
+		a->hash[i] = hash_of(t, pfx[i].addr.b, pfx[i].len);
 		__builtin_prefetch(&t->bucket[a->hash[i] & (t->n_buckets - 1)], 1);
 	}
 }
@@ -234,7 +236,7 @@ static void grow(struct bgp *b, struct bgp_table *t)
 		uint32_t *at[RIB_AHEAD], k = left < RIB_AHEAD ? left : RIB_AHEAD;
 		for (uint32_t i = 0; i < k; i++) {
 			const struct bgp_dest *d = dest_at(t, left - i);
-			at[i] = &bucket[rib_hash(t, d->addr, d->len) & (n - 1)];
+			at[i] = &bucket[hash_of(t, d->addr, d->len) & (n - 1)];
 			__builtin_prefetch(at[i], 1);
 		}
 		for (uint32_t i = 0; i < k; i++) {
@@ -255,7 +257,7 @@ static void grow(struct bgp *b, struct bgp_table *t)
  * they came, so that whoever is looked for, or goes, is mostly the first. */
 static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix *p)
 {
-	uint32_t hash = rib_hash(t, p->addr.b, p->len), *at = t->n_buckets ? place(t, p->addr.b, p->len, hash) : NULL;
+	uint32_t hash = hash_of(t, p->addr.b, p->len), *at = t->n_buckets ? place(t, p->addr.b, p->len, hash) : NULL;
 	if (at && *at)
 		return *at;
 	if (t->n_dests >= t->n_buckets) {
@@ -278,7 +280,7 @@ static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix
 static void dest_free(struct bgp_table *t, uint32_t id)
 {
 	struct bgp_dest *d = dest_at(t, id);
-	uint32_t hash = t->last == id ? t->last_hash : rib_hash(t, d->addr, d->len), *at = &t->bucket[hash & (t->n_buckets - 1)];
+	uint32_t hash = t->last == id ? t->last_hash : hash_of(t, d->addr, d->len), *at = &t->bucket[hash & (t->n_buckets - 1)];
 	t->last = 0;
 	while (*at != id)
 		at = &dest_at(t, *at)->chain;
@@ -394,7 +396,7 @@ static void count(struct bgp_peer_af *c, const struct bgp_path *p, uint32_t by)
 /* The same, for one that may be freed in a moment. */
 static uint32_t find_last(struct bgp_table *t, const struct prefix *p)
 {
-	t->last_hash = rib_hash(t, p->addr.b, p->len);
+	t->last_hash = hash_of(t, p->addr.b, p->len);
 	t->last = find(t, p->addr.b, p->len, t->last_hash);
 	return t->last;
 }

@@ -1,6 +1,8 @@
 /* Runs of prefixes in BGP UPDATEs (RFC 4271 4.3, 4760 5, 7911 3): walked a million times over, so without a detour. */
 #include "wire/bgp_int.h"
 
+#include <string.h>
+
 /* Octets of a prefix of this length. */
 static size_t octets_of(uint8_t len) { return (len + 7u) / 8u; }
 
@@ -20,17 +22,36 @@ bool bgp_nlri_good(const struct bgp_nlri *n)
 	return rd_ok(&r);
 }
 
-/* RFC 4271 4.3: trailing bits are irrelevant. All four octets in one store: who reads them next reads them at once. */
-static inline void put_v4(uint8_t *out, const uint8_t *p, size_t octets, uint8_t len)
+/* RFC 4271 4.3: trailing bits are irrelevant. All four octets in one store: who reads them next reads at once. */
+static inline void put_v4(uint8_t *out, uint32_t a, uint8_t len)
+{
+	a &= len ? UINT32_MAX << (32 - len) : 0;
+	a = __builtin_bswap32(a);
+	memcpy(out, &a, sizeof a);
+}
+
+static uint32_t v4_of(const uint8_t *p, size_t octets)
 {
 	uint32_t a = 0;
 	for (size_t i = 0; i < octets; i++)
 		a |= (uint32_t)p[i] << (24 - 8 * i);
-	a &= len ? UINT32_MAX << (32 - len) : 0;
-	out[0] = (uint8_t)(a >> 24);
-	out[1] = (uint8_t)(a >> 16);
-	out[2] = (uint8_t)(a >> 8);
-	out[3] = (uint8_t)a;
+	return a;
+}
+
+/* What nearly all runs consist of: an IPv4 prefix without a number, and octets enough behind its length that they need not be counted.
+ * False: it is another. */
+static inline bool next_v4(struct bgp_nlri *n, struct prefix *out)
+{
+	struct rd r = rd_init(n->octets.p, n->octets.n);
+	uint8_t len = rd_u8(&r);
+	uint32_t a = rd_u32(&r);
+
+	if (!rd_ok(&r) || len > 32)
+		return false;
+	*out = (struct prefix){.len = len, .addr.family = AF_V4};
+	put_v4(out->addr.b, a, len);
+	n->octets = span_behind(n->octets, 1 + octets_of(len));
+	return true;
 }
 
 static inline void put_v6(uint8_t *out, const uint8_t *p, size_t octets, uint8_t len)
@@ -43,8 +64,10 @@ static inline void put_v6(uint8_t *out, const uint8_t *p, size_t octets, uint8_t
 
 bool bgp_nlri_next(struct bgp_nlri *n, struct prefix *out, uint32_t *path_id)
 {
+	*path_id = 0;
+	if (n->af == BGP_V4 && !n->addpath && next_v4(n, out))
+		return true;
 	struct rd r = rd_init(n->octets.p, n->octets.n);
-
 	*path_id = n->addpath ? rd_u32(&r) : 0;
 	uint8_t len = rd_u8(&r);
 	size_t octets = octets_of(len);
@@ -56,7 +79,7 @@ bool bgp_nlri_next(struct bgp_nlri *n, struct prefix *out, uint32_t *path_id)
 	out->len = len;
 	out->addr = (struct addr){.family = n->af == BGP_V4 ? AF_V4 : AF_V6};
 	if (n->af == BGP_V4)
-		put_v4(out->addr.b, p, octets, len);
+		put_v4(out->addr.b, v4_of(p, octets), len);
 	else
 		put_v6(out->addr.b, p, octets, len);
 	n->octets = SPAN(r.p, rd_left(&r));

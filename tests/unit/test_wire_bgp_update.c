@@ -336,12 +336,46 @@ static void test_too_wide(void **state)
 	assert_int_equal(bgp_nlri_count(u.reach[0]), 1);
 }
 
+/* The same prefix with and without octets behind it, as it lies in the middle of a run and at its end: read alike, without the bits
+ * that are no part of it. */
+static void test_prefix_in_a_run(void **state)
+{
+	(void)state;
+	for (uint8_t len = 0; len <= 33; len++) {
+		uint8_t octets[16] = {len, 0xff, 0xff, 0xff, 0xff}, behind = (uint8_t)((len + 7) / 8 + 1);
+		struct prefix end, middle, next;
+		uint32_t id = 1;
+		memcpy(octets + behind, "\x20\x0a\x09\x08\x07", 5);
+		struct bgp_nlri alone = {.af = BGP_V4, .octets = SPAN(octets, behind)};
+		struct bgp_nlri run = {.af = BGP_V4, .octets = SPAN(octets, behind + 5u)};
+		assert_int_equal(bgp_nlri_next(&alone, &end, &id), len <= 32);
+		assert_int_equal(bgp_nlri_next(&run, &middle, &id), len <= 32);
+		assert_int_equal(alone.octets.n, 0);
+		if (len > 32) {
+			assert_int_equal(run.octets.n, 0);
+			continue;
+		}
+		uint32_t all = len ? UINT32_MAX << (32 - len) : 0;
+		uint8_t want[4] = {(uint8_t)(all >> 24), (uint8_t)(all >> 16), (uint8_t)(all >> 8), (uint8_t)all};
+		assert_int_equal(end.len, len);
+		assert_int_equal(middle.len, len);
+		assert_memory_equal(end.addr.b, want, 4);
+		assert_true(addr_eq(&end.addr, &middle.addr));
+		assert_int_equal(id, 0);
+		assert_true(bgp_nlri_next(&run, &next, &id));
+		assert_int_equal(next.len, 32);
+		assert_memory_equal(next.addr.b, "\x0a\x09\x08\x07", 4);
+		assert_false(bgp_nlri_next(&run, &next, &id));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),           cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_withdraw_has_prefixes), cmocka_unit_test(test_families),
 		cmocka_unit_test(test_next_hops),      cmocka_unit_test(test_duplicates_and_sets),
+		cmocka_unit_test(test_prefix_in_a_run),
 		cmocka_unit_test(test_too_wide),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
