@@ -12,7 +12,7 @@ void child_free(struct ike *e, struct child *c);
 void child_index(struct ike *e, struct child *c);
 void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
 struct child *child_by_id(struct ike_sa *sa, uint32_t id);
-struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+struct child *child_by_id_any(const struct ike *e, uint32_t id);
 void child_index_out(struct ike *e, struct child *c);
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
