@@ -181,9 +181,10 @@ static bool successor_comes(struct ike *e, const struct child *c)
 	return false;
 }
 
+enum { LATER_S = 2 };
+
 void child_complete(struct step *s, struct child *c)
 {
-	enum { LATER_S = 2 };
 	/* In an IKE SA that has a successor it would be newer than the successor's. */
 	if (!c->half || c->redundant || c->state < CH_UP || c->sa->replaced)
 		return;
@@ -337,6 +338,8 @@ void child_on_timer(struct step *s, struct child *c)
 		c->whole_at = MONO_NEVER;
 		if (c->redundant)
 			rekey_retire(s, c); /* whoever made it was to delete it */
+		else if (rekey_undecided(c))
+			c->whole_at = mono_add(s->now, DUR_S(LATER_S));
 		else
 			child_complete(s, c);
 	}

@@ -12,7 +12,7 @@
 #include "ike/ways.h"
 
 /* --- sa.c --- */
-struct ike_sa *sa_by_id(struct ike *e, uint32_t id); /* unique id; a walk */
+struct ike_sa *sa_by_id(const struct ike *e, uint32_t id); /* unique id */
 struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *local, const struct endpoint *remote,
                       mono_t now);
 void sa_free(struct ike *e, struct ike_sa *sa);

@@ -149,13 +149,17 @@ void rekey_retired(struct step *s)
 	}
 }
 
+bool rekey_undecided(const struct child *c)
+{
+	const struct child *ours = rekey_rival_of(c, CH_SENT);
+	return ours && ours->state < CH_UP;
+}
+
 void rekey_complete(struct step *s, struct ike_sa *sa)
 {
 	LIST_EACH(it, tmp, &sa->children) {
 		struct child *c = LIST_ENTRY(it, struct child, link);
-		/* Where we rekey the same one ourselves, the nonces are to decide first. */
-		struct child *ours = rekey_rival_of(c, CH_SENT);
-		if (c->half && (!ours || ours->state >= CH_UP))
+		if (c->half && !rekey_undecided(c))
 			child_complete(s, c);
 	}
 }

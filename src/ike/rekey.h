@@ -12,7 +12,7 @@ void child_free(struct ike *e, struct child *c);
 void child_index(struct ike *e, struct child *c);
 void child_set(struct child *c, uint8_t state); /* the only writer of c->state */
 struct child *child_by_id(struct ike_sa *sa, uint32_t id);
-struct child *child_by_id_any(struct ike *e, uint32_t id); /* a walk */
+struct child *child_by_id_any(const struct ike *e, uint32_t id);
 void child_index_out(struct ike *e, struct child *c);
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
@@ -59,6 +59,7 @@ void rekey_child_done(struct step *s, struct child *c);
 void rekey_child_failed(struct step *s, struct child *old, bool for_good, const char *why);
 void rekey_ike_failed(struct step *s, bool for_good, const char *why);
 void rekey_cancel_unsent(struct step *s, struct ike_sa *sa, uint32_t old); /* old 0: of any */
+bool rekey_undecided(const struct child *c);           /* we rekey the same one ourselves: the nonces are to decide first */
 void rekey_complete(struct step *s, struct ike_sa *sa); /* the peer has read our answers */
 void rekey_retire(struct step *s, struct child *old);  /* deletes it, and keeps its inbound SA for a while */
 void rekey_retired(struct step *s);                    /* the peer has answered our DELETE of children */

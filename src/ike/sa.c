@@ -101,15 +101,16 @@ struct ike_sa *sa_new(struct ike *e, bool initiator, const struct endpoint *loca
 	list_init(&sa->of_mine);
 	list_init(&sa->of_attempts);
 	list_add_tail(&e->sas, &sa->link);
+	hmap_add(&e->sas_by_id, &sa->by_id, sa->id);
 	hmap_add(&e->sas_by_spi, &sa->by_spi, hmap_hash(&e->sas_by_spi, &spi, sizeof spi));
 	e->n_sas++;
 	return sa;
 }
 
-struct ike_sa *sa_by_id(struct ike *e, uint32_t id)
+struct ike_sa *sa_by_id(const struct ike *e, uint32_t id)
 {
-	LIST_EACH(it, tmp, &e->sas) {
-		struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+	for (struct hnode *n = hmap_first(&e->sas_by_id, id); n; n = hmap_next(n)) {
+		struct ike_sa *sa = CONTAINER_OF(n, struct ike_sa, by_id);
 		if (sa->id == id)
 			return sa;
 	}
@@ -170,6 +171,7 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	wait_end(e, &sa->wait);
 	wait_end(e, &sa->way);
 	heap_clear(&e->timers, &sa->timer);
+	hmap_del(&e->sas_by_id, &sa->by_id);
 	hmap_del(&e->sas_by_spi, &sa->by_spi);
 	sa_half_open_end(e, sa);
 	if (sa->in_by_init)
@@ -187,8 +189,6 @@ void sa_free(struct ike *e, struct ike_sa *sa)
 	frag_drop(e, sa, true);
 	e->n_sas--;
 	sa_count_state(e, sa->state, ST_DEAD);
-	if (e->seen_sa == sa)
-		e->seen_sa = NULL;
 	struct tun *t = sa->tun;
 	mem_put(e->mem, sa, sizeof *sa);
 	if (t)
@@ -354,6 +354,7 @@ struct child *child_new(struct ike *e, struct ike_sa *sa, uint8_t origin, mono_t
 	c->id = e->next_child_id;
 	list_add_tail(&sa->children, &c->link);
 	list_add_tail(&e->kids, &c->of_all);
+	hmap_add(&e->kids_by_id, &c->by_id, c->id);
 	sa->n_children++;
 	e->n_children++;
 	return c;
@@ -371,8 +372,7 @@ void child_free(struct ike *e, struct child *c)
 		hmap_del(&e->children_out, &c->by_spi_out);
 	list_del(&c->link);
 	list_del(&c->of_all);
-	if (e->seen_child == c)
-		e->seen_child = NULL;
+	hmap_del(&e->kids_by_id, &c->by_id);
 	c->sa->n_children--;
 	e->n_children--;
 	mem_put(e->mem, c->ni, sizeof *c->ni);
@@ -393,11 +393,11 @@ struct child *child_by_id(struct ike_sa *sa, uint32_t id)
 	return NULL;
 }
 
-struct child *child_by_id_any(struct ike *e, uint32_t id)
+struct child *child_by_id_any(const struct ike *e, uint32_t id)
 {
-	LIST_EACH(it, tmp, &e->sas) {
-		struct child *c = child_by_id(LIST_ENTRY(it, struct ike_sa, link), id);
-		if (c)
+	for (struct hnode *n = hmap_first(&e->kids_by_id, id); n; n = hmap_next(n)) {
+		struct child *c = CONTAINER_OF(n, struct child, by_id);
+		if (c->id == id)
 			return c;
 	}
 	return NULL;

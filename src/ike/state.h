@@ -66,6 +66,7 @@ struct handshake {
 };
 
 struct ike_sa {
+	struct hnode by_id;
 	struct hnode by_spi;     /* our SPI */
 	struct hnode by_init;    /* responder: the peer's SPI and the endpoint of its IKE_SA_INIT */
 	struct hnode by_source;  /* responder: the peer's address, while half open */
@@ -141,12 +142,11 @@ struct ike {
 	struct crypto *crypto;
 	struct rng *rng;
 	struct conf_setup setup;
+	struct hmap sas_by_id, kids_by_id; /* by our own numbers, which are their hashes */
 	struct hmap sas_by_spi, sas_by_init, sas_by_peer, half_by_source, children, children_out, tuns, tuns_by_addr, tuns_by_id, waits;
 	struct list sas, dead, any_addr, wild_addr, wild_id;
 	struct list half_proven, half_unproven; /* struct ike_sa.half, oldest first */
 	struct list kids;        /* all child SAs, oldest first */
-	const struct ike_sa *seen_sa; /* where a listing is (view.c) */
-	const struct child *seen_child;
 	struct list attempts;    /* of ours, not up yet */
 	struct heap timers;
 	uint32_t n_sas, n_connecting, n_up, n_children, n_tuns, n_removed, half_open;

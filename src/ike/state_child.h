@@ -39,7 +39,7 @@ enum child_state {
 };
 enum child_origin { CHILD_I_AUTH, CHILD_R_AUTH, CHILD_I_CREATE, CHILD_R_CREATE };
 struct child {
-	struct hnode by_spi, by_spi_out; /* the second: since it was to be installed */
+	struct hnode by_id, by_spi, by_spi_out; /* the third: since it was to be installed */
 	bool in_by_spi_out;
 	struct list link;        /* in sa->children */
 	struct list of_all;      /* in ike.kids */

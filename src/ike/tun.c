@@ -94,7 +94,7 @@ static void unindex(struct ike *e, struct tun *t)
 	t->in_by_addr = t->in_by_id = false;
 }
 
-struct tun *ike_tun_find(struct ike *e, uint32_t id)
+struct tun *ike_tun_find(const struct ike *e, uint32_t id)
 {
 	struct hnode *n = hmap_first(&e->tuns, hmap_hash(&e->tuns, &id, sizeof id));
 	for (; n; n = hmap_next(n)) {

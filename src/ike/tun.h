@@ -5,7 +5,7 @@
 #include "ike/rules.h"
 #include "ike/state.h"
 
-struct tun *ike_tun_find(struct ike *e, uint32_t id);
+struct tun *ike_tun_find(const struct ike *e, uint32_t id);
 void ike_tun_command_set(struct step *s, const struct ike_cmd *cmd);
 void ike_tun_command_del(struct step *s, uint32_t id);
 void ike_tun_start(struct step *s, struct tun *t);              /* asks for a path now */

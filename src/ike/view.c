@@ -51,42 +51,52 @@ static void fill_child(const struct child *c, struct ike_child_view *out)
 	};
 }
 
+/* --- listings --- */
+
+/* A number that is not shown is 0: behind no cursor. */
+static uint32_t sa_number(const struct list *it)
+{
+	const struct ike_sa *sa = LIST_ENTRY(it, struct ike_sa, link);
+	return hidden(sa) ? 0 : sa->id;
+}
+
+static uint32_t child_number(const struct list *it) { return LIST_ENTRY(it, struct child, of_all)->id; }
+
 /* SAs are kept in the order in which they were made, so "the next one" is the first with a larger number: behind the one that was shown
- * last, which is remembered, or else looked for. Numbers wrap after four billion SAs; a listing that meets the wrap may miss some. */
+ * last, if that is still there. Numbers wrap after four billion SAs; a listing that meets the wrap may miss some. */
+static const struct list *walk(const struct list *head, const struct list *last, uint32_t (*number)(const struct list *), uint32_t *cursor)
+{
+	const struct list *it = last ? last->next : head->next;
+	while (it != head && number(it) <= *cursor)
+		it = it->next;
+	if (it == head)
+		return NULL;
+	*cursor = number(it);
+	return it;
+}
+
 bool ike_next_sa(const struct ike *e, uint32_t *cursor, struct ike_sa_view *out)
 {
-	const struct ike_sa *seen = e->seen_sa;
-	const struct list *it = seen && seen->id == *cursor && seen->state != ST_DEAD ? seen->link.next : e->sas.next;
-	while (it != &e->sas && (LIST_ENTRY(it, struct ike_sa, link)->id <= *cursor || hidden(LIST_ENTRY(it, struct ike_sa, link))))
-		it = it->next;
-	if (it == &e->sas)
-		return false;
-	seen = LIST_ENTRY(it, struct ike_sa, link);
-	((struct ike *)(uintptr_t)e)->seen_sa = seen;
-	*cursor = seen->id;
-	fill_sa(seen, out);
-	return true;
+	const struct ike_sa *last = sa_by_id(e, *cursor);
+	const struct list *it = walk(&e->sas, last && last->state != ST_DEAD ? &last->link : NULL, sa_number, cursor);
+	if (it)
+		fill_sa(LIST_ENTRY(it, struct ike_sa, link), out);
+	return it;
 }
 
 bool ike_next_child(const struct ike *e, uint32_t *cursor, struct ike_child_view *out)
 {
-	const struct child *seen = e->seen_child;
-	const struct list *it = seen && seen->id == *cursor ? seen->of_all.next : e->kids.next;
-	while (it != &e->kids && LIST_ENTRY(it, struct child, of_all)->id <= *cursor)
-		it = it->next;
-	if (it == &e->kids)
-		return false;
-	seen = LIST_ENTRY(it, struct child, of_all);
-	((struct ike *)(uintptr_t)e)->seen_child = seen;
-	*cursor = seen->id;
-	fill_child(seen, out);
-	return true;
+	const struct child *last = child_by_id_any(e, *cursor);
+	const struct list *it = walk(&e->kids, last ? &last->of_all : NULL, child_number, cursor);
+	if (it)
+		fill_child(LIST_ENTRY(it, struct child, of_all), out);
+	return it;
 }
 
-/* A tunnel with one peer has few SAs; one of %any may have nearly all that there are. */
+/* A tunnel with one peer has few SAs, in any order; one of %any may have nearly all that there are. */
 bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_sa_view *out)
 {
-	const struct tun *t = ike_tun_find((struct ike *)(uintptr_t)e, tunnel);
+	const struct tun *t = ike_tun_find(e, tunnel);
 	const struct ike_sa *next = NULL;
 	while (t && t->many && ike_next_sa(e, cursor, out)) {
 		if (out->tunnel == tunnel)
@@ -108,7 +118,7 @@ bool ike_next_sa_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, stru
 
 bool ike_next_child_of(const struct ike *e, uint32_t tunnel, uint32_t *cursor, struct ike_child_view *out)
 {
-	const struct tun *t = ike_tun_find((struct ike *)(uintptr_t)e, tunnel);
+	const struct tun *t = ike_tun_find(e, tunnel);
 	const struct child *next = NULL;
 	while (t && t->many && ike_next_child(e, cursor, out)) {
 		if (out->tunnel == tunnel)
@@ -139,7 +149,7 @@ void ike_count(const struct ike *e, uint32_t *up, uint32_t *connecting)
 
 const char *ike_why(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	const struct tun *t = ike_tun_find(e, tunnel);
 	if (!t || ike_tun_has_sa(t, NULL))
 		return "";
 	return t->why;
@@ -147,19 +157,19 @@ const char *ike_why(const struct ike *e, uint32_t tunnel)
 
 const char *ike_way(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	const struct tun *t = ike_tun_find(e, tunnel);
 	return t && ike_tun_has_sa(t, NULL) ? t->way_why : "";
 }
 
 bool ike_wanted(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	const struct tun *t = ike_tun_find(e, tunnel);
 	return t && (t->wanted || t->called);
 }
 
 mono_t ike_next_try(const struct ike *e, uint32_t tunnel)
 {
-	const struct tun *t = ike_tun_find((struct ike *)e, tunnel);
+	const struct tun *t = ike_tun_find(e, tunnel);
 	return t ? t->timer.due : MONO_NEVER;
 }
 

@@ -207,6 +207,13 @@ struct sim *sim_new(uint64_t seed)
 	return s;
 }
 
+static struct ike_acts *acts_new(void)
+{
+	struct ike_acts *a = malloc(sizeof *a);
+	memset(a, 0, offsetof(struct ike_acts, v));
+	return a;
+}
+
 static void node_free(struct sim_node *n)
 {
 	sim_stop(n);
@@ -230,10 +237,11 @@ void sim_free(struct sim *s)
 
 struct sim_node *sim_host(struct sim *s, const char *name, const char *addr)
 {
-	struct sim_node *n = calloc(1, sizeof *n);
+	struct sim_node *n = malloc(sizeof *n);
+	memset(n, 0, offsetof(struct sim_node, sa));
 	n->sim = s;
 	n->name = name;
-	n->acts = calloc(1, sizeof *n->acts);
+	n->acts = acts_new();
 	if (!addr_parse(addr, &n->addr))
 		abort();
 	mem_init(&n->mem);

@@ -116,15 +116,7 @@ struct sim_node {
 	struct conf *conf;
 	struct psk_set psks;
 	/* The kernel. */
-	struct sim_sa sa[SIM_SAS];
-	uint32_t n_sas;
-	uint32_t spi[SIM_SPIS]; /* given out, not installed yet */
-	struct addr spi_local[SIM_SPIS]; /* for which address */
-	uint32_t n_spis, next_spi;
-	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
-	uint32_t n_early;
-	uint32_t orphan[SIM_SAS]; /* inbound SPIs of an earlier life */
-	uint32_t n_orphans;
+	uint32_t n_sas, n_spis, next_spi, n_early, n_orphans;
 	mono_t answered; /* when the last answer of priv comes: they come in order */
 	int fail_path, fail_spi, fail_sign, fail_verify, fail_mix, fail_install, fail_move; /* -errno to answer with, 0 */
 	uint32_t moves;                                                /* CHILD_MOVE actions */
@@ -134,13 +126,18 @@ struct sim_node {
 	struct addr dns;                                               /* what the peer's name resolves to; AF_NONE: nothing */
 	unsigned faults; /* what a kernel would have refused, actions lost, datagrams out of the wrong socket */
 	/* What happened. */
-	struct sim_told told[SIM_TOLD];
-	uint32_t n_told;
-	struct sim_sent sent[SIM_SENT];
-	uint32_t n_sent;
+	uint32_t n_told, n_sent;
 	uint32_t ups, downs; /* CHILD_UP, CHILD_DOWN */
-	char log[SIM_LOG];   /* notes of every level, one per line */
 	struct sbuf log_b;
+	/* The books themselves, which hold what is counted above: to clear them would take as long as all that happens to two hosts. */
+	struct sim_sa sa[SIM_SAS];
+	uint32_t spi[SIM_SPIS]; /* given out, not installed yet */
+	struct addr spi_local[SIM_SPIS]; /* for which address */
+	struct esp_sa early[SIM_SPIS]; /* inbound SAs that wait for their other half */
+	uint32_t orphan[SIM_SAS]; /* inbound SPIs of an earlier life */
+	struct sim_told told[SIM_TOLD];
+	struct sim_sent sent[SIM_SENT];
+	char log[SIM_LOG];   /* notes of every level, one per line */
 };
 
 /* Whoever looks at everything; see sim_watch.h. Any of them may be NULL. */

@@ -45,6 +45,30 @@ static void children_cross(void **state)
 	assert_true(a_lost > 0 && a_lost < SEEDS);
 }
 
+/* Nobody hears of the other one for longer than a half child waits: it waits on, because the nonces have not decided yet. */
+static void children_cross_in_a_long_silence(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct pair p = pair_run(seed, BASE_START, BASE, DUR_S(5));
+		p.s->watch = nothing_lost;
+		rekey_child(p.a);
+		rekey_child(p.b);
+		sim_run(p.s, DUR_MS(10)); /* the requests are on their way */
+		p.s->loss = 1000;
+		sim_run(p.s, DUR_S(60));
+		CHECK(p, hand_child(p.a, CH_UP)->half && hand_child(p.b, CH_UP)->half && p.a->ups == 1 && p.b->ups == 1);
+		p.s->loss = 0;
+		sim_run(p.s, DUR_S(60));
+		AGREE(p);
+		bool lost = sim_noted(p.a, "CHILD_SA rekey collision lost");
+		CHECK(p, lost == sim_noted(p.b, "CHILD_SA rekey collision won") &&
+		                 lost != sim_noted(p.a, "CHILD_SA rekey collision won"));
+		CHECK(p, p.a->ups == 2 && p.b->ups == 2);
+		pair_free(&p);
+	}
+}
+
 static void ike_sas_cross(void **state)
 {
 	(void)state;
@@ -358,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(children_cross),
+		cmocka_unit_test(children_cross_in_a_long_silence),
 		cmocka_unit_test(ike_sas_cross),
 		cmocka_unit_test(child_and_ike_cross),
 		cmocka_unit_test(rekey_and_delete_cross),

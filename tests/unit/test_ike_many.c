@@ -4,6 +4,7 @@
 #include "../sim/pair.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum { SEEDS = 10 };
 
@@ -199,6 +200,44 @@ static void keep_is_about_another_host(void **state)
 	pair_free(&p);
 }
 
+/* What was shown last may go, and the one behind it: a listing goes on with what is there. */
+static void a_listing_goes_on(void **state)
+{
+	(void)state;
+	enum { SPOKES = 6 };
+	static const char *const names[SPOKES] = {"s0", "s1", "s2", "s3", "s4", "s5"};
+	struct sim *s = sim_new(5);
+	struct sim_node *hub = sim_host(s, "hub", "198.51.100.1");
+	assert_true(sim_conf(hub, NULL, "leftid=@hub", NULL) && sim_start(hub));
+	for (int i = 0; i < SPOKES; i++) {
+		char addr[24], keys[64];
+		snprintf(addr, sizeof addr, "192.0.2.%d", i + 1);
+		snprintf(keys, sizeof keys, "auto=start\nleftid=@%s\nrightid=@hub", names[i]);
+		struct sim_node *n = sim_host(s, names[i], addr);
+		assert_true(sim_conf(n, hub, keys, NULL) && sim_start(n));
+		sim_run(s, DUR_S(1));
+	}
+	struct ike_sa_view v;
+	struct ike_child_view c;
+	uint32_t ids[SPOKES], at = 0, of = 0, n = 0;
+	while (ike_next_sa(hub->ike, &at, &v))
+		ids[n++] = v.ike_id;
+	assert_int_equal(n, SPOKES);
+	at = 0;
+	for (int i = 0; i < 3; i++)
+		assert_true(ike_next_sa(hub->ike, &at, &v) && ike_next_child(hub->ike, &of, &c) && v.ike_id == ids[i] && c.ike_id == ids[i]);
+	for (int i = 2; i < 4; i++) {
+		s->node[1 + i]->cut = true;
+		sim_cmd(hub, IKE_CMD_DOWN_IKE, ids[i]);
+	}
+	sim_run(s, DUR_S(40));
+	assert_int_equal(sim_all_ikes(hub), SPOKES - 2);
+	for (int i = 4; i < SPOKES; i++)
+		assert_true(ike_next_sa(hub->ike, &at, &v) && ike_next_child(hub->ike, &of, &c) && v.ike_id == ids[i] && c.ike_id == ids[i]);
+	assert_false(ike_next_sa(hub->ike, &at, &v) || ike_next_child(hub->ike, &of, &c));
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +248,7 @@ int main(void)
 		cmocka_unit_test(another_identity_does_not_renew),
 		cmocka_unit_test(the_peer_is_guarded_first),
 		cmocka_unit_test(keep_is_about_another_host),
+		cmocka_unit_test(a_listing_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
