@@ -153,23 +153,40 @@ static void others_have_one(void **state)
 	end(w);
 }
 
+static long refuse; /* the n-th block from now on; 0: none */
+static void *scarce_get(struct mem *m, size_t size)
+{
+	(void)m;
+	return refuse && --refuse == 0 ? NULL : calloc(1, size);
+}
+static void scarce_put(struct mem *m, void *p, size_t size)
+{
+	(void)m;
+	(void)size;
+	free(p);
+}
+
 /* Without memory for it a further peer is as it was with a tunnel for one; nothing leaks, nothing is run twice. */
 static void no_memory(void **state)
 {
 	(void)state;
 	for (long n = 1; n < 12; n++) {
+		struct mem scarce = {.get = scarce_get, .put = scarce_put};
 		struct world *w = world(true, "");
+		tunnels_free(w->ts);
+		w->ts = tunnels_new(&scarce);
 		CONF("");
 		PEER(UP, B, 1, "hook-up 1");
 		ENDED(w->hook, "find " B);
 		FOUND_NONE("");
 		w->failing = true;
-		w->fail_at = n;
+		refuse = n;
 		PEER(UP, C, 2, "");
-		w->fail_at = 0;
+		refuse = 0;
 		PEER(DOWN, C, 2, "");
 		PEER(DOWN, B, 1, "");
 		end(w);
+		assert_int_equal(scarce.in_use, 0);
 	}
 }
 
