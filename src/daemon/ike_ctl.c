@@ -190,7 +190,7 @@ static size_t targets(struct ike_role *r, const struct control_target *t, bool i
 		bool more = t->kind == CONTROL_TARGET_IKE ? ike_next_sa(r->ike, &at, &sa) : ike_next_child(r->ike, &at, &c);
 		if (!more || (found == 1 && !t->all))
 			break;
-		if (in_use && (t->kind == CONTROL_TARGET_IKE ? sa.state != IKE_S_ESTABLISHED : !c.installed || c.rekeyed))
+		if (in_use && (t->kind == CONTROL_TARGET_IKE ? sa.state != IKE_S_ESTABLISHED : !c.in_use))
 			continue;
 		uint32_t id = t->kind == CONTROL_TARGET_IKE ? sa.ike_id : c.child_id;
 		uint32_t tunnel = t->kind == CONTROL_TARGET_IKE ? sa.tunnel : c.tunnel;

@@ -144,6 +144,7 @@ struct ike_child_view {
 	uint32_t child_id, ike_id, tunnel;
 	const struct child_sa *sa;
 	bool installed, rekeyed;
+	bool in_use;                   /* the one that stays; perhaps inbound only as yet, when the peer has rekeyed */
 	mono_t since, rekey_at;        /* rekey_at: MONO_NEVER = disabled */
 };
 /* Iterate: *cursor starts at 0; false at the end. */

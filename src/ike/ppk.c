@@ -61,6 +61,9 @@ bool ppk_take(struct step *s)
 	return true;
 }
 
+/* Whoever asks us to set up an SA may name PPKs; only who is somebody may fill the log with them. */
+static bool heard(struct step *s) { return !s->sa->half_open || note_allowed(s); }
+
 void ppk_adopt(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
@@ -68,7 +71,8 @@ void ppk_adopt(struct step *s)
 	sa->sk_pi = sa->hs->ppk.mixed[1];
 	sa->sk_pr = sa->hs->ppk.mixed[2];
 	sa->ppk = true;
-	note(s, sa->tun, NOTE_CONTROL, "using PPK for PPK_ID '%s'", sa->hs->ppk.id);
+	if (heard(s))
+		note(s, sa->tun, NOTE_CONTROL, "using PPK for PPK_ID '%s'", sa->hs->ppk.id);
 }
 
 bool ppk_keep_plain(struct ike_sa *sa, struct span auth)
@@ -152,7 +156,8 @@ enum verdict ppk_without(struct step *s)
 	/* RFC 8784 3: the AUTH value for this case takes the place of the other. */
 	if (!blob_set(s->e, &hs->auth, hs->ppk.plain_auth, hs->ppk.plain_auth_len))
 		return fail(s, N_AUTHENTICATION_FAILED, "no memory");
-	note(s, sa->tun, NOTE_CONTROL, "PPK '%s' of the peer is not known here, going on without", id);
+	if (heard(s))
+		note(s, sa->tun, NOTE_CONTROL, "PPK '%s' of the peer is not known here, going on without", id);
 	return V_DONE;
 }
 

@@ -45,6 +45,7 @@ static void fill_child(const struct child *c, struct ike_child_view *out)
 		.tunnel = c->tun->id,
 		.sa = &c->p,
 		.installed = c->state >= CH_UP && !c->half,
+		.in_use = c->state == CH_UP && !c->redundant,
 		.rekeyed = c->state > CH_UP,
 		.since = c->since,
 		.rekey_at = c->due || rekey_heir_of(c) ? c->since : c->soft,

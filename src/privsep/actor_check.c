@@ -88,7 +88,8 @@ int actor_check_ends(struct actor *a, const struct tstate *s, const struct addr 
 		return actor_refuse(out, -EAFNOSUPPORT, "the two addresses are of different families");
 	if (!actor_local_ours(a, local))
 		return actor_refuse(out, -EADDRNOTAVAIL, "%s is not an address of this host", addr_str(local, text));
-	if (!actor_remote_allowed(a, s, remote))
+	/* First what is found at once: a hub's peers that have moved renew where they are. */
+	if (!children_of_tunnel(&a->children, s->name, local, remote) && !actor_remote_allowed(a, s, remote))
 		return actor_refuse(out, -EACCES, "%s is not an address of the peer of this tunnel",
 		                    addr_str(remote, text));
 	return 0;

@@ -32,6 +32,11 @@ static struct tunnel *find_other(const struct tunnels *ts, const struct tunnel *
 static struct tunnel *make_other(struct tunnels *ts, struct tunnel *of, const struct ident *peer)
 {
 	uint32_t id;
+	/* The keys are identities that have been proven. */
+	if (!ts->by_peer.mem && hmap_init(&ts->by_peer, ts->mem, 0, 0) < 0) {
+		ts->by_peer.mem = NULL;
+		return NULL;
+	}
 	do
 		id = OTHERS_FROM | ts->last_other++;
 	while (tun_by_id(ts, id));
@@ -51,7 +56,7 @@ static struct tunnel *make_other(struct tunnels *ts, struct tunnel *of, const st
 
 struct tunnel *tun_of_peer(struct tunnels *ts, struct tunnel *t, const struct ident *peer, bool up)
 {
-	struct tunnel *o = t->many || !list_empty(&t->others) ? find_other(ts, t, peer) : NULL;
+	struct tunnel *o = list_empty(&t->others) ? NULL : find_other(ts, t, peer);
 	if (o || !up || !t->many || t->n == 0 || is_peers(t, peer))
 		return o ? o : t;
 	o = make_other(ts, t, peer);

@@ -101,14 +101,12 @@ struct tunnels *tunnels_new(struct mem *mem)
 	ts->mem = mem;
 	list_init(&ts->all);
 	heap_init(&ts->heap, mem);
-	/* The keys are numbers that the daemon gives out, and identities of peers that have proven them. */
-	if (hmap_init(&ts->map, mem, 0, 0) == 0) {
-		if (hmap_init(&ts->by_peer, mem, 0, 0) == 0)
-			return ts;
-		hmap_fini(&ts->map);
+	/* The keys are numbers that the daemon gives out: no peer can aim at them. */
+	if (hmap_init(&ts->map, mem, 0, 0) < 0) {
+		mem_put(mem, ts, sizeof *ts);
+		return NULL;
 	}
-	mem_put(mem, ts, sizeof *ts);
-	return NULL;
+	return ts;
 }
 
 struct tunnel *tun_by_id(const struct tunnels *ts, uint32_t id)
@@ -183,7 +181,8 @@ void tunnels_free(struct tunnels *ts)
 		drop(ts, LIST_ENTRY(ts->all.prev, struct tunnel, link_all));
 	heap_fini(&ts->heap);
 	hmap_fini(&ts->map);
-	hmap_fini(&ts->by_peer);
+	if (ts->by_peer.mem)
+		hmap_fini(&ts->by_peer);
 	mem_put(ts->mem, ts->asked, sizeof *ts->asked * ts->n_asked);
 	mem_put(ts->mem, ts, sizeof *ts);
 }

@@ -142,6 +142,23 @@ static void fragments_of_a_stranger(void **state)
 	pair_free(&p);
 }
 
+/* Who knows the way but no key names a PPK that nobody has, as often as it can. */
+static void ppks_of_a_stranger(void **state)
+{
+	(void)state;
+	struct pair p = pair_new(6);
+	assert_true(sim_conf(p.a, p.b, "auto=start\nx-ppk-id=two", ": PSK \"not the secret\"\ntwo : PPK 0x00112233445566778899aabbccddeeff\n"));
+	assert_true(sim_conf(p.b, p.a, "x-ppk-id=one", ": PSK secret\none : PPK 0x00112233445566778899aabbccddeeff\n"));
+	assert_true(sim_start(p.b));
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		assert_true(sim_start(p.a));
+		sim_run(p.s, DUR_MS(70));
+	}
+	unsigned said = lines(p.b, "is not known here, going on without");
+	CHECK(p, said >= 1 && said <= 20 && sim_sent(p.b, IKE_AUTH, true) >= ROUNDS - 2);
+	pair_free(&p);
+}
+
 /* --- what a handshake looks through --- */
 
 /* A thousand conns for peers of anywhere: a request that suits none of them is held against one, not against each. */
@@ -173,7 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rekeys_without_a_delete), cmocka_unit_test(handshakes_without_a_delete),
 		cmocka_unit_test(no_children), cmocka_unit_test(fragments_of_a_stranger),
-		cmocka_unit_test(proposals_are_compared_once),
+		cmocka_unit_test(ppks_of_a_stranger), cmocka_unit_test(proposals_are_compared_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

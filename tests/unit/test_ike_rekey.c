@@ -39,6 +39,15 @@ static bool no_delete(struct sim *s, struct sim_packet *p)
 	return p->exchange != INFORMATIONAL || p->response;
 }
 
+static unsigned in_use(const struct sim_node *n)
+{
+	struct ike_child_view v;
+	unsigned found = 0;
+	for (uint32_t at = 0; ike_next_child(n->ike, &at, &v);)
+		found += v.in_use;
+	return found;
+}
+
 static void responder_waits_for_the_delete(void **state)
 {
 	(void)state;
@@ -48,6 +57,7 @@ static void responder_waits_for_the_delete(void **state)
 	rekey_child(p.a);
 	sim_run(p.s, DUR_S(20));
 	CHECK(p, p.a->n_sas == 2 && p.b->n_sas == 1 && p.b->n_early == 1 && p.b->ups == 1);
+	CHECK(p, in_use(p.a) == 1 && in_use(p.b) == 1); /* `gretel rekey` finds one at any time */
 	sim_run(p.s, DUR_S(15)); /* half a minute of silence is long enough */
 	CHECK(p, p.b->n_sas == 2 && p.b->n_early == 0 && p.b->ups == 2);
 	p.s->tap = NULL;

@@ -443,7 +443,7 @@ static void test_no_memory(void **state)
 		w->failing = true;
 		w->ts = tunnels_new(&w->own.mem);
 		if (!w->ts) {
-			assert_true(n <= 3);
+			assert_true(n <= 2);
 			assert_int_equal(w->own.mem.in_use, 0);
 			free(w);
 			continue;

@@ -220,24 +220,26 @@ volume() {
 	local who keys n
 	wide_window
 	us_reads
-	for who in cn us; do
-		for keys in "lifepackets=900 marginpackets=400" "lifebytes=900000 marginbytes=500000"; do
-			if [ $who = cn ]; then begin "reauth=no rekeyfuzz=50% $keys" "reauth=no"; else begin "reauth=no" "reauth=no rekeyfuzz=50% $keys"; fi
-			gretel cn up tunnel >/dev/null 2>&1
-			check "$keys at $who: up" wait_for 15 pinging cn 10.0.0.1
-			mark us
-			mark cn
-			load_start
-			sleep 25
-			load_end
-			n=$(times cn 'CHILD_SA tunnel.* is rekeyed by')
-			check "$keys at $who: $n rekeys, $pings pings" test "$n" -ge 2
-			check "$keys at $who: nothing is lost" lossless
-			check "$keys at $who: no hard end was met" says 0 times cn 'reached its lifetime'
-			check "$keys at $who: one pair" pair_within 15
-			check "$keys at $who: no complaint of strongSwan" no_complaints us
-		done
-	done
+	while read -r -u3 who keys; do
+		if [ "$who" = cn ]; then begin "reauth=no rekeyfuzz=50% $keys" reauth=no; else begin reauth=no "reauth=no rekeyfuzz=50% $keys"; fi
+		gretel cn up tunnel >/dev/null 2>&1
+		check "$keys at $who: up" wait_for 15 pinging cn 10.0.0.1
+		mark us
+		mark cn
+		load_start
+		sleep 15
+		load_end
+		n=$(times cn 'CHILD_SA tunnel.* is rekeyed by')
+		check "$keys at $who: $n rekeys, $pings pings" test "$n" -ge 2
+		check "$keys at $who: nothing is lost" lossless
+		check "$keys at $who: no hard end was met" says 0 times cn 'reached its lifetime'
+		check "$keys at $who: one pair" pair_within 15
+		check "$keys at $who: no complaint of strongSwan" no_complaints us
+	done 3<<-END
+		cn lifepackets=900 marginpackets=400
+		cn lifebytes=900000 marginbytes=500000
+		us lifepackets=900 marginpackets=400
+	END
 	for who in cn us; do on $who rm -f /etc/strongswan.d/zz-window.conf; done
 	us_reads
 }
