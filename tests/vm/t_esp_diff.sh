@@ -4,7 +4,7 @@
 set -u
 . "$(dirname "$0")/lab.sh"
 P=$GRETEL_BUILD/tests/vm/esp_peer
-PACKETS=3000
+PACKETS=1500
 [ -z "${GRETEL_LONG:-}" ] || PACKETS=30000
 
 # k: the kernel's end, u: ours. The link carries large packets whole.

@@ -15,15 +15,20 @@ nl=$'\n'
 
 # ---- helpers
 
+# Both ends begin at once here. What may come of that has a part of its own (once): another attempt when it has not settled.
 begin() { # CN US: a cell with its tunnel up and one SA pair
+	_begin "$@" && return
+	echo "        $1-$2, once more:" $(settles 0 | head -n 20)
+	_begin "$@" || { not_ok "$1-$2: it comes up" "$(settles 1)"; return 1; }
+}
+_begin() {
 	cell "$1" "$2" || { not_ok "$1-$2" "no lab"; return 1; }
 	# Two strongSwans that both begin have two SA pairs for ever after.
 	[ "$1-$2" != swan-swan ] || cell_auto us add
 	end_start cn & end_start us & wait
 	# On a busy machine strongSwan's starter now and then adds a conn and forgets to begin it.
 	[ "$1" != swan ] || wait_for 20 end_up cn || on cn timeout 30 ipsec up tunnel >/dev/null 2>&1
-	wait_for 60 end_up cn && wait_for 30 one_pair && wait_for 10 pinging ||
-		{ not_ok "$1-$2: it comes up" "$(settles 1)"; return 1; }
+	wait_for 60 end_up cn && wait_for 30 one_pair && wait_for 10 pinging
 }
 
 pinging() { [ "$(on cn ping -n -q -c 1 -W 1 10.0.0.1 | grep -c ' 1 received')" = 1 ]; }
@@ -32,9 +37,9 @@ back() { wait_for "$1" _back || { settles 1; return 1; }; } # SECONDS
 _back() { end_up cn && end_up us && pinging; }
 has_no_sas() { [ -z "$(spis "$1")" ]; }
 
-# Pings in the background: 50 a second, for so many seconds.
+# Pings in the background: 20 a second, for so many seconds.
 pings_start() {
-	on cn ping -n -q -i 0.02 -c $(($1 * 50)) -W 2 10.0.0.1 >/lab/ping.txt 2>&1 &
+	on cn ping -n -q -i 0.05 -c $(($1 * 20)) -W 2 10.0.0.1 >/lab/ping.txt 2>&1 &
 	ping_pid=$!
 }
 pings_end() { wait "$ping_pid"; } # (not in a subshell)
@@ -101,7 +106,7 @@ roles() { # US
 	sleep 2
 	check "$c: ike is killed" gretel_kill9 cn ike
 	pings_end
-	check "$c: no ping of 700 is lost" none_lost
+	check "$c: no ping of 280 is lost" none_lost
 	check "$c: there is one SA pair here then" wait_for 15 pair_here
 	check "$c: a new one" new_spis "$old"
 	check "$c: and it carries what cn sends" carries cn

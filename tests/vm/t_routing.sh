@@ -44,7 +44,7 @@ cell_routes() { # cell_routes CN US HOME
 	done
 	[ "$c" = gretel-frr-frr ] || return 0
 	sleep 12 # memory is given back ten seconds after the last exchange
-	check "$c: with a tunnel and two sessions the daemon takes less than 5 MiB" small cn
+	check "$c: with a tunnel and two sessions the daemon takes less than 5 MiB" wait_for 45 small cn
 	echo "        $(cat /lab/took) KiB"
 }
 

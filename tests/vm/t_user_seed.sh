@@ -109,6 +109,7 @@ deaths() {
 	lab_seed cn; lab_seed us
 	begin us swan & begin cn user & wait
 	check "deaths: up" wait_for 30 pinging cn 10.0.0.1
+	wait_for 15 says 2 sa_count us
 	pings_start ike cn 10.0.0.1 5
 	sleep 1
 	gretel_kill9 cn ike

@@ -61,7 +61,7 @@ rekeys() {
 	check "rekeys: up" gretel cn up tunnel
 	load_start
 	until=$((SECONDS + load))
-	# The clock of an emulated machine may run fast: each order comes at least once.
+	# Each order comes at least once, however long they take.
 	while [ $SECONDS -lt $until ] || [ $i -lt 7 ]; do
 		case $((i % 6)) in
 		0) gretel_rekeys child ;;
