@@ -176,8 +176,9 @@ enum verdict x_child_spi(struct step *s)
 		if (c->old ? child_install_half(s, c) : child_install(s, c, false))
 			return V_WAIT;
 	}
-	/* Where our address has just gone there is another in a moment. */
-	answer_failure(s, c, s->sa->ways.stranded ? N_TEMPORARY_FAILURE : N_NO_ADDITIONAL_SAS, "no SPI or no keys for it");
+	/* Where our address has just gone there is another in a moment, or already. */
+	bool gone = s->sa->ways.stranded || !addr_eq(&c->p.local, &s->sa->local.addr);
+	answer_failure(s, c, gone ? N_TEMPORARY_FAILURE : N_NO_ADDITIONAL_SAS, "no SPI or no keys for it");
 	return V_WAIT;
 }
 

@@ -84,6 +84,10 @@ static uint16_t not_now(const struct ike_sa *sa, const char **why)
 	}
 	if (sa->n_del > 0 || (!window_free(sa) && sa->req.is_child_delete))
 		return N_TEMPORARY_FAILURE;
+	/* Its children would be elsewhere when the answer to our update comes, which moves them. */
+	*why = "its addresses are changing";
+	if (mobike_waits(sa) || (!window_free(sa) && sa->req.is_update))
+		return N_TEMPORARY_FAILURE;
 	*why = "it is being deleted";
 	if (sa->want_delete || sa->replaced)
 		return N_TEMPORARY_FAILURE;

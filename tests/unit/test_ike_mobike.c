@@ -153,9 +153,20 @@ static void never_without(struct sim *s)
 	}
 }
 
-/* Somebody rekeys something, and somebody's address changes so much later. With MOBIKE all is as if they had not met: nothing is begun
+static void rekey_or_move(struct pair *p, unsigned what, bool rekey)
+{
+	struct sim_node *n = what & BY_B ? p->b : p->a;
+	if (!rekey)
+		sim_readdress(what & B_MOVES ? p->b : p->a, what & B_MOVES ? "198.51.100.77" : "192.0.2.77");
+	else if (what & OF_IKE)
+		sim_cmd(n, IKE_CMD_REKEY_IKE, hand_sa(n, ST_ESTABLISHED)->id);
+	else
+		sim_cmd(n, IKE_CMD_REKEY_CHILD, hand_child(n, CH_UP)->id);
+}
+
+/* Somebody rekeys something, and somebody's address changes so much later, or earlier. With MOBIKE all is as if they had not met: nothing is begun
  * anew. Without, there is a successor from the new address. */
-static void amid_a_rekey(unsigned what, unsigned when)
+static void amid_a_rekey(unsigned what, unsigned when, bool earlier)
 {
 	struct pair p = pair_new(40 + when);
 	bool mobike = what & WITH_MOBIKE, ike = what & OF_IKE;
@@ -168,18 +179,16 @@ static void amid_a_rekey(unsigned what, unsigned when)
 	AGREE(p);
 	p.s->priv_delay = DUR_MS(3);
 	p.s->watch = never_without;
-	struct sim_node *n = what & BY_B ? p.b : p.a;
-	sim_cmd(n, ike ? IKE_CMD_REKEY_IKE : IKE_CMD_REKEY_CHILD,
-	        ike ? hand_sa(n, ST_ESTABLISHED)->id : hand_child(n, CH_UP)->id);
+	rekey_or_move(&p, what, !earlier);
 	sim_run(p.s, DUR_MS(when));
-	sim_readdress(what & B_MOVES ? p.b : p.a, what & B_MOVES ? "198.51.100.77" : "192.0.2.77");
+	rekey_or_move(&p, what, earlier);
 	sim_run(p.s, DUR_S(240));
 	unsigned inits = sim_sent(p.a, IKE_SA_INIT, false) + sim_sent(p.b, IKE_SA_INIT, false);
 	unsigned ups = ike ? 1 : 2;
 	if (!sim_agree(p.a, p.b) || inits != (mobike ? 1 : 2) ||
 	    (mobike && (p.a->ups != ups || p.b->ups != ups || p.a->downs != ups - 1 || p.b->downs != ups - 1))) {
 		sim_dump(p.s);
-		fail_msg("case %#x, %u ms after", what, when);
+		fail_msg("case %#x, %u ms %s", what, when, earlier ? "earlier" : "later");
 	}
 	pair_free(&p);
 }
@@ -192,7 +201,9 @@ static void moves_amid_rekeys(void **state)
 		if ((what & B_MOVES) && (!(what & WITH_MOBIKE) || (what & WITH_NAT)))
 			continue;
 		for (unsigned when = 0; when < 100; when += STEP_MS)
-			amid_a_rekey(what, when);
+			amid_a_rekey(what, when, false);
+		for (unsigned when = STEP_MS; (what & WITH_MOBIKE) && when < 320; when += STEP_MS)
+			amid_a_rekey(what, when, true);
 	}
 }
 
