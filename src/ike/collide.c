@@ -187,11 +187,11 @@ void collide_ike_rekeyed(struct step *s)
 		sa_pump(s, b);
 		return;
 	}
+	sa_inherit(s, a, b ? b : old);
 	if (b) {
 		retire(s, b, DUR_S(PEER_REPLACES_S), "the peer's rekey is redundant");
 		b->peer_told_gone = true; /* its maker deletes it, or has heard of the old one's end first and knows nothing of it */
 	}
-	sa_inherit(s, a, b ? b : old);
 	old->replaced = true;
 	sa_delete(s, old, "rekeyed");
 	sa_pump(s, a);

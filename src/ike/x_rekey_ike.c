@@ -44,6 +44,7 @@ static void keep_reauth(struct step *s, struct ike_sa *sa, const struct ike_sa *
 void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 {
 	struct step sub = step_sub(s, sa);
+	mono_t goes = old->due[T_DUPLICATE];
 	sa_set_tun(sa, old->tun);
 	sa->local = old->local; /* it may have moved since we asked */
 	sa->remote = old->remote;
@@ -69,6 +70,11 @@ void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	sa_peer_index(s->e, sa);
 	step_run(&sub, EV_INHERITED);
 	keep_reauth(s, sa, old);
+	if (goes != MONO_NEVER) { /* a newer one has replaced it while it was being rekeyed: that is true of its successor */
+		sa->replaced = true;
+		sa_due(s->e, sa, T_DUPLICATE, goes);
+		sa_due(s->e, old, T_DUPLICATE, MONO_NEVER);
+	}
 	for (enum sa_timer i = T_LIVENESS; i <= T_REAUTH; i++) /* the successor has its own */
 		sa_due(s->e, old, i, MONO_NEVER);
 	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] rekeyed, now [%u]", ike_tun_name(sa->tun), old->id, sa->id);
