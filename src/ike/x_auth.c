@@ -111,6 +111,14 @@ enum verdict x_auth_i_mixed(struct step *s)
 	return V_DONE;
 }
 
+/* RFC 7296 2.4: the only IKE SA between these identities. Not true while an earlier life's SAs forward on, for which alone a peer of %any
+ * is called; nor when the peer is setting one up just now: strongSwan would end that one, even if it is the one to stay. */
+static bool is_initial_contact(const struct step *s, const struct ike_sa *sa)
+{
+	return !sa->tun->many && roam_only(sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER &&
+	       sa_half_open_from(s->e, &sa->remote.addr).all == 0;
+}
+
 enum verdict x_auth_i_signed(struct step *s)
 {
 	struct ike_sa *sa = s->sa;
@@ -133,9 +141,7 @@ enum verdict x_auth_i_signed(struct step *s)
 	ts_ours(sa->tun->t, &sa->local.addr, &sa->remote.addr, &tsi, &tsr);
 	out_begin(s, &o, IKE_AUTH, false, sa->tx_id);
 	ike_enc_id(&o.enc, P_IDI, &sa->my_id);
-	/* RFC 7296 2.4: the only IKE SA between these identities; not true while an earlier life's SAs forward on, for which alone a peer of
-	 * %any is called. */
-	if (!sa->tun->many && roam_only(sa) && sa->tun->n_orphans == 0 && s->e->setup.uniqueids != UNIQUE_NEVER)
+	if (is_initial_contact(s, sa))
 		ike_enc_notify(&o.enc, PROTO_NONE, SPAN(NULL, 0), N_INITIAL_CONTACT, SPAN(NULL, 0));
 	if (sa->peer_id.type != ID_ANY && !sa->tun->t->remote.id_loose)
 		ike_enc_id(&o.enc, P_IDR, &sa->peer_id);

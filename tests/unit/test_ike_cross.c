@@ -37,6 +37,40 @@ static void both_begin_at_once(void **state)
 	assert_true(one_try > BOTH_SEEDS / 8 && one_try < BOTH_SEEDS); /* both ways were taken */
 }
 
+/* RFC 7296 2.4: who is being called at this moment does not claim to have the only IKE SA. strongSwan would end the one that it has just
+ * set up, and we our own, whose nonce is the lowest. */
+static unsigned claims;
+
+static bool claimed(struct sim *s, struct sim_packet *p)
+{
+	struct ike_hdr h;
+	struct hand hand;
+	struct ike_notify n;
+	if (p->exchange != IKE_AUTH || p->response)
+		return true;
+	assert_int_equal(ike_hdr_decode(SPAN(p->p, p->n), &h), WIRE_OK);
+	struct ike_sa *sa = hand_sa_by_spi(p->from, h.spi_i);
+	assert_true(sa && hand_open(s, &sa->tx, p->p, p->n, &hand));
+	claims += hand_notify(&hand, N_INITIAL_CONTACT, &n);
+	return true;
+}
+
+static void the_only_one(void **state)
+{
+	(void)state;
+	for (int both = 0; both <= 1; both++) {
+		struct pair p = pair_new(7);
+		claims = 0;
+		p.s->tap = claimed;
+		pair_conf(&p, "auto=start", both ? "auto=start" : "");
+		assert_true(sim_start(p.a) && sim_start(p.b));
+		sim_run(p.s, DUR_S(60));
+		AGREE(p);
+		CHECK(p, claims == (both ? 0 : 1) && sim_sent(p.a, IKE_AUTH, false) == 1 && sim_sent(p.b, IKE_AUTH, false) == (unsigned)both);
+		pair_free(&p);
+	}
+}
+
 /* RFC 7296 2.8.1: of four nonces the lowest decides; the initiator of its SA deletes it, or the other end does later. */
 static bool mute;
 
@@ -179,6 +213,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_begin_at_once),
+		cmocka_unit_test(the_only_one),
 		cmocka_unit_test(the_lowest_nonce_loses),
 		cmocka_unit_test(uniqueids),
 		cmocka_unit_test(a_failed_attempt_beside_an_established_one),
