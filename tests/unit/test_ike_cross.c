@@ -3,6 +3,8 @@
 #include "../sim/hand.h"
 #include "../sim/pair.h"
 
+#include <stdlib.h>
+
 #ifdef GRETEL_SANITIZED
 enum { BOTH_SEEDS = 150 };
 #else
@@ -67,6 +69,49 @@ static void the_only_one(void **state)
 		sim_run(p.s, DUR_S(60));
 		AGREE(p);
 		CHECK(p, claims == (both ? 0 : 1) && sim_sent(p.a, IKE_AUTH, false) == 1 && sim_sent(p.b, IKE_AUTH, false) == (unsigned)both);
+		pair_free(&p);
+	}
+}
+
+/* Others do. What is up when such a claim arrives does not end for it, when it was under way already as the claim's own set-up began. */
+static bool claim(struct sim *s, struct sim_packet *p)
+{
+	struct ike_hdr h;
+	struct hand hand;
+	uint8_t out[HAND_MAX + 256];
+	if (p->exchange != IKE_AUTH || p->response)
+		return true;
+	assert_int_equal(ike_hdr_decode(SPAN(p->p, p->n), &h), WIRE_OK);
+	struct ike_sa *sa = hand_sa_by_spi(p->from, h.spi_i);
+	assert_true(sa && hand_open(s, &sa->tx, p->p, p->n, &hand) && hand.n + 8 <= HAND_MAX);
+	memmove(hand.plain + 8, hand.plain, hand.n);
+	memcpy(hand.plain, (uint8_t[]){hand.first, 0, 0, 8, 0, 0, N_INITIAL_CONTACT >> 8, N_INITIAL_CONTACT & 255}, 8);
+	hand.first = P_N;
+	hand.n += 8;
+	size_t n = hand_seal(s, &sa->tx, &hand, out);
+	free(p->p);
+	p->p = malloc(n);
+	assert_non_null(p->p);
+	memcpy(p->p, out, n);
+	p->n = n;
+	if (p->from == s->node[0])
+		p->late = DUR_MS(200); /* its own attempt is up by then */
+	return true;
+}
+
+static void claims_that_cross(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 16; seed++) {
+		struct pair p = pair_new(seed);
+		p.s->tap = claim;
+		pair_conf(&p, "auto=start", "auto=start");
+		assert_true(sim_start(p.a) && sim_start(p.b));
+		sim_run(p.s, DUR_MS(500));
+		CHECK(p, sim_ikes(p.a, IKE_S_ESTABLISHED) == 2 && sim_ikes(p.b, IKE_S_ESTABLISHED) == 2);
+		CHECK(p, !sim_noted(p.a, "received INITIAL_CONTACT") && !sim_noted(p.b, "received INITIAL_CONTACT"));
+		sim_run(p.s, DUR_S(60));
+		AGREE(p);
 		pair_free(&p);
 	}
 }
@@ -214,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_begin_at_once),
 		cmocka_unit_test(the_only_one),
+		cmocka_unit_test(claims_that_cross),
 		cmocka_unit_test(the_lowest_nonce_loses),
 		cmocka_unit_test(uniqueids),
 		cmocka_unit_test(a_failed_attempt_beside_an_established_one),
