@@ -28,8 +28,12 @@ _begin() {
 	end_start cn & end_start us & wait
 	# On a busy machine strongSwan's starter now and then adds a conn and forgets to begin it.
 	[ "$1" != swan ] || wait_for 20 end_up cn || on cn timeout 30 ipsec up tunnel >/dev/null 2>&1
-	wait_for 60 end_up cn && wait_for 30 one_pair && wait_for 10 pinging
+	wait_for 60 end_up cn && wait_for 30 settled && wait_for 10 pinging
 }
+# The second of two that began at once may still be under way: strongSwan sends with its SAs before it answers, which it does when its
+# script has ended.
+settled() { one_pair && none_connecting cn && none_connecting us; }
+none_connecting() { if [ "${prog[$1]}" = gretel ]; then gretel "$1" status; else on "$1" ipsec status; fi 2>&1 | grep -q ' 0 connecting'; }
 
 pinging() { [ "$(on cn ping -n -q -c 1 -W 1 10.0.0.1 | grep -c ' 1 received')" = 1 ]; }
 back() { wait_for "$1" _back || { settles 1; return 1; }; } # SECONDS
