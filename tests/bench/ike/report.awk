@@ -49,7 +49,7 @@ function cpu(    i, g, a, b) {
 
 END {
 	cpu()
-	at_most("gretel-own", "any", "octets for each of " peers " established peers of %any", 6144, "%.0f")
+	at_most("gretel-own", "any", "octets for each of " peers " established peers of %%any", 6144, "%.0f")
 	at_most("gretel-own", "configured", "octets for each of " peers " established configured tunnels", 6144, "%.0f")
 	if (median("gretel-own", "configured_kb") >= 0)
 		printf "      %s tunnels configured, none up: %.1f MiB\n", peers, median("gretel-own", "configured_kb") / 1024
