@@ -11,11 +11,12 @@ static int init_maps(struct ike *e)
 {
 	struct hmap *maps[] = {&e->sas_by_spi, &e->sas_by_init, &e->sas_by_peer, &e->half_by_source, &e->children,
 	                       &e->tuns,       &e->tuns_by_addr, &e->tuns_by_id,  &e->waits};
+	struct hmap *by_our_number[] = {&e->sas_by_id, &e->kids_by_id}; /* which nobody else chooses */
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_LEN(maps) && r == 0; i++)
 		r = hmap_init(maps[i], e->mem, rng_u64(e->rng), rng_u64(e->rng));
-	for (size_t i = 0; i < 2 && r == 0; i++)
-		r = hmap_init(i ? &e->kids_by_id : &e->sas_by_id, e->mem, 0, 0);
+	for (size_t i = 0; i < ARRAY_LEN(by_our_number) && r == 0; i++)
+		r = hmap_init(by_our_number[i], e->mem, 0, 0);
 	/* SPIs as well, of the peers' choice: the same key the other way round, which no seed of a test feels. */
 	return r < 0 ? r : hmap_init(&e->children_out, e->mem, e->children.key[1], e->children.key[0]);
 }
