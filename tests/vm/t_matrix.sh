@@ -203,6 +203,8 @@ four() { # INITIATOR; the other end has auto=add, and so has this one: `up` begi
 	cap_start four cnrt cnrt-wan udp port 500 or '(udp port 4500 and udp[8:4] = 0)'
 	if [ "${prog[$i]}" = gretel ]; then gretel "$i" up tunnel >/dev/null; else on "$i" ipsec up tunnel >/dev/null; fi
 	check "four, ${prog[cn]}-${prog[us]}: up, begun by $i" wait_for 10 end_up "$o"
+	# The end that was asked has answered before its script has run: it takes pings from then on.
+	check "four: and gre1 is there at $o" wait_for 10 eval "on $o ip -4 route show dev gre1 2>/dev/null | grep -q ."
 	check "four: and its first ping" ping_gre "$i" "$(inner "$o")" 1
 	sleep 2
 	cap_stop four
