@@ -259,8 +259,9 @@ static bool change(struct sim *s, struct sim_packet *p)
 		if (pl.v[i].type != P_N || ike_notify_decode(pl.v[i].body, &n) != WIRE_OK || n.type != swap->type)
 			continue;
 		uint8_t *at = (uint8_t *)(uintptr_t)n.data.p;
-		memcpy(at, swap->with.p, min_z(n.data.n, swap->with.n));
-		if (swap->with.n == 0)
+		if (swap->with.n)
+			memcpy(at, swap->with.p, min_z(n.data.n, swap->with.n));
+		else
 			at[-1] ^= 0x40; /* another notify type */
 	}
 	p->n = hand_seal(s, &sa->tx, &h, out);
