@@ -113,6 +113,10 @@ int dh_generate(struct crypto *c, struct rng *r, uint16_t group, struct dh_priva
 int dh_shared(struct crypto *c, const struct dh_private *priv, struct span peer, uint8_t *out,
               size_t *out_len) MUST_USE;
 
+/* This private value will serve several times: the form that the library wants it in is kept for dh_shared, which then takes less time, until
+ * the next call; NULL: none is. */
+void dh_keep(struct crypto *c, const struct dh_private *priv);
+
 /* Runs each algorithm once against a known answer. 0, or -EIO with its name in *what. */
 int crypto_self_test(struct crypto *c, const char **what) MUST_USE;
 

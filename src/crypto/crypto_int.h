@@ -31,6 +31,7 @@ struct dh_state {
 	BN_MONT_CTX *mont;
 	EC_GROUP *ec;
 	EVP_PKEY_CTX *import; /* X25519, X448: imports raw keys */
+	EVP_PKEY *peer;       /* their public value, that of the last peer */
 };
 
 /* One thread at a time: the contexts are scratch space. */
@@ -40,6 +41,7 @@ struct crypto {
 	EVP_CIPHER *cipher[CIPHER_ROWS];
 	EVP_CIPHER_CTX *cipher_ctx; /* empty between calls */
 	struct dh_state dh[DH_ROWS];
+	struct { struct dh_private priv; EVP_PKEY_CTX *d; } kept; /* dh_keep; d NULL: nothing */
 	EVP_CIPHER *ecb; /* AES-128: makes the IVs of ESP */
 	struct rng drawn; /* crypto_rng_drawn: the first `left` octets of pool are still to be given out */
 	uint8_t pool[512];

@@ -90,8 +90,14 @@ static bool init_modp(const struct row *w, struct dh_state *st)
 
 static bool init_curve(const struct row *w, struct dh_state *st)
 {
+	uint8_t base[CURVE_MAX] = {9};
+	OSSL_PARAM set[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, base, w->priv_len),
+		OSSL_PARAM_construct_end(),
+	};
 	st->import = EVP_PKEY_CTX_new_from_name(NULL, w->name, NULL);
-	return st->import && EVP_PKEY_fromdata_init(st->import) == 1;
+	return st->import && EVP_PKEY_fromdata_init(st->import) == 1 &&
+	       EVP_PKEY_fromdata(st->import, &st->peer, EVP_PKEY_PUBLIC_KEY, set) == 1;
 }
 
 int crypto_init_dh(struct crypto *c)
@@ -113,6 +119,7 @@ int crypto_init_dh(struct crypto *c)
 
 void crypto_fini_dh(struct crypto *c)
 {
+	dh_keep(c, NULL);
 	for (size_t i = 0; i < DH_ROWS; i++) {
 		struct dh_state *st = &c->dh[i];
 		BN_free(st->p);
@@ -122,6 +129,7 @@ void crypto_fini_dh(struct crypto *c)
 		BN_MONT_CTX_free(st->mont);
 		EC_GROUP_free(st->ec);
 		EVP_PKEY_CTX_free(st->import);
+		EVP_PKEY_free(st->peer);
 	}
 }
 
@@ -308,47 +316,52 @@ static int ecp_shared(const struct dh_state *st, const struct dh_private *priv, 
 
 /* --- X25519 and X448 --- */
 
-/* A key of the library from octets; n octets each, either may be NULL. From a private value
- * alone the library computes the public one. */
-static EVP_PKEY *curve_import(const struct dh_state *st, const uint8_t *priv, const uint8_t *pub, size_t n)
+/* Making a key of the library from octets takes a tenth of what is done with it: peers' have one place, ours may be kept (dh_keep). */
+static EVP_PKEY *curve_own(const struct dh_state *st, const struct dh_private *priv)
 {
-	uint8_t b[2][CURVE_MAX];
-	OSSL_PARAM set[3] = {OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end()};
-	OSSL_PARAM *next = set;
+	/* Our public value takes no part in what follows; any octets save computing it. */
+	uint8_t b[CURVE_MAX], any[CURVE_MAX] = {9};
+	OSSL_PARAM set[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, b, priv->len),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, any, priv->len),
+		OSSL_PARAM_construct_end(),
+	};
 	EVP_PKEY *k = NULL;
-	if (priv) {
-		memcpy(b[0], priv, n);
-		*next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, b[0], n);
-	}
-	if (pub) {
-		memcpy(b[1], pub, n);
-		*next++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, b[1], n);
-	}
-	if (EVP_PKEY_fromdata(st->import, &k, priv ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, set) != 1)
+	memcpy(b, priv->b, priv->len);
+	if (EVP_PKEY_fromdata(st->import, &k, EVP_PKEY_KEYPAIR, set) != 1)
 		k = NULL;
 	wipe(b, sizeof b);
 	return k;
 }
 
+/* What derives secrets from this private value; NULL: the library has failed. */
+static EVP_PKEY_CTX *curve_deriver(const struct dh_state *st, const struct dh_private *priv)
+{
+	EVP_PKEY *own = curve_own(st, priv);
+	EVP_PKEY_CTX *d = own ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
+	EVP_PKEY_free(own); /* d has a reference */
+	if (d && EVP_PKEY_derive_init(d) != 1) {
+		EVP_PKEY_CTX_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+static int curve_derive(const struct dh_state *st, EVP_PKEY_CTX *d, struct span peer, uint8_t *out, size_t len)
+{
+	size_t got = len;
+	if (!d || EVP_PKEY_set1_encoded_public_key(st->peer, peer.p, peer.n) != 1 || EVP_PKEY_derive_set_peer_ex(d, st->peer, 0) != 1)
+		return -EIO;
+	/* RFC 8031 2.4: an all-zero result is refused. The library does so too, or fails. */
+	return EVP_PKEY_derive(d, out, &got) == 1 && got == len && !is_zero(out, len) ? 0 : -EINVAL;
+}
+
 static int curve_shared(const struct dh_state *st, const struct dh_private *priv, struct span peer, uint8_t *out,
                         size_t len)
 {
-	/* Our own public value takes no part in this; any octets save computing it. */
-	static const uint8_t any[CURVE_MAX] = {9};
-	size_t got = len;
-	int rc = -EIO;
-	EVP_PKEY *own = curve_import(st, priv->b, any, priv->len);
-	EVP_PKEY *other = curve_import(st, NULL, peer.p, peer.n);
-	EVP_PKEY_CTX *d = own ? EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL) : NULL;
-	if (d && other && EVP_PKEY_derive_init(d) == 1 && EVP_PKEY_derive_set_peer_ex(d, other, 0) == 1) {
-		/* RFC 8031 2.4: an all-zero result is refused. The library does so too, or fails. */
-		rc = -EINVAL;
-		if (EVP_PKEY_derive(d, out, &got) == 1 && got == len && !is_zero(out, len))
-			rc = 0;
-	}
+	EVP_PKEY_CTX *d = curve_deriver(st, priv);
+	int rc = curve_derive(st, d, peer, out, len);
 	EVP_PKEY_CTX_free(d);
-	EVP_PKEY_free(other);
-	EVP_PKEY_free(own);
 	return rc;
 }
 
@@ -388,6 +401,25 @@ int dh_generate(struct crypto *c, struct rng *r, uint16_t group, struct dh_priva
 	return crypto_fail(rc);
 }
 
+void dh_keep(struct crypto *c, const struct dh_private *priv)
+{
+	const struct row *w = priv ? row_find(priv->group) : NULL;
+	EVP_PKEY_CTX_free(c->kept.d);
+	wipe(&c->kept, sizeof c->kept);
+	if (!w || w->kind != KIND_CURVE || priv->len != w->priv_len)
+		return;
+	c->kept.d = curve_deriver(&c->dh[w - rows], priv);
+	if (c->kept.d)
+		c->kept.priv = *priv;
+	else
+		(void)crypto_fail(-EIO);
+}
+
+static bool is_kept(const struct crypto *c, const struct dh_private *priv)
+{
+	return c->kept.d && c->kept.priv.group == priv->group && CRYPTO_memcmp(c->kept.priv.b, priv->b, priv->len) == 0;
+}
+
 int dh_shared(struct crypto *c, const struct dh_private *priv, struct span peer, uint8_t *out, size_t *out_len)
 {
 	const struct row *w = row_find(priv->group);
@@ -404,6 +436,8 @@ int dh_shared(struct crypto *c, const struct dh_private *priv, struct span peer,
 			rc = modp_shared(st, priv, peer, out, len);
 		else if (w->kind == KIND_ECP)
 			rc = ecp_shared(st, priv, peer, out, len);
+		else if (is_kept(c, priv))
+			rc = curve_derive(st, c->kept.d, peer, out, len);
 		else
 			rc = curve_shared(st, priv, peer, out, len);
 	}

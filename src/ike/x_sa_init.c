@@ -241,6 +241,7 @@ static int own_dh(struct step *s, struct handshake *hs)
 			return r;
 		o->until = mono_add(s->now, DUR_S(1));
 		o->dh = hs->dh;
+		dh_keep(s->e->crypto, &o->dh);
 		memcpy(o->public, hs->dh_public, len);
 		return 0;
 	}
@@ -251,6 +252,7 @@ static int own_dh(struct step *s, struct handshake *hs)
 
 void own_dh_forget(struct ike *e)
 {
+	dh_keep(e->crypto, NULL);
 	wipe(&e->own_dh, sizeof e->own_dh);
 	e->own_dh.until = MONO_NEVER;
 }

@@ -291,6 +291,33 @@ static void test_private_values(void **state)
 	}
 }
 
+/* A value that is kept gives what it gave before, any other one what it gives anyway. */
+static void test_kept(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		const struct group *g = &groups[i];
+		struct dh_private own[2], peer;
+		struct block pub = block_new(g->pub), theirs = block_new(g->pub);
+		uint8_t want[2][DH_SHARED_MAX], got[DH_SHARED_MAX];
+		size_t n[2], len;
+		assert_int_equal(dh_generate(*state, crypto_rng(), g->id, &peer, theirs.p), 0);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(dh_generate(*state, crypto_rng(), g->id, &own[k], pub.p), 0);
+			assert_int_equal(dh_shared(*state, &own[k], block_span(theirs), want[k], &n[k]), 0);
+		}
+		for (int kept = 0; kept < 3; kept++) { /* the last time: none */
+			dh_keep(*state, kept < 2 ? &own[kept] : NULL);
+			for (int k = 0; k < 4; k++) {
+				assert_int_equal(dh_shared(*state, &own[k % 2], block_span(theirs), got, &len), 0);
+				assert_int_equal(len, n[k % 2]);
+				assert_memory_equal(got, want[k % 2], len);
+			}
+		}
+		free(pub.p);
+		free(theirs.p);
+	}
+}
+
 static void test_unknown_group(void **state)
 {
 	static const uint16_t bad[] = {0, 1, 3, 4, 6, 13, 22, 23, 25, 26, 27, 30, 33, 35, 65535};
@@ -602,6 +629,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),       cmocka_unit_test(test_against_library),
 		cmocka_unit_test(test_table),         cmocka_unit_test(test_private_values),
+		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_unknown_group), cmocka_unit_test(test_wrong_lengths),
 		cmocka_unit_test(test_private_of_wrong_length),
 		cmocka_unit_test(test_modp_edges),    cmocka_unit_test(test_modp_subgroup),
