@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ROOM = 64 }; /* for the actions of one datagram, or of one answer */
+
 /* --- log --- */
 
 void role_log(struct ike_role *r, uint32_t tunnel, int8_t level, bool progress, const char *text)
@@ -226,6 +228,12 @@ void act_run(struct ike_role *r, mono_t now)
 	}
 }
 
+void act_gather(struct ike_role *r, mono_t now)
+{
+	if (r->acts.n > IKE_ACTS_MAX - ROOM || r->acts.used > IKE_ARENA / 2)
+		act_run(r, now);
+}
+
 /* --- answers of priv --- */
 
 /* From the wall clock, which may have been set meanwhile: < 0 is no answer. */
@@ -290,7 +298,7 @@ static void ike_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
 		return;
 	}
 	ike_report(r->ike, &f, now, &r->acts);
-	act_run(r, now);
+	act_gather(r, now);
 }
 
 static void tunnel_answer(struct ike_role *r, const struct priv_msg *m, mono_t now)
@@ -316,22 +324,21 @@ static void tunnel_answer(struct ike_role *r, const struct priv_msg *m, mono_t n
 
 void act_reply(struct ike_role *r, const struct priv_msg *m, mono_t now)
 {
+	if (m->ticket && (m->ticket & TICKET_MASK) == TICKET_IKE) {
+		ike_answer(r, m, now);
+		return;
+	}
+	act_run(r, now);
 	if (m->ticket == 0) {
 		if (m->status < 0 && m->status != -ENOENT)
 			role_logf(r, NOTE_CONTROL, "%s: %s", m->row->name,
 			          *priv_msg_text(m) ? priv_msg_text(m) : strerror(-m->status));
 		return;
 	}
-	switch (m->ticket & TICKET_MASK) {
-	case TICKET_IKE:
-		ike_answer(r, m, now);
-		break;
-	case TICKET_TUNNEL:
+	if ((m->ticket & TICKET_MASK) == TICKET_TUNNEL)
 		tunnel_answer(r, m, now);
-		break;
-	default:
+	else
 		ctl_reply(r, m, now);
-	}
 }
 
 static void listen_change(struct ike_role *r, const struct addr *a, bool gone)

@@ -61,7 +61,7 @@ static struct tun_name *name_new(struct ike_role *r, const char *name)
 /* A peer of %any may come from everywhere, a name may move: of many guards status shows the latest ones. */
 void name_guarded(struct ike_role *r, struct tun_name *n, const struct addr *peer)
 {
-	enum { SHOWN = 256 };
+	enum { SHOWN = 32 };
 	for (uint32_t i = 0; i < n->n_guarded; i++) {
 		if (addr_eq(&n->guarded[i], peer))
 			return;

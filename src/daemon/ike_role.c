@@ -52,6 +52,7 @@ static void handle(void *ctx, struct priv_msg *m, mono_t now)
 		act_reply(r, m, now);
 		return;
 	}
+	act_run(r, now); /* what the answers before it brought */
 	switch (m->verb) {
 	case PRIV_HELLO:
 		if (!privsep_hello_ok(r->priv, m)) {
@@ -101,7 +102,8 @@ static void on_priv(void *ctx, int fd, uint32_t events, mono_t now)
 {
 	struct ike_role *r = ctx;
 	(void)fd;
-	(void)role_read(r->loop, r->priv, events, now, handle, NULL, r);
+	if (role_read(r->loop, r->priv, events, now, handle, NULL, r))
+		act_run(r, now);
 }
 
 /* A turn's messages go out before the next wait; what the socket does not take, when it is writable. */

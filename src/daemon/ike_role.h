@@ -98,6 +98,7 @@ struct ike_role {
 
 /* --- act.c --- */
 void act_run(struct ike_role *r, mono_t now);      /* carries out r->acts, and what follows from it, until nothing is left */
+void act_gather(struct ike_role *r, mono_t now);   /* r->acts may wait until the end of the turn, unless room grows scarce */
 void act_tunnel(struct ike_role *r, const struct tun_fact *f, mono_t now);
 void act_tunnel_run(struct ike_role *r, mono_t now);          /* carries out r->tun_acts */
 void act_reply(struct ike_role *r, const struct priv_msg *m, mono_t now);   /* a reply of priv to an engine's ticket */

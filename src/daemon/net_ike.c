@@ -291,7 +291,7 @@ static bool from_esp(struct ike_role *r, mono_t now)
 		.data = SPAN(r->datagram, (size_t)n - sizeof note),
 	};
 	ike_input(r->ike, &d, now, &r->acts);
-	act_run(r, now);
+	act_gather(r, now);
 	return true;
 }
 
@@ -302,6 +302,7 @@ static void on_esp(void *ctx, int fd, uint32_t events, mono_t now)
 	(void)events;
 	for (int i = 0; i < TURN_MAX && from_esp(r, now); i++)
 		;
+	act_run(r, now);
 }
 
 void net_esp(struct ike_role *r, struct priv_msg *m)
@@ -336,13 +337,12 @@ static bool ike_of(struct ike_role *r, struct mmsghdr *m, const union sock *from
 	return kind == UDP_IKE;
 }
 
-/* Reads a batch; the IKE in it, those first that name an SA that there is: *n_known. */
-static unsigned read_batch(struct ike_role *r, int fd, unsigned *n_known, const struct ike_datagram **out)
+/* Reads a batch; the IKE in it, those first that name an SA that there is. */
+static unsigned read_batch(struct ike_role *r, int fd, const struct ike_datagram **out)
 {
 	struct net *n = r->net;
 	const struct ike_datagram *stranger[TURN_MAX];
-	unsigned strangers = 0;
-	*n_known = 0;
+	unsigned known = 0, strangers = 0;
 	for (unsigned i = 0; i < TURN_MAX; i++) {
 		n->in_v[i] = (struct iovec){n->slot[i], SLOT};
 		n->in[i].msg_hdr = (struct msghdr){.msg_name = &n->in_from[i], .msg_namelen = sizeof n->in_from[i],
@@ -355,27 +355,24 @@ static unsigned read_batch(struct ike_role *r, int fd, unsigned *n_known, const 
 		if (!ike_of(r, &n->in[i], &n->in_from[i], is_natt(r, fd), d))
 			continue;
 		if (ike_knows(r->ike, d->data))
-			out[(*n_known)++] = d;
+			out[known++] = d;
 		else
 			stranger[strangers++] = d;
 	}
-	memcpy(out + *n_known, stranger, strangers * sizeof *out);
-	return *n_known + strangers;
+	memcpy(out + known, stranger, strangers * sizeof *out);
+	return known + strangers;
 }
 
 static void on_udp(void *ctx, int fd, uint32_t events, mono_t now)
 {
-	enum { ROOM = 64 }; /* for the actions of one datagram */
 	struct ike_role *r = ctx;
 	const struct ike_datagram *d[TURN_MAX];
-	unsigned known;
 	if (events & EPOLLERR)
 		read_errors(r, fd, now);
-	unsigned n = read_batch(r, fd, &known, d);
+	unsigned n = read_batch(r, fd, d);
 	for (unsigned i = 0; i < n; i++) {
 		ike_input(r->ike, d[i], now, &r->acts);
-		if (i < known || r->acts.n > IKE_ACTS_MAX - ROOM || r->acts.used > IKE_ARENA / 2)
-			act_run(r, now);
+		act_gather(r, now);
 	}
 	act_run(r, now);
 }
