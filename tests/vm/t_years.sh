@@ -17,16 +17,24 @@ load=30 tiny=25 reauth=20 crowd=
 
 # ---- strongSwan and strongSwan: the measure of complaints.txt
 
+_made() { echo $(($(times us 'CHILD_SA plain.*established') + $(times us 'IKE_SA plain.*rekeyed between'))); }
+_more() { [ "$(_made)" -gt "$1" ]; }
+_plain() { # HOST SA: rekeys it, and waits for the new one
+	local n
+	n=$(_made)
+	on $1 ipsec stroke rekey "plain$2" >/dev/null 2>&1
+	wait_for 5 _more "$n"
+}
 plain() {
 	local sa
 	mark us; mark p1
 	on p1 ipsec up plain >/dev/null 2>&1
 	check "two strongSwans: up" wait_for 10 swan_up p1 plain
 	for sa in '{*}' '[*]'; do
-		on p1 ipsec stroke rekey "plain$sa" >/dev/null 2>&1
-		sleep 1
-		on us ipsec stroke rekey "plain$sa" >/dev/null 2>&1
-		sleep 1
+		_plain p1 "$sa"
+		sleep 0.5
+		_plain us "$sa"
+		sleep 0.5
 		on p1 ipsec stroke rekey "plain$sa" >/dev/null 2>&1 &
 		on us ipsec stroke rekey "plain$sa" >/dev/null 2>&1 &
 		wait

@@ -139,6 +139,13 @@ heard_host() { gretel_cmd cn show bgp 10.0.9.1/32 --json | jq '[.paths[]? | sele
 
 # ---- hand: what administrators and other programs do to interfaces
 us_kept() { has us 10.0.0.0/30; }
+# FRR takes its time when its interface has gone and come.
+us_again() {
+	soon 30 has us 192.168.1.0/24 via && return
+	net_of us ip route
+	vty us 'show bgp ipv4 unicast' 'show ip route' 'show interface brief' 'show bgp nexthop'
+	return 1
+}
 hand() {
 	lab || return
 	check "hand: a network is valid by a connected host route, and explain says so" explains 10.0.9.1/32 'network 10.0.9.1/32 .*valid, .*connected'
@@ -158,7 +165,7 @@ hand() {
 	check "hand: the other one is not" up_with 10.0.9.1
 	node_link cn gre1 10.0.0.2/30 us gre1 10.0.0.1/30
 	within 8000 "hand: a new one of the same name: the session is back" up_with 10.0.0.1
-	check "hand: and the routes" soon 12 has us 192.168.1.0/24 via
+	check "hand: and the routes" us_again
 	# The address moves to another interface, the new one first.
 	net_of cn ip link add spare type veth peer name spare0
 	net_of cn ip link set spare up
