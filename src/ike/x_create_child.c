@@ -100,7 +100,8 @@ enum verdict x_child_r(struct step *s)
 	/* RFC 7296 2.25.1. A replaced SA too: what the peer makes in it now it would send on, and goes with it in a moment. */
 	if (sa->want_delete || sa->replaced || (b.rekey && is_closing(sa, old)))
 		return refuse(s, N_TEMPORARY_FAILURE, "it is being deleted");
-	if (old && old->state == CH_INSTALL)
+	/* What we do not know may be what the peer's answer to our own request brings, which is late. */
+	if (old ? old->state == CH_INSTALL : b.rekey && !window_free(sa) && sa->req.child)
 		return refuse(s, N_TEMPORARY_FAILURE, "it is being made");
 	if (b.rekey && (!old || old->state < CH_UP))
 		return refuse(s, N_CHILD_SA_NOT_FOUND, "the child SA to be rekeyed is not here");

@@ -230,6 +230,31 @@ static void child_not_found(void **state)
 	pair_free(&p);
 }
 
+/* A child that the peer does not know yet, since our answer is lost again and again, is none that it has lost. */
+static bool no_answer_to_2(struct sim *s, struct sim_packet *p)
+{
+	(void)s;
+	return p->exchange != CREATE_CHILD_SA || !p->response || p->msg_id != 2;
+}
+
+static void child_not_known_yet(void **state)
+{
+	(void)state;
+	struct pair p = pair_run(8, BASE_START, BASE, DUR_S(5));
+	p.s->tap = no_answer_to_2;
+	rekey_child(p.a);
+	sim_run(p.s, DUR_S(35));
+	CHECK(p, p.b->ups == 2 && p.a->ups == 1); /* b sends on it nevertheless */
+	rekey_child(p.b);
+	sim_run(p.s, DUR_S(1));
+	CHECK(p, sim_noted(p.b, "received TEMPORARY_FAILURE notify") && !sim_noted(p.b, "received CHILD_SA_NOT_FOUND notify"));
+	p.s->tap = NULL;
+	sim_run(p.s, DUR_S(120));
+	AGREE(p);
+	CHECK(p, sim_sent(p.a, IKE_SA_INIT, false) + sim_sent(p.b, IKE_SA_INIT, false) == 1);
+	pair_free(&p);
+}
+
 static uint16_t drop_notify, drop_payload;
 static bool dropped;
 
@@ -484,6 +509,7 @@ int main(void)
 		cmocka_unit_test(pfs),
 		cmocka_unit_test(temporary_failure),
 		cmocka_unit_test(child_not_found),
+		cmocka_unit_test(child_not_known_yet),
 		cmocka_unit_test(odd_answers),
 		cmocka_unit_test(our_kernel_fails),
 		cmocka_unit_test(ike_by_command),
