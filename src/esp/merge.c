@@ -7,7 +7,7 @@
 #include "esp/offload.h"
 
 enum { RUNS = 16, NONE = 0xffff };
-enum { TCP_SEQ = 4, TCP_ACK = 8, TCP_FLAGS = 12, TCP_WINDOW = 14, TCP_SUM = 16, UDP_LEN = 4, UDP_SUM = 6 };
+enum { TCP_SEQ = 4, TCP_ACK = 8, TCP_FLAGS = 12, TCP_WINDOW = 14, TCP_SUM = 16, TCP_URGENT = 18, UDP_LEN = 4, UDP_SUM = 6 };
 
 /* What a packet of a flow says about itself. */
 struct look {
@@ -233,7 +233,8 @@ static bool tcp_fits(const struct run *r, const struct look *k)
 	const uint8_t *a = r->p + r->l4, *b = k->p + k->l4;
 	unsigned len = r->hdr - r->l4;
 
-	if (be32(b + TCP_SEQ) != r->seq || be32(a + TCP_ACK) != be32(b + TCP_ACK) || be16(a + TCP_WINDOW) != be16(b + TCP_WINDOW))
+	if (be32(b + TCP_SEQ) != r->seq || be32(a + TCP_ACK) != be32(b + TCP_ACK) || be16(a + TCP_WINDOW) != be16(b + TCP_WINDOW) ||
+	    be16(a + TCP_URGENT) != be16(b + TCP_URGENT)) /* without URG it says nothing, and arrives */
 		return false;
 	if (k->hdr != r->hdr || ((r->flags ^ k->flags) & ~(unsigned)(TCP_FIN | TCP_PSH)))
 		return false;
