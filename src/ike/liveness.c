@@ -194,13 +194,12 @@ static void send_child_deletes(struct step *s)
 	ike_enc_delete_esp(&o.enc, sa->del_queue, sa->n_del);
 	if (!out_request(s, &o))
 		return;
-	sa->req.is_child_delete = true;
+	sa->n_asked = sa->n_del;
 	for (uint8_t i = 0; i < sa->n_del; i++) {
 		struct child *c = child_by_spi_in(s->e, sa->del_queue[i]);
 		if (c && c->sa == sa)
 			c->delete_sent = true;
 	}
-	sa->n_del = 0;
 }
 
 void sa_pump(struct step *s, struct ike_sa *sa)

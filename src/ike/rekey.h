@@ -17,7 +17,9 @@ void child_index_out(struct ike *e, struct child *c);
 struct child *child_by_spi_in(struct ike *e, uint32_t spi);
 struct child *child_by_spi_out(struct ike_sa *sa, uint32_t spi);
 struct child *child_by_spi_out_any(struct ike *e, uint32_t spi);
-void child_move_to(struct child *c, struct ike_sa *sa);
+/* All child SAs go to another IKE SA. So does what the peer has not answered a DELETE of: it may not have read it, or not do what it
+ * is told in an IKE SA that it closes; an SPI that it does not know any more costs nothing (RFC 7296 1.4.1). */
+void sa_children_move(struct ike_sa *from, struct ike_sa *to);
 
 /* --- collide.c --- */
 /* s->child, of our own making, is agreed on. True: another rekey of the same SA has won. */

@@ -450,11 +450,17 @@ struct child *child_by_spi_out_any(struct ike *e, uint32_t spi)
 	return NULL;
 }
 
-void child_move_to(struct child *c, struct ike_sa *sa)
+void sa_children_move(struct ike_sa *from, struct ike_sa *to)
 {
-	list_del(&c->link);
-	c->sa->n_children--;
-	c->sa = sa;
-	list_add_tail(&sa->children, &c->link);
-	sa->n_children++;
+	LIST_EACH(it, tmp, &from->children) {
+		struct child *c = LIST_ENTRY(it, struct child, link);
+		list_del(&c->link);
+		c->sa = to;
+		list_add_tail(&to->children, &c->link);
+	}
+	to->n_children += from->n_children;
+	from->n_children = 0;
+	for (uint8_t i = 0; i < from->n_del && to->n_del < ARRAY_LEN(to->del_queue); i++)
+		to->del_queue[to->n_del++] = from->del_queue[i];
+	from->n_del = from->n_asked = 0;
 }

@@ -38,7 +38,7 @@ struct request {
 	uint8_t exchange;
 	bool is_delete, is_liveness; /* what it is, where that matters */
 	bool is_update, asks_cookie2; /* says our addresses; COOKIE2 is in it, and has to be in the answer */
-	bool is_child_delete, is_ike_rekey;
+	bool is_ike_rekey;
 	uint32_t child, spi;     /* CREATE_CHILD_SA: the child that it is for, and its inbound SPI; 0 none */
 	uint32_t gone_spi;       /* one of the peer's that it deleted meanwhile and we do not know */
 };
@@ -127,8 +127,8 @@ struct ike_sa {
 	struct frag_queue *frags[2]; /* what is being put together: a request, a response */
 	struct list children;
 	uint32_t n_children;
-	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs whose DELETE waits for the window */
-	uint8_t n_del;
+	uint32_t del_queue[CHILDREN_MAX * 2]; /* inbound SPIs that the peer has not answered a DELETE of */
+	uint8_t n_del, n_asked;  /* the first n_asked are in the request that is under way, the others wait for the window */
 	struct handshake *hs;
 	struct ways ways;
 	/* While a rekey of ours is under way: its successor to be (ST_NEW), and the one that the peer made meanwhile. */

@@ -94,7 +94,7 @@ bool out_request(struct step *s, struct out *o)
 	sa->req.tries = 0;
 	sa->req.first = s->now;
 	sa->req.is_delete = sa->req.is_liveness = sa->req.is_update = sa->req.asks_cookie2 = false;
-	sa->req.is_child_delete = sa->req.is_ike_rekey = false;
+	sa->req.is_ike_rekey = false;
 	sa->req.child = sa->req.spi = sa->req.gone_spi = 0;
 	sa_due(s->e, sa, T_RETRANSMIT, mono_add(s->now, jittered(s, window_interval(&s->e->setup, 0))));
 	window_send(s, &sa->req.msg);
@@ -116,9 +116,13 @@ bool out_response(struct step *s, struct out *o)
 
 void window_answered(struct step *s)
 {
-	blob_free(s->e, &s->sa->req.msg);
-	s->sa->tx_id++;
-	sa_due(s->e, s->sa, T_RETRANSMIT, MONO_NEVER);
+	struct ike_sa *sa = s->sa;
+	blob_free(s->e, &sa->req.msg);
+	sa->tx_id++;
+	sa->n_del -= sa->n_asked;
+	memmove(sa->del_queue, sa->del_queue + sa->n_asked, sa->n_del * sizeof sa->del_queue[0]);
+	sa->n_asked = 0;
+	sa_due(s->e, sa, T_RETRANSMIT, MONO_NEVER);
 }
 
 /* A liveness check must be over within dpddelay, whatever the retransmission settings say. */

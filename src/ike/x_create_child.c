@@ -77,7 +77,7 @@ static bool is_closing(const struct ike_sa *sa, const struct child *old)
 {
 	if (old)
 		return old->state == CH_DELETING || old->redundant;
-	return sa->n_del > 0 || (!window_free(sa) && sa->req.is_child_delete);
+	return sa->n_del > 0;
 }
 
 enum verdict x_child_r(struct step *s)

@@ -90,8 +90,7 @@ static void return_children(struct step *s, struct ike_sa *sa)
 {
 	if (!sa->before)
 		return;
-	LIST_EACH(it, tmp, &sa->children)
-		child_move_to(LIST_ENTRY(it, struct child, link), sa->before);
+	sa_children_move(sa, sa->before);
 	note(s, sa->tun, NOTE_CONTROL, "IKE_SA %s[%u] is redundant", ike_tun_name(sa->tun), sa->id);
 	sa->replaced = true;
 	sa->before->theirs = NULL;
@@ -180,7 +179,7 @@ enum verdict x_info_r_dying(struct step *s)
 
 enum verdict x_info_i(struct step *s)
 {
-	bool of_children = s->sa->req.is_child_delete;
+	bool of_children = s->sa->n_asked > 0;
 	window_answered(s);
 	mobike_answer(s);
 	if (of_children)

@@ -61,11 +61,7 @@ void sa_inherit(struct step *s, struct ike_sa *sa, struct ike_sa *old)
 	sa->want_delete = old->want_delete; /* it has lost its child meanwhile */
 	sa->restart = old->restart;
 	mobike_inherit(s, sa, old);
-	LIST_EACH(it, tmp, &old->children)
-		child_move_to(LIST_ENTRY(it, struct child, link), sa);
-	memcpy(sa->del_queue, old->del_queue, sizeof sa->del_queue);
-	sa->n_del = old->n_del;
-	old->n_del = 0;
+	sa_children_move(old, sa);
 	old->replaced = true;
 	sa_peer_index(s->e, sa);
 	step_run(&sub, EV_INHERITED);
@@ -88,7 +84,7 @@ static uint16_t not_now(const struct ike_sa *sa, const char **why)
 		if (LIST_ENTRY(it, struct child, link)->state < CH_UP)
 			return N_TEMPORARY_FAILURE;
 	}
-	if (sa->n_del > 0 || (!window_free(sa) && sa->req.is_child_delete))
+	if (sa->n_del > 0)
 		return N_TEMPORARY_FAILURE;
 	/* Its children would be elsewhere when the answer to our update comes, which moves them. */
 	*why = "its addresses are changing";
