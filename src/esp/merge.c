@@ -7,7 +7,7 @@
 #include "esp/offload.h"
 
 enum { RUNS = 16, NONE = 0xffff };
-enum { TCP_SEQ = 4, TCP_ACK = 8, TCP_FLAGS = 12, TCP_WINDOW = 14, TCP_SUM = 16, TCP_URGENT = 18, UDP_LEN = 4, UDP_SUM = 6 };
+enum { IP4_SUM = 10, TCP_SEQ = 4, TCP_ACK = 8, TCP_FLAGS = 12, TCP_WINDOW = 14, TCP_SUM = 16, TCP_URGENT = 18, UDP_LEN = 4, UDP_SUM = 6 };
 
 /* What a packet of a flow says about itself. */
 struct look {
@@ -140,11 +140,14 @@ static uint32_t pseudo(const uint8_t *p, bool v4, bool tcp, uint32_t len)
 	return v4 ? csum_add(sum, p + 12, 8) : csum_add(sum, p + 8, 32);
 }
 
-/* Addresses and what is behind them are side by side: one pass. */
+/* Right, and what splitting writes: a sum of all ones stands for the same as zero (RFC 1624 3), which is written but in UDP. Addresses and
+ * what is behind them are side by side: one pass. */
 static bool sums_right(const uint8_t *p, size_t n, bool v4, bool tcp)
 {
 	size_t l4 = v4 ? IP4_HDR : IP6_HDR, from = v4 ? 12 : 8;
 
+	if ((v4 && be16(p + IP4_SUM) == 0xffff) || (tcp && be16(p + l4 + TCP_SUM) == 0xffff))
+		return false;
 	if (v4 && csum_fold(csum_add(0, p, IP4_HDR)) != 0xffff)
 		return false;
 	return csum_fold(csum_add((tcp ? IP_TCP : IP_UDP) + (uint32_t)(n - l4), p + from, n - from)) == 0xffff;
@@ -315,8 +318,8 @@ static void headers(const struct run *r, struct esp_vnet *v)
 
 	if (r->v4) {
 		be16_put(p + 2, (uint16_t)r->octets);
-		be16_put(p + 10, 0);
-		be16_put(p + 10, csum_end(csum_add(0, p, IP4_HDR)));
+		be16_put(p + IP4_SUM, 0);
+		be16_put(p + IP4_SUM, csum_end(csum_add(0, p, IP4_HDR)));
 	} else {
 		be16_put(p + 4, (uint16_t)len);
 	}

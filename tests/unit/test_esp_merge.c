@@ -349,6 +349,37 @@ static void test_sums(void **state)
 	}
 }
 
+/* A sum of all ones stands for zero, and is right; what is split again would have zero. */
+static void test_all_ones(void **state)
+{
+	(void)state;
+	for (int tcp = 0; tcp < 2; tcp++)
+		for (int second = 0; second < 2; second++)
+			for (int ones = 0; ones < 2; ones++) {
+				static uint8_t room[PACKET_MAX];
+				const size_t at = tcp ? IP4_HDR + 16 : 10;
+				struct batch b = {0};
+				struct packet o = base;
+				o.len = 100;
+				o.df = false;
+				for (packet_write(&o, room); be16(room + at) != 0; packet_write(&o, room)) {
+					o.ack += (uint32_t)tcp;
+					o.id = (uint16_t)(o.id + !tcp);
+				}
+				if (second) {
+					o.seq -= o.len;
+					o.id--;
+				}
+				add(&b, &o);
+				o = after(&o);
+				add(&b, &o);
+				uint8_t *sum = b.v[second].p + at;
+				assert_int_equal(be16(sum), 0);
+				be16_put(sum, ones ? 0xffff : 0);
+				assert_int_equal(frames(&b), ones ? 2 : 1);
+			}
+}
+
 static void test_flows(void **state)
 {
 	(void)state;
@@ -571,6 +602,7 @@ int main(void)
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_acks),
 		cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_all_ones),
 		cmocka_unit_test(test_flows),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_strange),
