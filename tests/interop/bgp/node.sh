@@ -60,11 +60,11 @@ node_init='
 	while :; do sleep 5; done'
 
 soon() {
-	local until=$(($(date +%s%N) + $1 * 1000000000))
+	local until=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s%N)" -lt $until ] || return 1
-		sleep 0.05
+		[ "${EPOCHREALTIME/[.,]/}" -lt $until ] || return 1
+		sleep 0.1
 	done
 }
 
