@@ -384,6 +384,9 @@ ike_seen() { on cn nft list counter inet ikes seen | sed -n 's/.*packets \([0-9]
 
 loss() {
 	base
+	# When us has its GRE interface for the first time, strongSwan tells its peers the new address.
+	gretel cn up tunnel >/dev/null 2>&1
+	base
 	on cn nft -f - <<-'END'
 		table inet ikes {
 			counter seen { }
