@@ -16,6 +16,8 @@ struct attr_slot {
 struct bgp_attrs_state {
 	struct hmap map;
 	struct bgp_pool ids; /* struct attr_slot */
+	struct list idle;    /* oldest first */
+	uint32_t n_idle;
 };
 /* attr_at() for those who call it for each path. */
 static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
@@ -23,12 +25,12 @@ static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
 	return ((const struct attr_slot *)pool_at(&b->attrs->ids, id))->a;
 }
 
-void attr_free(struct bgp *b, struct bgp_attr *a); /* the last reference has gone */
+void attr_rest(struct bgp *b, struct bgp_attr *a); /* the last reference has gone */
 /* attr_unref() likewise. */
 static inline void attr_put(struct bgp *b, struct bgp_attr *a)
 {
 	if (!BUG(a->refs == 0) && --a->refs == 0)
-		attr_free(b, a);
+		attr_rest(b, a);
 }
 
 /* Numbers in a row; what does not fit for lack of memory is the caller's to deal with. */

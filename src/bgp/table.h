@@ -16,9 +16,13 @@ static inline void *pool_at(const struct bgp_pool *p, uint32_t id)
 	return p->page[id >> p->per_page_log2] + (size_t)(id & ((1u << p->per_page_log2) - 1)) * p->size;
 }
 
-/* --- Attributes (attr.c): one struct per distinct set, counted, never changed --- */
+/* --- Attributes (attr.c): one struct per distinct set, counted, never changed ---
+ *
+ * One that nobody refers to any more is kept until there is nothing better to do: who takes all back is answered first, and who takes
+ * back and announces again finds it. */
 struct bgp_attr {
 	struct hnode node;
+	struct list idle;                /* of those without references */
 	uint32_t id, refs;
 	uint32_t weight;                 /* part of the key: set by filters and by local origin */
 	uint32_t tag;
@@ -40,6 +44,8 @@ void attr_ref(struct bgp_attr *a);
 void attr_unref(struct bgp *b, struct bgp_attr *a);
 struct bgp_attr *attr_at(const struct bgp *b, uint32_t id);
 uint32_t attr_count(const struct bgp *b);   /* sets there are, for show and tests */
+bool attr_idle(const struct bgp *b);        /* some are to be freed */
+bool attr_work(struct bgp *b);              /* frees a few of them; true: more is left */
 void attr_nh_walked(struct bgp *b);         /* rib.c: a walk has seen all changed next hops */
 
 /* A set being changed by filters. Spans point into the original or into buf. */

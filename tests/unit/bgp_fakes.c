@@ -21,6 +21,8 @@ struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *n
 	a->canon_len = (uint32_t)canon.n;
 	return a;
 }
+bool attr_idle(const struct bgp *b) { (void)b; return false; }
+bool attr_work(struct bgp *b) { (void)b; return false; }
 void attr_unref(struct bgp *b, struct bgp_attr *a)
 {
 	if (--a->refs == 0)

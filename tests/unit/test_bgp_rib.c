@@ -459,6 +459,32 @@ static void test_table(void **state)
 	done(c);
 }
 
+/* Attributes that nobody has: found again, freed when there is time, and never many. */
+static void test_idle_attributes(void **state)
+{
+	(void)state;
+	struct core *c = fresh();
+	struct bgp_attr *a = attrs(c, (struct want){.lp = 100});
+	assert_false(attr_idle(&c->b));
+	attr_unref(&c->b, a);
+	assert_true(attr_idle(&c->b));
+	assert_int_equal(attr_count(&c->b), 0);
+	assert_ptr_equal(attrs(c, (struct want){.lp = 100}), a);
+	assert_false(attr_idle(&c->b));
+	assert_int_equal(attr_count(&c->b), 1);
+	size_t one = c->mem.in_use;
+	for (uint32_t i = 0; i < 20000; i++)
+		attr_unref(&c->b, attrs(c, (struct want){.lp = 101 + i}));
+	assert_int_equal(attr_count(&c->b), 1);
+	assert_true(c->mem.in_use - one < 2 << 20);
+	while (attr_work(&c->b))
+		;
+	assert_false(attr_idle(&c->b));
+	assert_true(c->mem.in_use - one < 1 << 18); /* numbers and buckets */
+	attr_unref(&c->b, a);
+	done(c);
+}
+
 /* --- No memory --- */
 
 /* A bit of everything; what fails must leave the rest as it was. */
@@ -518,6 +544,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_med_circle),
 	cmocka_unit_test(test_multipath),
 	cmocka_unit_test(test_table),
+	cmocka_unit_test(test_idle_attributes),
 	cmocka_unit_test(test_no_memory),
 };
 
