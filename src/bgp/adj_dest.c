@@ -315,6 +315,20 @@ static bool paths_changed(struct bgp *b, struct bgp_group *g, const struct bgp_t
 
 /* --- Destinations --- */
 
+/* Most withdrawals go into the message that the one before went into. False: not this one. */
+static inline bool pack_beside(struct packer *pk, uint16_t except, const struct bgp_dest *d)
+{
+	const size_t most = pk->g->key.af == BGP_V4 ? 4 : 16;
+	const struct open_msg *m = pk->last;
+	if (!m || m->attr || m->except != except || m->only || m->c->len + 1 + most + m->u.tail > m->c->cap)
+		return false;
+	uint8_t *p = m->c->data + m->c->len;
+	p[0] = d->len;
+	memcpy(p + 1, d->addr, most); /* the rest is overwritten */
+	m->c->len += 1 + (d->len + 7u) / 8u;
+	return true;
+}
+
 /* A destination without any path, in a group that is sent best ones: what happens a million times when a peer goes, so without
  * the detours of the general case. False: that one is to be taken. */
 static inline bool group_gone(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, struct out_entry *e)
@@ -324,7 +338,8 @@ static inline bool group_gone(struct bgp *b, struct bgp_group *g, const struct b
 	if (!e->attr)
 		return true;
 	struct bgp_group_member *m = member_of(b, g, e->src);
-	if (!pack_unreach(b, &g->pk, m ? e->src : 0, 0, d, 0))
+	uint16_t except = m ? e->src : 0;
+	if (!pack_beside(&g->pk, except, d) && !pack_unreach(b, &g->pk, except, 0, d, 0))
 		return false;
 	attr_put(b, attr_by(b, e->attr));
 	*e = (struct out_entry){0};
@@ -352,16 +367,22 @@ void group_dest(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, u
 		g->resync = b->adj->resync = true;
 }
 
+/* True: it has something more to say about it. */
+static inline bool one_group(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, uint32_t dest)
+{
+	struct out_entry *e = out_at(g, dest);
+	bool gone = e && group_gone(b, g, dest_at(t, dest), e);
+	if (!gone)
+		group_dest(b, g, t, dest, false);
+	if (g->pk.octets > OPEN_OCTETS)
+		group_close(b, g);
+	return gone ? g->slow.n_members && slow_holds(g, dest) : holds(g, dest);
+}
+
 static void groups_dest(struct bgp *b, uint8_t af, uint32_t dest)
 {
-	LIST_EACH (it, tmp, &b->adj->groups[af]) {
-		struct bgp_group *g = LIST_ENTRY(it, struct bgp_group, link);
-		struct out_entry *e = out_at(g, dest);
-		if (!e || !group_gone(b, g, dest_at(&b->table[af], dest), e))
-			group_dest(b, g, &b->table[af], dest, false);
-		if (g->pk.octets > OPEN_OCTETS)
-			group_close(b, g);
-	}
+	LIST_EACH (it, tmp, &b->adj->groups[af])
+		(void)one_group(b, LIST_ENTRY(it, struct bgp_group, link), &b->table[af], dest);
 }
 
 void groups_waiting(struct bgp *b)
@@ -390,6 +411,34 @@ void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t 
 		if (s->burst)
 			groups_waiting(b);
 	}
+}
+
+static uint32_t group_lost(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, const uint32_t *dest, size_t n)
+{
+	uint32_t held = 0;
+	for (size_t i = 0; i < n; i++)
+		held |= (uint32_t)one_group(b, g, t, dest[i]) << i;
+	return held;
+}
+
+uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const uint32_t *dest, size_t n, mono_t now)
+{
+	struct bgp_adj_state *s = b->adj;
+	uint32_t held = 0;
+	size_t single = 0;
+
+	for (; single < n && (!s->burst || list_empty(&s->groups[t->af])); single++)
+		adj_dest_changed(b, t, dest[single], now);
+	if (single < n) {
+		s->changes += (uint32_t)(n - single);
+		s->last = now;
+		s->first = mono_min(s->first, now);
+		LIST_EACH (it, tmp, &s->groups[t->af])
+			held |= group_lost(b, LIST_ENTRY(it, struct bgp_group, link), t, dest + single, n - single) << single;
+	}
+	for (size_t i = 0; i < single; i++)
+		held |= (uint32_t)adj_holds(b, t, dest[i]) << i;
+	return held;
 }
 
 void group_all(struct bgp *b, struct bgp_group *g, bool silent)

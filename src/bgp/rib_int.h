@@ -94,6 +94,8 @@ static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh
 
 /* Groups: whether some group has something to say about this destination. */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
+/* adj_dest_changed() of n <= RIB_AHEAD destinations that have lost their only path, each once. A bit for each: as adj_holds(). */
+uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const uint32_t *dest, size_t n, mono_t now);
 /* Has the processor fetch what the groups know of it. */
 void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest);
 /* Some group sends more than best paths. */

@@ -169,10 +169,13 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
  * paths, and whatever else may be meant. Nothing in the tables changes. (Each step writes to *a: a function that did nothing but
  * prefetch would be none to the compiler, which leaves calls of such out.) */
 enum { RIB_AHEAD = 16 };
-struct rib_ahead { size_t n; uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD]; };
+struct rib_ahead { size_t n, ready; uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD]; }; /* ready: the last step has been made for so many */
 void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n);
 void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a);
 void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a);
+/* rib_withdraw() for n prefixes that have been asked for so. */
+void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct rib_ahead *a, const struct prefix *pfx,
+                        const uint32_t *path_id, size_t n, mono_t now);
 /* Routes of our own; attr is borrowed. */
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now);
 void rib_local_del(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, mono_t now);

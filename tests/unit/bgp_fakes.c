@@ -49,6 +49,13 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 	sb_prefix(&t, pfx);
 	hand_log(of(b), "withdraw %s", text);
 }
+void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct rib_ahead *a, const struct prefix *pfx,
+                        const uint32_t *path_id, size_t n, mono_t now)
+{
+	(void)a;
+	for (size_t i = 0; i < n; i++)
+		rib_withdraw(b, p, af, &pfx[i], path_id[i], now);
+}
 void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n)
 {
 	(void)b, (void)af, (void)a, (void)pfx, (void)n;
