@@ -279,11 +279,10 @@ static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix
 	return id;
 }
 
-static void dest_free(struct bgp_table *t, uint32_t id)
+static inline void dest_free(struct bgp_table *t, uint32_t id, uint32_t hash)
 {
 	struct bgp_dest *d = dest_at(t, id);
-	uint32_t hash = t->last == id ? t->last_hash : hash_of(t, d->addr, d->len), *at = &t->bucket[hash & (t->n_buckets - 1)];
-	t->last = 0;
+	uint32_t *at = &t->bucket[hash & (t->n_buckets - 1)];
 	while (*at != id)
 		at = &dest_at(t, *at)->chain;
 	*at = d->chain;
@@ -304,7 +303,8 @@ void rib_dest_idle(struct bgp *b, struct bgp_table *t, uint32_t dest)
 	if (!unused(d) || d->flags & DEST_IDLE)
 		return;
 	if (!adj_holds(b, t, dest)) {
-		dest_free(t, dest);
+		dest_free(t, dest, t->last == dest ? t->last_hash : hash_of(t, d->addr, d->len));
+		t->last = 0;
 		return;
 	}
 	d->flags |= DEST_IDLE;
@@ -415,7 +415,7 @@ static uint32_t path_find(const struct bgp_table *t, const struct bgp_dest *d, u
 	return 0;
 }
 
-static void path_put_attrs(struct bgp *b, const struct bgp_path *p)
+static inline void path_put_attrs(struct bgp *b, const struct bgp_path *p)
 {
 	if (p->attr)
 		attr_put(b, attr_by(b, p->attr));
@@ -616,13 +616,11 @@ static void tell_lost(struct bgp *b, struct bgp_table *t, struct lost *l, mono_t
 {
 	uint32_t held = l->n ? adj_lost(b, t, l->dest, l->n, now) : 0;
 	for (size_t i = 0; i < l->n; i++) {
-		t->last = l->dest[i];
-		t->last_hash = l->hash[i];
 		const struct bgp_dest *d = dest_at(t, l->dest[i]);
 		if (held >> i & 1 || d->flags != DEST_LIVE || d->in_fib)
 			rib_dest_idle(b, t, l->dest[i]);
 		else
-			dest_free(t, l->dest[i]);
+			dest_free(t, l->dest[i], l->hash[i]);
 	}
 	l->n = 0;
 }
@@ -637,9 +635,8 @@ void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const str
 
 	l.n = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t dest = i < known ? t->bucket[a->hash[i] & (t->n_buckets - 1)] : 0;
-		const struct bgp_dest *d = dest ? dest_at(t, dest) : NULL;
-		if (d && dest_is(t, d, pfx[i].addr.b, pfx[i].len) && only(t, d, p->index, path_id[i])) {
+		uint32_t dest = i < known ? find(t, pfx[i].addr.b, pfx[i].len, a->hash[i]) : 0;
+		if (dest && only(t, dest_at(t, dest), p->index, path_id[i])) {
 			lose(b, t, dest, &p->af[af], &pfx[i]);
 			l.dest[l.n] = dest;
 			l.hash[l.n++] = a->hash[i];

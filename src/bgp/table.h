@@ -10,10 +10,14 @@ struct bgp_pool { struct mem *mem; uint8_t **page; uint32_t size, per_page_log2,
 void pool_init(struct bgp_pool *p, struct mem *mem, uint32_t size);
 void pool_fini(struct bgp_pool *p);
 uint32_t pool_get(struct bgp_pool *p); /* 0: no memory; zeroed */
-void pool_put(struct bgp_pool *p, uint32_t id);
 static inline void *pool_at(const struct bgp_pool *p, uint32_t id)
 {
 	return p->page[id >> p->per_page_log2] + (size_t)(id & ((1u << p->per_page_log2) - 1)) * p->size;
+}
+static inline void pool_put(struct bgp_pool *p, uint32_t id)
+{
+	*(uint32_t *)pool_at(p, id) = p->free_head;
+	p->free_head = id;
 }
 
 /* --- Attributes (attr.c): one struct per distinct set, counted, never changed ---
