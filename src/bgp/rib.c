@@ -283,6 +283,7 @@ static inline void dest_free(struct bgp_table *t, uint32_t id, uint32_t hash)
 {
 	struct bgp_dest *d = dest_at(t, id);
 	uint32_t *at = &t->bucket[hash & (t->n_buckets - 1)];
+	t->last = 0;
 	while (*at != id)
 		at = &dest_at(t, *at)->chain;
 	*at = d->chain;
@@ -304,7 +305,6 @@ void rib_dest_idle(struct bgp *b, struct bgp_table *t, uint32_t dest)
 		return;
 	if (!adj_holds(b, t, dest)) {
 		dest_free(t, dest, t->last == dest ? t->last_hash : hash_of(t, d->addr, d->len));
-		t->last = 0;
 		return;
 	}
 	d->flags |= DEST_IDLE;

@@ -20,10 +20,8 @@ static inline void pool_put(struct bgp_pool *p, uint32_t id)
 	p->free_head = id;
 }
 
-/* --- Attributes (attr.c): one struct per distinct set, counted, never changed ---
- *
- * One that nobody refers to any more is kept until there is nothing better to do: who takes all back is answered first, and who takes
- * back and announces again finds it. */
+/* --- Attributes (attr.c): one struct per distinct set, counted, never changed. One that nobody has is kept until there is nothing better to
+ * do: who takes all back is answered first, and who then announces again finds it --- */
 struct bgp_attr {
 	struct hnode node;
 	struct list idle;                /* of those without references */

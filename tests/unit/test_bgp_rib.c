@@ -583,6 +583,34 @@ static void test_together(void **state)
 	}
 }
 
+/* A destination's number has become another's: nothing of the first one is taken for the second one's. */
+static void test_number_again(void **state)
+{
+	(void)state;
+	static const uint32_t id[1];
+	struct core *c = fresh();
+	struct bgp_peer *p = core_peer(c), *q = core_peer(c);
+	struct bgp_table *t = &c->b.table[BGP_V4];
+	struct prefix x = core_prefix("20.0.0.0/24"), y = core_prefix("30.1.0.0/16");
+	struct rib_ahead a;
+	update(c, p, "20.0.0.0/24", 0, (struct want){.lp = 100});
+	update(c, q, "20.0.0.0/24", 0, (struct want){.lp = 100});
+	uint32_t number = rib_find(t, &x);
+	rib_withdraw(&c->b, q, BGP_V4, &x, 0, 0);
+	rib_ahead_far(&c->b, BGP_V4, &a, &x, 1);
+	rib_ahead_near(&c->b, BGP_V4, &a);
+	rib_ahead_last(&c->b, BGP_V4, &a);
+	rib_withdraw_ahead(&c->b, p, BGP_V4, &a, &x, id, 1, 0);
+	assert_int_equal(t->n_dests, 0);
+	update(c, p, "30.1.0.0/16", 0, (struct want){.lp = 100});
+	assert_int_equal(rib_find(t, &y), number);
+	rib_purge(&c->b, p, BGP_V4, PURGE_ALL);
+	core_work(c, 0);
+	assert_int_equal(t->n_dests, 0);
+	assert_int_equal(rib_find(t, &y), 0);
+	done(c);
+}
+
 /* --- No memory --- */
 
 /* A bit of everything; what fails must leave the rest as it was. */
@@ -644,6 +672,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_table),
 	cmocka_unit_test(test_idle_attributes),
 	cmocka_unit_test(test_together),
+	cmocka_unit_test(test_number_again),
 	cmocka_unit_test(test_no_memory),
 };
 
