@@ -315,23 +315,43 @@ static bool paths_changed(struct bgp *b, struct bgp_group *g, const struct bgp_t
 
 /* --- Destinations --- */
 
+/* Most withdrawals go into the message that the one before went into. False: not this one. */
+static inline bool pack_beside(struct packer *pk, uint16_t except, const struct bgp_dest *d)
+{
+	const struct open_msg *m = pk->last;
+	if (!m || m->attr || m->except != except || m->only)
+		return false;
+	struct bgp_chunk *c = m->c;
+	if (c->len + 1 + 16 + m->u.tail > c->cap)
+		return false;
+	/* As many octets as there may be, since that many are one store; what is too much is overwritten. */
+	uint8_t *p = c->data + c->len;
+	p[0] = d->len;
+	if (pk->g->key.af == BGP_V4)
+		memcpy(p + 1, d->addr, 4);
+	else
+		memcpy(p + 1, d->addr, 16);
+	c->len += 1 + (d->len + 7u) / 8u;
+	return true;
+}
+
 /* A destination without any path, in a group that is sent best ones: what happens a million times when a peer goes, so without
- * the detours of the general case. False: that one is to be taken. */
-static inline bool group_gone(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, struct out_entry *e)
+ * the detours of the general case. src: the member that it came from, if it did. False: the general case is to be taken. */
+static inline bool group_gone(struct bgp *b, struct bgp_group *g, const struct bgp_dest *d, struct out_entry *e, struct bgp_group_member *src)
 {
 	if (g->key.addpath || d->first || e->gen & OUT_AGAIN || (e->gen == g->gen && open_in(g, e)))
 		return false;
 	if (!e->attr)
 		return true;
-	struct bgp_group_member *m = member_of(b, g, e->src);
-	if (!pack_unreach(b, &g->pk, m ? e->src : 0, 0, d, 0))
+	uint16_t except = src ? e->src : 0;
+	if (!pack_beside(&g->pk, except, d) && !pack_unreach(b, &g->pk, except, 0, d, 0))
 		return false;
 	attr_put(b, attr_by(b, e->attr));
 	*e = (struct out_entry){0};
 	g->change++;
 	g->n_out--;
-	if (m)
-		m->own--;
+	if (src)
+		src->own--;
 	return true;
 }
 
@@ -352,16 +372,33 @@ void group_dest(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, u
 		g->resync = b->adj->resync = true;
 }
 
-static void groups_dest(struct bgp *b, uint8_t af, uint32_t dest)
+/* Bits: it has something more to say about these. */
+static uint32_t group_some(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, const uint32_t *dest, size_t n)
 {
-	LIST_EACH (it, tmp, &b->adj->groups[af]) {
-		struct bgp_group *g = LIST_ENTRY(it, struct bgp_group, link);
-		struct out_entry *e = out_at(g, dest);
-		if (!e || !group_gone(b, g, dest_at(&b->table[af], dest), e))
-			group_dest(b, g, &b->table[af], dest, false);
+	struct bgp_group_member *m = NULL; /* who is src: mostly one for all */
+	uint32_t held = 0;
+	uint16_t src = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct out_entry *e = out_at(g, dest[i]);
+		if (e && e->src != src) {
+			src = e->src;
+			m = member_of(b, g, src);
+		}
+		bool gone = e && group_gone(b, g, dest_at(t, dest[i]), e, m);
+		if (!gone)
+			group_dest(b, g, t, dest[i], false);
 		if (g->pk.octets > OPEN_OCTETS)
 			group_close(b, g);
+		held |= (uint32_t)(gone ? g->slow.n_members && slow_holds(g, dest[i]) : holds(g, dest[i])) << i;
 	}
+	return held;
+}
+
+static void groups_dest(struct bgp *b, uint8_t af, uint32_t dest)
+{
+	LIST_EACH (it, tmp, &b->adj->groups[af])
+		(void)group_some(b, LIST_ENTRY(it, struct bgp_group, link), &b->table[af], &dest, 1);
 }
 
 void groups_waiting(struct bgp *b)
@@ -390,6 +427,26 @@ void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t 
 		if (s->burst)
 			groups_waiting(b);
 	}
+}
+
+uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const uint32_t *dest, size_t n, mono_t now)
+{
+	struct bgp_adj_state *s = b->adj;
+	uint32_t held = 0;
+	size_t single = 0;
+
+	for (; single < n && (!s->burst || list_empty(&s->groups[t->af])); single++)
+		adj_dest_changed(b, t, dest[single], now);
+	if (single < n) {
+		s->changes += (uint32_t)(n - single);
+		s->last = now;
+		s->first = mono_min(s->first, now);
+		LIST_EACH (it, tmp, &s->groups[t->af])
+			held |= group_some(b, LIST_ENTRY(it, struct bgp_group, link), t, dest + single, n - single) << single;
+	}
+	for (size_t i = 0; i < single; i++)
+		held |= (uint32_t)adj_holds(b, t, dest[i]) << i;
+	return held;
 }
 
 void group_all(struct bgp *b, struct bgp_group *g, bool silent)

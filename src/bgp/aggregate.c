@@ -276,6 +276,8 @@ void aggregate_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, m
 		changed_in_all(b, t, dest, now);
 }
 
+bool aggregate_any(const struct bgp *b) { return b->aggregate->aggs.n > 0; }
+
 /* --- Configuration --- */
 static struct agg *agg_new(struct bgp *b, const struct conf_bgp_aggregate *c)
 {

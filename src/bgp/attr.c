@@ -6,6 +6,8 @@
 #include "bgp/hash.h"
 #include "bgp/rib_int.h"
 
+enum { IDLE_MAX = 2048, IDLE_SLICE = 256 };
+
 /* What is part of a set beside its canonical octets. */
 struct beside {
 	struct addr next_hop, next_hop_ll;
@@ -25,8 +27,42 @@ int attr_init(struct bgp *b)
 		return err;
 	}
 	pool_init(&s->ids, b->env.mem, sizeof(struct attr_slot));
+	list_init(&s->idle);
 	b->attrs = s;
 	return 0;
+}
+
+static void attr_free(struct bgp *b, struct bgp_attr *a)
+{
+	struct bgp_attrs_state *s = b->attrs;
+	list_del(&a->idle);
+	s->n_idle--;
+	hmap_del(&s->map, &a->node);
+	((struct attr_slot *)pool_at(&s->ids, a->id))->a = NULL;
+	pool_put(&s->ids, a->id);
+	if (a->nh)
+		nht_unref(b, a->nh);
+	mem_put(b->env.mem, a, sizeof *a + a->canon_len);
+}
+
+static struct bgp_attr *oldest(const struct bgp_attrs_state *s) { return LIST_ENTRY(s->idle.next, struct bgp_attr, idle); }
+
+void attr_rest(struct bgp *b, struct bgp_attr *a)
+{
+	struct bgp_attrs_state *s = b->attrs;
+	list_add_tail(&s->idle, &a->idle);
+	if (++s->n_idle > IDLE_MAX)
+		attr_free(b, oldest(s));
+}
+
+bool attr_idle(const struct bgp *b) { return b->attrs->n_idle > 0; }
+
+bool attr_work(struct bgp *b)
+{
+	struct bgp_attrs_state *s = b->attrs;
+	for (int i = 0; i < IDLE_SLICE && s->n_idle; i++)
+		attr_free(b, oldest(s));
+	return s->n_idle > 0;
 }
 
 void attr_fini(struct bgp *b)
@@ -34,6 +70,8 @@ void attr_fini(struct bgp *b)
 	struct bgp_attrs_state *s = b->attrs;
 	if (!s)
 		return;
+	while (attr_work(b))
+		;
 	(void)BUG(s->map.n != 0);
 	hmap_fini(&s->map);
 	pool_fini(&s->ids);
@@ -66,6 +104,7 @@ static struct bgp_attr *make(struct bgp *b, struct span canon, const struct besi
 		return NULL;
 	}
 	a->refs = 1;
+	list_init(&a->idle);
 	a->weight = k->weight;
 	a->tag = k->tag;
 	a->ifindex = k->ifindex;
@@ -102,7 +141,10 @@ struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *n
 	for (struct hnode *n = hmap_first(&s->map, hash); n; n = hmap_next(n)) {
 		struct bgp_attr *a = CONTAINER_OF(n, struct bgp_attr, node);
 		if (same(a, canon, &k)) {
-			a->refs++;
+			if (a->refs++ == 0) {
+				list_del(&a->idle);
+				s->n_idle--;
+			}
 			return a;
 		}
 	}
@@ -114,16 +156,6 @@ struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *n
 
 void attr_ref(struct bgp_attr *a) { a->refs++; }
 
-void attr_free(struct bgp *b, struct bgp_attr *a)
-{
-	hmap_del(&b->attrs->map, &a->node);
-	((struct attr_slot *)pool_at(&b->attrs->ids, a->id))->a = NULL;
-	pool_put(&b->attrs->ids, a->id);
-	if (a->nh)
-		nht_unref(b, a->nh);
-	mem_put(b->env.mem, a, sizeof *a + a->canon_len);
-}
-
 void attr_unref(struct bgp *b, struct bgp_attr *a)
 {
 	if (a)
@@ -132,7 +164,7 @@ void attr_unref(struct bgp *b, struct bgp_attr *a)
 
 struct bgp_attr *attr_at(const struct bgp *b, uint32_t id) { return attr_by(b, id); }
 
-uint32_t attr_count(const struct bgp *b) { return (uint32_t)b->attrs->map.n; }
+uint32_t attr_count(const struct bgp *b) { return (uint32_t)b->attrs->map.n - b->attrs->n_idle; }
 
 void attr_nh_walked(struct bgp *b)
 {

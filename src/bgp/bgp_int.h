@@ -107,6 +107,7 @@ void local_kernel_route(struct bgp *b, const struct prefix *p, mono_t now); /* t
 bool local_work(struct bgp *b, mono_t now);
 void aggregate_conf(struct bgp *b, mono_t now);
 void aggregate_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now);
+bool aggregate_any(const struct bgp *b);                /* there are some */
 bool aggregate_work(struct bgp *b, mono_t now);
 void fib_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest);
 bool fib_work(struct bgp *b, mono_t now, struct bgp_acts *acts); /* queued routes as actions; true: more is left */

@@ -46,7 +46,7 @@ void engine_walk(struct bgp *b)
 typedef int init_fn(struct bgp *b);
 typedef void fini_fn(struct bgp *b);
 static const struct { init_fn *init; fini_fn *fini; } parts[] = {
-	{peers_init, peers_fini}, {attr_init, attr_fini}, {nht_init, nht_fini}, {rib_init, rib_fini}, {filter_init, filter_fini},
+	{peers_init, peers_fini}, {nht_init, nht_fini}, {attr_init, attr_fini}, {rib_init, rib_fini}, {filter_init, filter_fini},
 	{adj_init, adj_fini}, {local_init, local_fini}, {aggregate_init, aggregate_fini}, {fib_init, fib_fini},
 };
 
@@ -95,7 +95,8 @@ static void begin(struct bgp *b, mono_t now, struct bgp_acts *acts)
 /* Facts and walks may set off each other: routes change what next hops resolve to. */
 static bool work(struct bgp *b)
 {
-	bool more = rib_work(b, b->now);
+	bool more = adj_due(b) == MONO_NEVER && attr_work(b); /* what is to be sent goes first */
+	more |= rib_work(b, b->now);
 	more |= local_work(b, b->now);
 	more |= aggregate_work(b, b->now);
 	return more;
@@ -174,11 +175,10 @@ void bgp_timer(struct bgp *b, mono_t now, struct bgp_acts *acts)
 
 mono_t bgp_due(const struct bgp *b)
 {
-	if (b->peers->more)
+	mono_t adj = b->conf ? adj_due(b) : MONO_NEVER;
+	if (b->peers->more || (b->conf && adj == MONO_NEVER && attr_idle(b)))
 		return b->now;
-	mono_t due = heap_due(&b->timers);
-	if (b->conf)
-		due = mono_min(due, adj_due(b));
+	mono_t due = mono_min(heap_due(&b->timers), adj);
 	LIST_EACH (it, tmp, &b->peers->closing)
 		due = mono_min(due, LIST_ENTRY(it, struct bgp_conn, closing)->gone_at);
 	return due;

@@ -93,10 +93,8 @@ static void withdraw(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run)
 {
 	struct hands x;
 	begin(b, &x, run);
-	for (const struct handful *h; (h = next_handful(b, &x));) {
-		for (size_t i = 0; i < h->n; i++)
-			rib_withdraw(b, p, run.af, &h->prefix[i], h->path_id[i], b->now);
-	}
+	for (const struct handful *h; (h = next_handful(b, &x));)
+		rib_withdraw_ahead(b, p, run.af, &h->ahead, h->prefix, h->path_id, h->n, b->now);
 }
 
 static void reach(struct bgp *b, struct bgp_peer *p, struct bgp_nlri run, struct bgp_attr *attr)

@@ -77,13 +77,6 @@ static bool watch_room(struct bgp *b, uint32_t want)
 }
 
 /* Family and the first 60 bits, in the order of addr_cmp(). */
-static uint64_t addr_high(const struct addr *a)
-{
-	uint64_t v;
-	memcpy(&v, a->b, sizeof v);
-	return (uint64_t)a->family << 60 | __builtin_bswap64(v) >> 4;
-}
-
 /* False: no memory, so everybody is concerned. */
 static bool watch_ready(struct bgp *b)
 {
@@ -108,13 +101,6 @@ static bool watch_ready(struct bgp *b)
 	return true;
 }
 
-/* Whether the prefix may have an address that is watched. Almost none has, and that is seen without a search. */
-static bool near(const struct bgp_nht_state *n, const struct prefix *p)
-{
-	uint64_t first = addr_high(&p->addr), size = p->len > 60 ? 0 : (UINT64_MAX >> 4) >> p->len;
-	return first <= n->watch_hi && (first | size) >= n->watch_lo;
-}
-
 void nht_touch(struct bgp *b, const struct prefix *p)
 {
 	struct bgp_nht_state *n = b->nht;
@@ -126,7 +112,7 @@ void nht_touch(struct bgp *b, const struct prefix *p)
 		nht_touch_all(b);
 		return;
 	}
-	if (!near(n, p))
+	if (!nht_near(n, p))
 		return;
 	/* The first that is not below the prefix; its host bits are clear. */
 	for (hi = n->n_watch; lo < hi;) {

@@ -60,6 +60,19 @@ struct bgp_nht_state {
 	bool any_due;
 };
 
+static inline uint64_t addr_high(const struct addr *a)
+{
+	uint64_t v;
+	memcpy(&v, a->b, sizeof v);
+	return (uint64_t)a->family << 60 | __builtin_bswap64(v) >> 4;
+}
+/* Whether a change of the prefix may concern an address that is watched. Almost none does, and that is seen without a search. */
+static inline bool nht_near(const struct bgp_nht_state *n, const struct prefix *p)
+{
+	uint64_t first = addr_high(&p->addr), size = p->len > 60 ? 0 : (UINT64_MAX >> 4) >> p->len;
+	return n->watch_stale || (first <= n->watch_hi && (first | size) >= n->watch_lo);
+}
+
 /* The prefix of this length that has the address, or NULL. */
 const struct view_prefix *view_of_length(const struct bgp *b, const struct addr *a, uint8_t len);
 struct view_link *view_link(const struct bgp *b, uint32_t ifindex);

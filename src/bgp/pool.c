@@ -63,9 +63,3 @@ uint32_t pool_get(struct bgp_pool *p)
 	p->used = id;
 	return id;
 }
-
-void pool_put(struct bgp_pool *p, uint32_t id)
-{
-	memcpy(pool_at(p, id), &p->free_head, sizeof p->free_head);
-	p->free_head = id;
-}

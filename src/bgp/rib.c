@@ -8,6 +8,7 @@
 #include "bgp/rib_int.h"
 
 #include "bgp/hash.h"
+#include "bgp/nht_int.h"
 
 enum { FIRST_BUCKETS = 64 };
 
@@ -191,6 +192,7 @@ void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const s
 	const struct bgp_table *t = &b->table[af];
 
 	a->n = t->n_buckets ? min_z(n, RIB_AHEAD) : 0;
+	a->ready = 0;
 	for (size_t i = 0; i < a->n; i++) {
 		a->hash[i] = hash_of(t, pfx[i].addr.b, pfx[i].len);
 		__builtin_prefetch(&t->bucket[a->hash[i] & (t->n_buckets - 1)], 1);
@@ -222,7 +224,7 @@ void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a)
 		if (d && d->chain)
 			__builtin_prefetch(dest_at(t, d->chain), 1);
 	}
-	a->n = 0;
+	a->ready = a->n;
 }
 
 /* Twice as many buckets; when there is no memory for them, chains get longer. The lowest number comes first in a chain: dest_get(). */
@@ -277,10 +279,10 @@ static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix
 	return id;
 }
 
-static void dest_free(struct bgp_table *t, uint32_t id)
+static inline void dest_free(struct bgp_table *t, uint32_t id, uint32_t hash)
 {
 	struct bgp_dest *d = dest_at(t, id);
-	uint32_t hash = t->last == id ? t->last_hash : hash_of(t, d->addr, d->len), *at = &t->bucket[hash & (t->n_buckets - 1)];
+	uint32_t *at = &t->bucket[hash & (t->n_buckets - 1)];
 	t->last = 0;
 	while (*at != id)
 		at = &dest_at(t, *at)->chain;
@@ -302,7 +304,7 @@ void rib_dest_idle(struct bgp *b, struct bgp_table *t, uint32_t dest)
 	if (!unused(d) || d->flags & DEST_IDLE)
 		return;
 	if (!adj_holds(b, t, dest)) {
-		dest_free(t, dest);
+		dest_free(t, dest, t->last == dest ? t->last_hash : hash_of(t, d->addr, d->len));
 		return;
 	}
 	d->flags |= DEST_IDLE;
@@ -413,7 +415,7 @@ static uint32_t path_find(const struct bgp_table *t, const struct bgp_dest *d, u
 	return 0;
 }
 
-static void path_put_attrs(struct bgp *b, const struct bgp_path *p)
+static inline void path_put_attrs(struct bgp *b, const struct bgp_path *p)
 {
 	if (p->attr)
 		attr_put(b, attr_by(b, p->attr));
@@ -577,6 +579,73 @@ static void drop(struct bgp *b, struct bgp_table *t, const struct prefix *pfx, u
 void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct prefix *pfx, uint32_t path_id, mono_t now)
 {
 	drop(b, &b->table[af], pfx, p->index, path_id, now);
+}
+
+/* Whether the destination is nothing but this path: what comes of its going needs no decision. */
+static inline bool only(const struct bgp_table *t, const struct bgp_dest *d, uint16_t peer, uint32_t path_id)
+{
+	if (!d->first || d->first != d->best || d->suppressed || d->flags != DEST_LIVE)
+		return false;
+	const struct bgp_path *p = path_at(t, d->first);
+	return !p->next && p->peer == peer && p->path_id == path_id && !(p->flags & (PATH_LOCAL | PATH_MULTI | PATH_FILTERED));
+}
+
+/* Destinations that have lost their only path. */
+struct lost {
+	size_t n;
+	uint32_t dest[RIB_AHEAD], hash[RIB_AHEAD];
+};
+
+/* What path_remove() and dest_changed() come to with such a path; but the groups have not been told. */
+static inline void lose(struct bgp *b, struct bgp_table *t, uint32_t dest, struct bgp_peer_af *c, const struct prefix *pfx)
+{
+	struct bgp_dest *d = dest_at(t, dest);
+	const struct bgp_path *p = path_at(t, d->first);
+	count(c, p, UINT32_MAX);
+	path_put_attrs(b, p);
+	pool_put(&t->path, d->first);
+	t->n_paths--;
+	d->first = d->best = 0;
+	d->version = ++t->version;
+	fib_dest_changed(b, t, dest);
+	if (nht_near(b->nht, pfx))
+		nht_rib_changed(b, t->af, pfx);
+}
+
+static void tell_lost(struct bgp *b, struct bgp_table *t, struct lost *l, mono_t now)
+{
+	uint32_t held = l->n ? adj_lost(b, t, l->dest, l->n, now) : 0;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct bgp_dest *d = dest_at(t, l->dest[i]);
+		if (held >> i & 1 || d->flags != DEST_LIVE || d->in_fib)
+			rib_dest_idle(b, t, l->dest[i]);
+		else
+			dest_free(t, l->dest[i], l->hash[i]);
+	}
+	l->n = 0;
+}
+
+/* A peer that goes, or takes all back, does so a million times; and of most destinations it has the only path. */
+void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct rib_ahead *a, const struct prefix *pfx,
+                        const uint32_t *path_id, size_t n, mono_t now)
+{
+	struct bgp_table *t = &b->table[af];
+	size_t known = aggregate_any(b) ? 0 : min_z(a->ready, n);
+	struct lost l;
+
+	l.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t dest = i < known ? find(t, pfx[i].addr.b, pfx[i].len, a->hash[i]) : 0;
+		if (dest && only(t, dest_at(t, dest), p->index, path_id[i])) {
+			lose(b, t, dest, &p->af[af], &pfx[i]);
+			l.dest[l.n] = dest;
+			l.hash[l.n++] = a->hash[i];
+		} else {
+			tell_lost(b, t, &l, now);
+			rib_withdraw(b, p, af, &pfx[i], path_id[i], now);
+		}
+	}
+	tell_lost(b, t, &l, now);
 }
 
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now)

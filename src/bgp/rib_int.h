@@ -16,6 +16,8 @@ struct attr_slot {
 struct bgp_attrs_state {
 	struct hmap map;
 	struct bgp_pool ids; /* struct attr_slot */
+	struct list idle;    /* oldest first */
+	uint32_t n_idle;
 };
 /* attr_at() for those who call it for each path. */
 static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
@@ -23,12 +25,12 @@ static inline struct bgp_attr *attr_by(const struct bgp *b, uint32_t id)
 	return ((const struct attr_slot *)pool_at(&b->attrs->ids, id))->a;
 }
 
-void attr_free(struct bgp *b, struct bgp_attr *a); /* the last reference has gone */
+void attr_rest(struct bgp *b, struct bgp_attr *a); /* the last reference has gone */
 /* attr_unref() likewise. */
 static inline void attr_put(struct bgp *b, struct bgp_attr *a)
 {
 	if (!BUG(a->refs == 0) && --a->refs == 0)
-		attr_free(b, a);
+		attr_rest(b, a);
 }
 
 /* Numbers in a row; what does not fit for lack of memory is the caller's to deal with. */
@@ -92,6 +94,8 @@ static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh
 
 /* Groups: whether some group has something to say about this destination. */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
+/* adj_dest_changed() of n <= RIB_AHEAD destinations that have lost their only path, each once. A bit for each: as adj_holds(). */
+uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const uint32_t *dest, size_t n, mono_t now);
 /* Has the processor fetch what the groups know of it. */
 void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest);
 /* Some group sends more than best paths. */

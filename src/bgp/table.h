@@ -10,15 +10,21 @@ struct bgp_pool { struct mem *mem; uint8_t **page; uint32_t size, per_page_log2,
 void pool_init(struct bgp_pool *p, struct mem *mem, uint32_t size);
 void pool_fini(struct bgp_pool *p);
 uint32_t pool_get(struct bgp_pool *p); /* 0: no memory; zeroed */
-void pool_put(struct bgp_pool *p, uint32_t id);
 static inline void *pool_at(const struct bgp_pool *p, uint32_t id)
 {
 	return p->page[id >> p->per_page_log2] + (size_t)(id & ((1u << p->per_page_log2) - 1)) * p->size;
 }
+static inline void pool_put(struct bgp_pool *p, uint32_t id)
+{
+	*(uint32_t *)pool_at(p, id) = p->free_head;
+	p->free_head = id;
+}
 
-/* --- Attributes (attr.c): one struct per distinct set, counted, never changed --- */
+/* --- Attributes (attr.c): one struct per distinct set, counted, never changed. One that nobody has is kept until there is nothing better to
+ * do: who takes all back is answered first, and who then announces again finds it --- */
 struct bgp_attr {
 	struct hnode node;
+	struct list idle;                /* of those without references */
 	uint32_t id, refs;
 	uint32_t weight;                 /* part of the key: set by filters and by local origin */
 	uint32_t tag;
@@ -40,6 +46,8 @@ void attr_ref(struct bgp_attr *a);
 void attr_unref(struct bgp *b, struct bgp_attr *a);
 struct bgp_attr *attr_at(const struct bgp *b, uint32_t id);
 uint32_t attr_count(const struct bgp *b);   /* sets there are, for show and tests */
+bool attr_idle(const struct bgp *b);        /* some are to be freed */
+bool attr_work(struct bgp *b);              /* frees a few of them; true: more is left */
 void attr_nh_walked(struct bgp *b);         /* rib.c: a walk has seen all changed next hops */
 
 /* A set being changed by filters. Spans point into the original or into buf. */
@@ -163,10 +171,13 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
  * paths, and whatever else may be meant. Nothing in the tables changes. (Each step writes to *a: a function that did nothing but
  * prefetch would be none to the compiler, which leaves calls of such out.) */
 enum { RIB_AHEAD = 16 };
-struct rib_ahead { size_t n; uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD]; };
+struct rib_ahead { size_t n, ready; uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD]; }; /* ready: the last step has been made for so many */
 void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n);
 void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a);
 void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a);
+/* rib_withdraw() for n prefixes that have been asked for so. */
+void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct rib_ahead *a, const struct prefix *pfx,
+                        const uint32_t *path_id, size_t n, mono_t now);
 /* Routes of our own; attr is borrowed. */
 void rib_local_set(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, struct bgp_attr *attr, bool valid, mono_t now);
 void rib_local_del(struct bgp *b, uint8_t af, const struct prefix *pfx, uint8_t kind, mono_t now);

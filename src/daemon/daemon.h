@@ -80,6 +80,8 @@ void role_memory(void);
 /* The start, or an exchange of keys, is over for so long: gives back memory that only it needed (settle.c). */
 enum { ROLE_SETTLE_S = 2, KEYS_SETTLE_S = 10 };
 void role_settle(void);
+/* Much may have been freed, and there is nothing to do for a while. */
+void role_tidy(void);
 
 /* malloc and getrandom(2) as handles. */
 struct mem *mem_os(void);

@@ -230,6 +230,10 @@ static mono_t when(void *ctx)
 		(void)setitimer(ITIMER_PROF, &limit, NULL);
 	}
 	mono_t t = mono_min(r->module->due(r->self), bfd_due(r->bfd));
+	if (r->untidy && t - loop_now(r->loop) > DUR_MS(1)) {
+		r->untidy = false;
+		role_tidy();
+	}
 	return mono_min(mono_min(t, r->settle), mono_min(net_due(r), link_due(r)));
 }
 

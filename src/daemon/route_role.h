@@ -73,6 +73,7 @@ struct route_role {
 	bool synced, no_forward4, no_forward6;
 	bool stopping, stopped_told;
 	bool running;            /* actions are being carried out */
+	bool untidy;             /* memory has been used since role_tidy() */
 	/* sessions */
 	struct hmap conns, tickets;
 	struct list all, writers;

@@ -9,18 +9,27 @@
  * lie in files: whatever is needed again comes back from the page cache by itself. */
 #include <link.h>
 #include <malloc.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
 
-enum { MAP_FROM = 48 << 10, HEAP_STEP = 32 << 10, TRIM_FROM = 1 << 20 };
+enum { MAP_FROM = 48 << 10, HEAP_STEP = 32 << 10, TRIM_FROM = 1 << 20, TIDY_BY = 1500 };
 
 void role_memory(void)
 {
 	(void)mallopt(M_MMAP_THRESHOLD, MAP_FROM);
 	(void)mallopt(M_TOP_PAD, HEAP_STEP); /* or there would be room for such a buffer at the heap's end, and that would be taken */
 	(void)mallopt(M_TRIM_THRESHOLD, TRIM_FROM); /* what the library would have raised by itself */
+}
+
+/* What is freed the C library puts aside, and in order only when memory is wanted that is not at hand: the first messages of a burst
+ * would wait for what the one before has left. A large request does that. */
+void role_tidy(void)
+{
+	void *volatile p = malloc(TIDY_BY); /* volatile: or the compiler would see that nobody needs it */
+	free(p);
 }
 
 #ifndef GRETEL_SANITIZED

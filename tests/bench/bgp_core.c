@@ -53,12 +53,11 @@ static void drain(struct core *c, uint32_t first, uint32_t n, uint64_t *octets, 
 	}
 }
 
-static void ahead(struct core *c, const struct prefix *p, size_t n)
+static void ahead(struct core *c, struct rib_ahead *a, const struct prefix *p, size_t n)
 {
-	struct rib_ahead a;
-	rib_ahead_far(&c->b, BGP_V4, &a, p, n);
-	rib_ahead_near(&c->b, BGP_V4, &a);
-	rib_ahead_last(&c->b, BGP_V4, &a);
+	rib_ahead_far(&c->b, BGP_V4, a, p, n);
+	rib_ahead_near(&c->b, BGP_V4, a);
+	rib_ahead_last(&c->b, BGP_V4, a);
 }
 
 /* Prefix i has set i % SETS, as the feeder of bgp/run has it; interleaved: a set's prefixes do not come in one message but a few at a
@@ -71,12 +70,13 @@ static void feed(struct core *c, uint32_t n, bool interleaved, uint64_t *octets,
 		for (uint32_t s = 0; s < SETS; s++, k++) {
 			struct bgp_attr *a = set(c, s);
 			struct prefix p[A_MESSAGE];
+			struct rib_ahead soon;
 			uint32_t m = 0;
 			for (; m < count && from + m < per_set; m++)
 				p[m] = nth(s + (from + m) * SETS);
 			for (uint32_t j = 0; j < m; j++) {
 				if (j % RIB_AHEAD == 0)
-					ahead(c, p + j, min_z(RIB_AHEAD, m - j));
+					ahead(c, &soon, p + j, min_z(RIB_AHEAD, m - j));
 				rib_update(&c->b, &c->peer[0], BGP_V4, &p[j], 0, a, now);
 			}
 			attr_unref(&c->b, a);
@@ -112,13 +112,15 @@ static void one(uint32_t n, uint32_t members, bool interleaved)
 	double t2 = seconds();
 	adj_leave(&c->b, &c->peer[members + 1], BGP_V4);
 	double t3 = seconds();
-	for (uint32_t i = 0; i < n; i++) {
-		struct prefix p = nth(i), more[RIB_AHEAD];
-		for (uint32_t j = 0; i % RIB_AHEAD == 0 && j < RIB_AHEAD; j++)
-			more[j] = nth(i + j);
-		if (i % RIB_AHEAD == 0)
-			ahead(c, more, RIB_AHEAD);
-		rib_withdraw(&c->b, &c->peer[0], BGP_V4, &p, 0, 0);
+	for (uint32_t i = 0; i < n; i += RIB_AHEAD) {
+		static const uint32_t id[RIB_AHEAD];
+		struct prefix p[RIB_AHEAD];
+		struct rib_ahead a;
+		size_t k = min_z(RIB_AHEAD, n - i);
+		for (uint32_t j = 0; j < k; j++)
+			p[j] = nth(i + j);
+		ahead(c, &a, p, k);
+		rib_withdraw_ahead(&c->b, &c->peer[0], BGP_V4, &a, p, id, k, 0);
 		if (i % 8192 == 0)
 			drain(c, 1, members, &octets, &messages);
 	}

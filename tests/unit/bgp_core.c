@@ -160,6 +160,7 @@ void fib_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest)
 	of(b)->fib_changes++;
 }
 
+bool aggregate_any(const struct bgp *b) { (void)b; return false; }
 void aggregate_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
 {
 	(void)t;

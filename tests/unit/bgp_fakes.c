@@ -21,6 +21,8 @@ struct bgp_attr *attr_get(struct bgp *b, struct span canon, const struct addr *n
 	a->canon_len = (uint32_t)canon.n;
 	return a;
 }
+bool attr_idle(const struct bgp *b) { (void)b; return false; }
+bool attr_work(struct bgp *b) { (void)b; return false; }
 void attr_unref(struct bgp *b, struct bgp_attr *a)
 {
 	if (--a->refs == 0)
@@ -46,6 +48,13 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 	(void)p, (void)af, (void)path_id, (void)now;
 	sb_prefix(&t, pfx);
 	hand_log(of(b), "withdraw %s", text);
+}
+void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct rib_ahead *a, const struct prefix *pfx,
+                        const uint32_t *path_id, size_t n, mono_t now)
+{
+	(void)a;
+	for (size_t i = 0; i < n; i++)
+		rib_withdraw(b, p, af, &pfx[i], path_id[i], now);
 }
 void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n)
 {

@@ -48,6 +48,7 @@ struct world {
 	struct receiver rx[N_PEERS];
 	mono_t now;
 	bool tolerant;                   /* the same may be sent again */
+	unsigned alone;                  /* only paths of a destination that were withdrawn among several */
 };
 
 /* --- Text of attributes --- */
@@ -497,6 +498,37 @@ static void route(struct world *w, int p, int pfx, int set)
 	w->in[p][pfx][id] = (int8_t)set;
 }
 
+/* Several at once, some of them twice, and not all asked for in advance. */
+static void take_back(struct world *w, int p)
+{
+	struct bgp *b = &w->c->b;
+	struct prefix pfx[RIB_AHEAD];
+	uint32_t id[RIB_AHEAD];
+	struct rib_ahead a;
+	size_t n = 1 + core_random(w->c, RIB_AHEAD);
+	for (size_t i = 0; i < n; i++) {
+		size_t k = core_random(w->c, N_PREFIXES);
+		uint32_t at = rib_find(&b->table[BGP_V4], &w->prefix[k]), first = at ? rib_dest(&b->table[BGP_V4], at)->first : 0;
+		const struct bgp_path *path = first ? rib_path(&b->table[BGP_V4], first) : NULL;
+		bool alone = path && !path->next && path->peer == w->c->peer[p].index;
+		pfx[i] = w->prefix[k];
+		id[i] = alone ? path->path_id : (uint32_t)core_random(w->c, N_IDS);
+		w->in[p][k][id[i]] = -1;
+		w->alone += alone;
+	}
+	rib_ahead_far(b, BGP_V4, &a, pfx, core_random(w->c, 4) ? n : n / 2);
+	rib_ahead_near(b, BGP_V4, &a);
+	rib_ahead_last(b, BGP_V4, &a);
+	rib_withdraw_ahead(b, &w->c->peer[p], BGP_V4, &a, pfx, id, n, w->now);
+}
+
+/* As after many changes. */
+static void burst(struct world *w)
+{
+	groups_waiting(&w->c->b);
+	w->c->b.adj->burst = true;
+}
+
 static void own(struct world *w, int pfx)
 {
 	struct bgp *b = &w->c->b;
@@ -571,8 +603,12 @@ static void step(struct world *w)
 	uint64_t what = core_random(w->c, 100);
 	if (what < 50 && w->joined[p]) {
 		route(w, p, pfx, (int)core_random(w->c, N_SETS));
-	} else if (what < 70 && w->joined[p]) {
+	} else if (what < 60 && w->joined[p]) {
 		route(w, p, pfx, -1);
+	} else if (what < 69 && w->joined[p]) {
+		take_back(w, p);
+	} else if (what < 70) {
+		burst(w);
 	} else if (what < 76) {
 		own(w, pfx);
 	} else if (what < 78) {
@@ -601,6 +637,7 @@ static void step(struct world *w)
 static void test_storm(void **state)
 {
 	(void)state;
+	unsigned alone = 0;
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		struct world *w = world_new(seed);
 		for (int i = 0; i < 40; i++) {
@@ -608,8 +645,10 @@ static void test_storm(void **state)
 				step(w);
 			quiet(w);
 		}
+		alone += w->alone;
 		world_free(w);
 	}
+	assert_true(alone > 500);
 }
 
 static void test_refresh(void **state)

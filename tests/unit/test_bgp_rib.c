@@ -459,6 +459,158 @@ static void test_table(void **state)
 	done(c);
 }
 
+/* Attributes that nobody has: found again, freed when there is time, and never many. */
+static void test_idle_attributes(void **state)
+{
+	(void)state;
+	struct core *c = fresh();
+	struct bgp_attr *a = attrs(c, (struct want){.lp = 100});
+	assert_false(attr_idle(&c->b));
+	attr_unref(&c->b, a);
+	assert_true(attr_idle(&c->b));
+	assert_int_equal(attr_count(&c->b), 0);
+	assert_ptr_equal(attrs(c, (struct want){.lp = 100}), a);
+	assert_false(attr_idle(&c->b));
+	assert_int_equal(attr_count(&c->b), 1);
+	size_t one = c->mem.in_use;
+	for (uint32_t i = 0; i < 20000; i++)
+		attr_unref(&c->b, attrs(c, (struct want){.lp = 101 + i}));
+	assert_int_equal(attr_count(&c->b), 1);
+	assert_true(c->mem.in_use - one < 2 << 20);
+	while (attr_work(&c->b))
+		;
+	assert_false(attr_idle(&c->b));
+	assert_true(c->mem.in_use - one < 1 << 18); /* numbers and buckets */
+	attr_unref(&c->b, a);
+	done(c);
+}
+
+/* --- Withdrawals, one by one and together --- */
+
+enum { MANY = 700, OUT_ROOM = 1 << 16 };
+
+static struct prefix numbered(uint8_t af, uint32_t i)
+{
+	struct prefix p = {.addr = {.family = AF_V4, .b = {10, (uint8_t)(i >> 8), (uint8_t)i}}, .len = (uint8_t)(24 + i % 9)};
+	if (af == BGP_V6)
+		p = (struct prefix){.addr = {.family = AF_V6, .b = {0x20, 1, 0, 0, (uint8_t)(i >> 8), (uint8_t)i}}, .len = (uint8_t)(48 + i % 65)};
+	return p;
+}
+
+static size_t drained(struct core *c, struct bgp_peer *p, uint8_t *out)
+{
+	struct span run[32];
+	size_t n, len = 0;
+	while ((n = adj_output(&c->b, p, run, 32)) > 0) {
+		size_t all = 0;
+		for (size_t i = 0; i < n; all += run[i++].n) {
+			assert_true(len + all + run[i].n <= OUT_ROOM);
+			memcpy(out + len + all, run[i].p, run[i].n);
+		}
+		len += all;
+		(void)adj_sent(&c->b, p, all);
+	}
+	return len;
+}
+
+/* Two feeders, some of whose prefixes are the same, two groups; the kernel has some of the routes. Then one feeder takes all back. What its
+ * clients are sent of that, and how much. */
+static struct core *all_taken_back(uint8_t af, bool together, uint8_t *out, size_t *len)
+{
+	struct core *c = fresh();
+	struct bgp_peer *p = core_peer(c), *q = core_peer(c), *r = core_peer(c), *s = core_peer(c);
+	struct bgp_table *t = &c->b.table[af];
+	c->conf[r->index - 1].af[af].rr_client = c->conf[p->index - 1].af[af].rr_client = true;
+	adj_join(&c->b, p, af, 0);
+	adj_join(&c->b, r, af, 0);
+	adj_join(&c->b, s, af, 0);
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct prefix x = numbered(af, i);
+		struct bgp_attr *a = attrs(c, (struct want){.lp = 100 + i % 11, .hop = i % 2 ? NULL : "10.0.2.9"});
+		rib_update(&c->b, p, af, &x, 0, a, 0);
+		if (i % 5 == 0)
+			rib_update(&c->b, q, af, &x, 0, a, 0);
+		attr_unref(&c->b, a);
+		rib_dest(t, rib_find(t, &x))->in_fib = i % 7 == 0;
+	}
+	adj_flush(&c->b, 0);
+	*len = drained(c, r, out);
+	for (uint32_t i = 0; i < MANY; i += RIB_AHEAD) {
+		static const uint32_t id[RIB_AHEAD];
+		struct prefix x[RIB_AHEAD];
+		struct rib_ahead a;
+		size_t n = min_z(RIB_AHEAD, MANY - i);
+		for (uint32_t j = 0; j < n; j++)
+			x[j] = numbered(af, i + j);
+		rib_ahead_far(&c->b, af, &a, x, n);
+		rib_ahead_near(&c->b, af, &a);
+		rib_ahead_last(&c->b, af, &a);
+		if (together)
+			rib_withdraw_ahead(&c->b, p, af, &a, x, id, n, 0);
+		for (size_t j = 0; !together && j < n; j++)
+			rib_withdraw(&c->b, p, af, &x[j], 0, 0);
+	}
+	adj_flush(&c->b, 0);
+	*len = drained(c, r, out);
+	*len += drained(c, s, out + *len);
+	return c;
+}
+
+static void test_together(void **state)
+{
+	(void)state;
+	static uint8_t x[2 * OUT_ROOM], y[2 * OUT_ROOM];
+	for (uint8_t af = 0; af < BGP_AF_N; af++) {
+		size_t nx, ny;
+		struct core *one = all_taken_back(af, false, x, &nx), *two = all_taken_back(af, true, y, &ny);
+		const struct bgp_table *s = &one->b.table[af], *t = &two->b.table[af];
+		assert_int_equal(nx, ny);
+		assert_true(nx > MANY * 3);
+		assert_memory_equal(x, y, nx);
+		assert_int_equal(s->n_dests, t->n_dests);
+		assert_int_equal(s->n_paths, t->n_paths);
+		assert_int_equal(t->n_paths, MANY / 5);
+		assert_int_equal(s->version, t->version);
+		assert_memory_equal(s->n_len, t->n_len, sizeof s->n_len);
+		assert_int_equal(one->fib_changes, two->fib_changes);
+		assert_int_equal(attr_count(&one->b), attr_count(&two->b));
+		assert_memory_equal(&one->peer[0].af[af].accepted, &two->peer[0].af[af].accepted, sizeof one->peer[0].af[af].accepted);
+		assert_int_equal(two->peer[0].af[af].received, 0);
+		assert_int_equal(one->peer[2].af[af].sent, two->peer[2].af[af].sent);
+		assert_int_equal(one->mem.in_use, two->mem.in_use);
+		done(one);
+		done(two);
+	}
+}
+
+/* A destination's number has become another's: nothing of the first one is taken for the second one's. */
+static void test_number_again(void **state)
+{
+	(void)state;
+	static const uint32_t id[1];
+	struct core *c = fresh();
+	struct bgp_peer *p = core_peer(c), *q = core_peer(c);
+	struct bgp_table *t = &c->b.table[BGP_V4];
+	struct prefix x = core_prefix("20.0.0.0/24"), y = core_prefix("30.1.0.0/16");
+	struct rib_ahead a;
+	update(c, p, "20.0.0.0/24", 0, (struct want){.lp = 100});
+	update(c, q, "20.0.0.0/24", 0, (struct want){.lp = 100});
+	uint32_t number = rib_find(t, &x);
+	rib_withdraw(&c->b, q, BGP_V4, &x, 0, 0);
+	rib_ahead_far(&c->b, BGP_V4, &a, &x, 1);
+	rib_ahead_near(&c->b, BGP_V4, &a);
+	rib_ahead_last(&c->b, BGP_V4, &a);
+	rib_withdraw_ahead(&c->b, p, BGP_V4, &a, &x, id, 1, 0);
+	assert_int_equal(t->n_dests, 0);
+	update(c, p, "30.1.0.0/16", 0, (struct want){.lp = 100});
+	assert_int_equal(rib_find(t, &y), number);
+	rib_purge(&c->b, p, BGP_V4, PURGE_ALL);
+	core_work(c, 0);
+	assert_int_equal(t->n_dests, 0);
+	assert_int_equal(rib_find(t, &y), 0);
+	done(c);
+}
+
 /* --- No memory --- */
 
 /* A bit of everything; what fails must leave the rest as it was. */
@@ -518,6 +670,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_med_circle),
 	cmocka_unit_test(test_multipath),
 	cmocka_unit_test(test_table),
+	cmocka_unit_test(test_idle_attributes),
+	cmocka_unit_test(test_together),
+	cmocka_unit_test(test_number_again),
 	cmocka_unit_test(test_no_memory),
 };
 
