@@ -76,7 +76,6 @@ static bool watch_room(struct bgp *b, uint32_t want)
 	return true;
 }
 
-/* Family and the first 60 bits, in the order of addr_cmp(). */
 /* False: no memory, so everybody is concerned. */
 static bool watch_ready(struct bgp *b)
 {

@@ -60,6 +60,7 @@ struct bgp_nht_state {
 	bool any_due;
 };
 
+/* Family and the first 60 bits, in the order of addr_cmp(). */
 static inline uint64_t addr_high(const struct addr *a)
 {
 	uint64_t v;

@@ -16,7 +16,7 @@ static inline void *pool_at(const struct bgp_pool *p, uint32_t id)
 }
 static inline void pool_put(struct bgp_pool *p, uint32_t id)
 {
-	*(uint32_t *)pool_at(p, id) = p->free_head;
+	memcpy(pool_at(p, id), &p->free_head, sizeof p->free_head);
 	p->free_head = id;
 }
 
