@@ -272,7 +272,7 @@ static __attribute__((noinline)) void changed_in_all(struct bgp *b, struct bgp_t
 
 void aggregate_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now)
 {
-	if (b->aggregate->aggs.n)
+	if (aggregate_any(b))
 		changed_in_all(b, t, dest, now);
 }
 

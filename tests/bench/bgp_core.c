@@ -53,13 +53,6 @@ static void drain(struct core *c, uint32_t first, uint32_t n, uint64_t *octets, 
 	}
 }
 
-static void ahead(struct core *c, struct rib_ahead *a, const struct prefix *p, size_t n)
-{
-	rib_ahead_far(&c->b, BGP_V4, a, p, n);
-	rib_ahead_near(&c->b, BGP_V4, a);
-	rib_ahead_last(&c->b, BGP_V4, a);
-}
-
 /* Prefix i has set i % SETS, as the feeder of bgp/run has it; interleaved: a set's prefixes do not come in one message but a few at a
  * time. */
 static void feed(struct core *c, uint32_t n, bool interleaved, uint64_t *octets, uint64_t *messages, uint32_t members)
@@ -76,7 +69,7 @@ static void feed(struct core *c, uint32_t n, bool interleaved, uint64_t *octets,
 				p[m] = nth(s + (from + m) * SETS);
 			for (uint32_t j = 0; j < m; j++) {
 				if (j % RIB_AHEAD == 0)
-					ahead(c, &soon, p + j, min_z(RIB_AHEAD, m - j));
+					core_ahead(c, BGP_V4, &soon, p + j, min_z(RIB_AHEAD, m - j));
 				rib_update(&c->b, &c->peer[0], BGP_V4, &p[j], 0, a, now);
 			}
 			attr_unref(&c->b, a);
@@ -119,7 +112,7 @@ static void one(uint32_t n, uint32_t members, bool interleaved)
 		size_t k = min_z(RIB_AHEAD, n - i);
 		for (uint32_t j = 0; j < k; j++)
 			p[j] = nth(i + j);
-		ahead(c, &a, p, k);
+		core_ahead(c, BGP_V4, &a, p, k);
 		rib_withdraw_ahead(&c->b, &c->peer[0], BGP_V4, &a, p, id, k, 0);
 		if (i % 8192 == 0)
 			drain(c, 1, members, &octets, &messages);

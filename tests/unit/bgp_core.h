@@ -30,6 +30,13 @@ struct core *core_new_failing(uint64_t seed, size_t fail_at);
 size_t core_free(struct core *c); /* octets that were not given back */
 /* A peer with address 10.9.0.INDEX and router id 9.9.9.INDEX; internal with four-octet AS numbers. */
 struct bgp_peer *core_peer(struct core *c);
+/* All steps of asking for these in advance. */
+static inline void core_ahead(struct core *c, uint8_t af, struct rib_ahead *a, const struct prefix *p, size_t n)
+{
+	rib_ahead_far(&c->b, af, a, p, n);
+	rib_ahead_near(&c->b, af, a);
+	rib_ahead_last(&c->b, af, a);
+}
 uint64_t core_random(struct core *c, uint64_t below);
 /* The link 10.0.I.0/24 (and fd00:I::/64) comes or goes. */
 void core_link(struct core *c, uint8_t i, bool up);

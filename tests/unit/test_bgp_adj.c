@@ -516,9 +516,7 @@ static void take_back(struct world *w, int p)
 		w->in[p][k][id[i]] = -1;
 		w->alone += alone;
 	}
-	rib_ahead_far(b, BGP_V4, &a, pfx, core_random(w->c, 4) ? n : n / 2);
-	rib_ahead_near(b, BGP_V4, &a);
-	rib_ahead_last(b, BGP_V4, &a);
+	core_ahead(w->c, BGP_V4, &a, pfx, core_random(w->c, 4) ? n : n / 2);
 	rib_withdraw_ahead(b, &w->c->peer[p], BGP_V4, &a, pfx, id, n, w->now);
 }
 

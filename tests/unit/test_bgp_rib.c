@@ -542,9 +542,7 @@ static struct core *all_taken_back(uint8_t af, bool together, uint8_t *out, size
 		size_t n = min_z(RIB_AHEAD, MANY - i);
 		for (uint32_t j = 0; j < n; j++)
 			x[j] = numbered(af, i + j);
-		rib_ahead_far(&c->b, af, &a, x, n);
-		rib_ahead_near(&c->b, af, &a);
-		rib_ahead_last(&c->b, af, &a);
+		core_ahead(c, af, &a, x, n);
 		if (together)
 			rib_withdraw_ahead(&c->b, p, af, &a, x, id, n, 0);
 		for (size_t j = 0; !together && j < n; j++)
@@ -597,9 +595,7 @@ static void test_number_again(void **state)
 	update(c, q, "20.0.0.0/24", 0, (struct want){.lp = 100});
 	uint32_t number = rib_find(t, &x);
 	rib_withdraw(&c->b, q, BGP_V4, &x, 0, 0);
-	rib_ahead_far(&c->b, BGP_V4, &a, &x, 1);
-	rib_ahead_near(&c->b, BGP_V4, &a);
-	rib_ahead_last(&c->b, BGP_V4, &a);
+	core_ahead(c, BGP_V4, &a, &x, 1);
 	rib_withdraw_ahead(&c->b, p, BGP_V4, &a, &x, id, 1, 0);
 	assert_int_equal(t->n_dests, 0);
 	update(c, p, "30.1.0.0/16", 0, (struct want){.lp = 100});
