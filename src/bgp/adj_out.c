@@ -8,7 +8,7 @@
 #include "bgp/adj_int.h"
 
 #define QUIET DUR_NS(500000)          /* a pause that ends a burst */
-#define QUIET_CHEAP DUR_NS(20000)     /* one that does when few messages are open, and these are not nearly empty */
+#define QUIET_CHEAP DUR_NS(1)     /* one that does when few messages are open, and these are not nearly empty */
 #define ALONE DUR_MS(2)               /* after the last one, what is not part of a burst goes at once */
 #define BURST_MIN DUR_MS(20)          /* a burst's messages are closed after this long, and what its changes add */
 #define BURST_A_CHANGE DUR_NS(4000)
@@ -376,6 +376,12 @@ mono_t adj_due(const struct bgp *b)
 	if (s->first == MONO_NEVER)
 		return MONO_NEVER;
 	return alone(s) ? s->first : mono_min(mono_add(s->last, quiet(s)), latest(s));
+}
+
+/* A little after the last flush: who waits for these messages may need this processor to read them. */
+mono_t adj_rest(const struct bgp *b)
+{
+	return adj_due(b) == MONO_NEVER ? mono_add(b->adj->flushed, ALONE) : MONO_NEVER;
 }
 
 static struct bgp_group_member *doomed_member(const struct bgp *b)

@@ -52,6 +52,7 @@ void adj_renumber(struct bgp *b, const struct bgp_peer *p, uint8_t af);
 void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t now);
 /* Open messages are closed when input pauses: at once when little is pending, after a short while within a burst. */
 mono_t adj_due(const struct bgp *b);
+mono_t adj_rest(const struct bgp *b);      /* from when on what nobody waits for may be done; MONO_NEVER: there is to be sent */
 void adj_tick(struct bgp *b, mono_t now);  /* when adj_due() has come: flushes, unless input goes on */
 void adj_flush(struct bgp *b, mono_t now); /* at once, whatever is open */
 /* What a member has to send of its group's messages: as bgp_output and bgp_sent; sent returns octets that were not its business. */

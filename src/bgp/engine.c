@@ -95,7 +95,7 @@ static void begin(struct bgp *b, mono_t now, struct bgp_acts *acts)
 /* Facts and walks may set off each other: routes change what next hops resolve to. */
 static bool work(struct bgp *b)
 {
-	bool more = adj_due(b) == MONO_NEVER && attr_work(b); /* what is to be sent goes first */
+	bool more = adj_rest(b) <= b->now && attr_work(b);
 	more |= rib_work(b, b->now);
 	more |= local_work(b, b->now);
 	more |= aggregate_work(b, b->now);
@@ -175,10 +175,11 @@ void bgp_timer(struct bgp *b, mono_t now, struct bgp_acts *acts)
 
 mono_t bgp_due(const struct bgp *b)
 {
-	mono_t adj = b->conf ? adj_due(b) : MONO_NEVER;
-	if (b->peers->more || (b->conf && adj == MONO_NEVER && attr_idle(b)))
+	if (b->peers->more)
 		return b->now;
-	mono_t due = mono_min(heap_due(&b->timers), adj);
+	mono_t due = heap_due(&b->timers);
+	if (b->conf)
+		due = mono_min(due, mono_min(adj_due(b), attr_idle(b) ? adj_rest(b) : MONO_NEVER));
 	LIST_EACH (it, tmp, &b->peers->closing)
 		due = mono_min(due, LIST_ENTRY(it, struct bgp_conn, closing)->gone_at);
 	return due;

@@ -113,7 +113,7 @@ void route_run(struct route_role *r, mono_t now)
 {
 	if (r->running)
 		return;
-	r->running = r->untidy = true;
+	r->running = true;
 	for (unsigned round = 0; round < 64; round++) {
 		acts_run(r, now);
 		net_write(r, now);

@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { CONNS_MAX = 4096, ACCEPTS = 16, WRITE_MAX = 4 << 20, LINGER_MS = 1000 };
+enum { CONNS_MAX = 4096, ACCEPTS = 16, WRITE_MAX = 4 << 20, LINGER_MS = 1000, TIDY_MS = 20 };
 
 static uint64_t number_hash(const struct hmap *m, uint32_t n) { return hmap_hash(m, &n, sizeof n); }
 
@@ -160,6 +160,7 @@ static void readable(struct route_role *r, uint32_t number, mono_t now)
 			route_run(r, now);
 			return;
 		}
+		r->tidy = mono_add(now, DUR_MS(TIDY_MS));
 		r->module->input(r->self, number, r->octets, (size_t)n, now, &r->acts);
 		route_run(r, now);
 		if ((size_t)n < sizeof r->octets)

@@ -230,11 +230,7 @@ static mono_t when(void *ctx)
 		(void)setitimer(ITIMER_PROF, &limit, NULL);
 	}
 	mono_t t = mono_min(r->module->due(r->self), bfd_due(r->bfd));
-	if (r->untidy && t - loop_now(r->loop) > DUR_MS(1)) {
-		r->untidy = false;
-		role_tidy();
-	}
-	return mono_min(mono_min(t, r->settle), mono_min(net_due(r), link_due(r)));
+	return mono_min(mono_min(t, mono_min(r->settle, r->tidy)), mono_min(net_due(r), link_due(r)));
 }
 
 static void on_due(void *ctx, mono_t now)
@@ -243,6 +239,10 @@ static void on_due(void *ctx, mono_t now)
 	if (r->settle <= now) {
 		r->settle = MONO_NEVER;
 		role_settle();
+	}
+	if (r->tidy <= now) {
+		r->tidy = MONO_NEVER;
+		role_tidy();
 	}
 	net_is_due(r, now);
 	link_is_due(r, now);
@@ -321,6 +321,7 @@ static int open_role(struct route_role *r, struct role_start *start)
 	list_init(&r->tunnels);
 	r->link_settles = MONO_NEVER;
 	r->settle = mono_add(loop_now(r->loop), DUR_S(ROLE_SETTLE_S));
+	r->tidy = MONO_NEVER;
 	r->batch = wr_init(r->batch_room, sizeof r->batch_room);
 	r->self = r->module->open(&r->host);
 	r->priv_events = EPOLLIN;

@@ -73,7 +73,6 @@ struct route_role {
 	bool synced, no_forward4, no_forward6;
 	bool stopping, stopped_told;
 	bool running;            /* actions are being carried out */
-	bool untidy;             /* memory has been used since role_tidy() */
 	/* sessions */
 	struct hmap conns, tickets;
 	struct list all, writers;
@@ -94,6 +93,7 @@ struct route_role {
 	uint32_t link_epoch;
 	mono_t limit_set;        /* when the processor time of a turn was limited last */
 	mono_t settle;           /* when memory is given back (role_settle); MONO_NEVER: it was */
+	mono_t tidy;             /* when it is put in order: a while after the last octets (role_tidy); MONO_NEVER: it is */
 	mono_t link_settles;     /* tunnels that the new ike did not speak of are down then */
 	struct list tunnels;
 	struct gretel_acts acts;

@@ -100,6 +100,7 @@ void adj_regroup(struct bgp *b, struct bgp_peer *p, uint8_t af, mono_t now)
 	hand_log(of(b), "regroup %s", af == BGP_V4 ? "v4" : "v6");
 }
 mono_t adj_due(const struct bgp *b) { (void)b; return MONO_NEVER; }
+mono_t adj_rest(const struct bgp *b) { (void)b; return MONO_NEVER; }
 void adj_tick(struct bgp *b, mono_t now) { (void)b, (void)now; }
 void adj_renumber(struct bgp *b, const struct bgp_peer *p, uint8_t af) { (void)b, (void)p, (void)af; }
 void adj_flush(struct bgp *b, mono_t now) { (void)b, (void)now; }
