@@ -102,14 +102,13 @@ bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest)
 	return false;
 }
 
-void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest)
+void adj_ahead(const struct bgp *b, uint8_t af, const uint32_t *dest, size_t n)
 {
-	int n = 0;
+	int groups = 0;
 	LIST_EACH (it, tmp, &b->adj->groups[af]) {
-		const struct out_entry *e = out_at(LIST_ENTRY(it, struct bgp_group, link), dest);
-		if (e)
-			__builtin_prefetch(e, 1);
-		if (++n == AHEAD_GROUPS)
+		for (size_t i = 0; i < n; i++) /* number 0 has an entry that nobody uses, or none */
+			__builtin_prefetch(out_at(LIST_ENTRY(it, struct bgp_group, link), dest[i]), 1);
+		if (++groups == AHEAD_GROUPS)
 			break;
 	}
 }
@@ -373,7 +372,8 @@ void group_dest(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, u
 }
 
 /* Bits: it has something more to say about these. */
-static uint32_t group_some(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, const uint32_t *dest, size_t n)
+static uint32_t group_some(struct bgp *b, struct bgp_group *g, const struct bgp_table *t, const uint32_t *dest,
+                           struct bgp_dest *const *d, size_t n)
 {
 	struct bgp_group_member *m = NULL; /* who is src: mostly one for all */
 	uint32_t held = 0;
@@ -385,7 +385,7 @@ static uint32_t group_some(struct bgp *b, struct bgp_group *g, const struct bgp_
 			src = e->src;
 			m = member_of(b, g, src);
 		}
-		bool gone = e && group_gone(b, g, dest_at(t, dest[i]), e, m);
+		bool gone = e && group_gone(b, g, d[i], e, m);
 		if (!gone)
 			group_dest(b, g, t, dest[i], false);
 		if (g->pk.octets > OPEN_OCTETS)
@@ -397,8 +397,9 @@ static uint32_t group_some(struct bgp *b, struct bgp_group *g, const struct bgp_
 
 static void groups_dest(struct bgp *b, uint8_t af, uint32_t dest)
 {
+	struct bgp_dest *d = dest_at(&b->table[af], dest);
 	LIST_EACH (it, tmp, &b->adj->groups[af])
-		(void)group_some(b, LIST_ENTRY(it, struct bgp_group, link), &b->table[af], &dest, 1);
+		(void)group_some(b, LIST_ENTRY(it, struct bgp_group, link), &b->table[af], &dest, &d, 1);
 }
 
 void groups_waiting(struct bgp *b)
@@ -429,23 +430,24 @@ void adj_dest_changed(struct bgp *b, struct bgp_table *t, uint32_t dest, mono_t 
 	}
 }
 
-uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const uint32_t *dest, size_t n, mono_t now)
+uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const struct lost *l, mono_t now)
 {
 	struct bgp_adj_state *s = b->adj;
 	uint32_t held = 0;
-	size_t single = 0;
+	size_t single = 0, n;
 
-	for (; single < n && (!s->burst || list_empty(&s->groups[t->af])); single++)
-		adj_dest_changed(b, t, dest[single], now);
-	if (single < n) {
-		s->changes += (uint32_t)(n - single);
+	for (; single < l->n && (!s->burst || list_empty(&s->groups[t->af])); single++)
+		adj_dest_changed(b, t, l->dest[single], now);
+	n = l->n - single;
+	if (n) {
+		s->changes += (uint32_t)n;
 		s->last = now;
 		s->first = mono_min(s->first, now);
 		LIST_EACH (it, tmp, &s->groups[t->af])
-			held |= group_some(b, LIST_ENTRY(it, struct bgp_group, link), t, dest + single, n - single) << single;
+			held |= group_some(b, LIST_ENTRY(it, struct bgp_group, link), t, l->dest + single, l->d + single, n) << single;
 	}
 	for (size_t i = 0; i < single; i++)
-		held |= (uint32_t)adj_holds(b, t, dest[i]) << i;
+		held |= (uint32_t)adj_holds(b, t, l->dest[i]) << i;
 	return held;
 }
 

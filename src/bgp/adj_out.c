@@ -8,7 +8,7 @@
 #include "bgp/adj_int.h"
 
 #define QUIET DUR_NS(500000)          /* a pause that ends a burst */
-#define QUIET_CHEAP DUR_NS(1)     /* one that does when few messages are open, and these are not nearly empty */
+#define QUIET_CHEAP DUR_NS(1)         /* few are open, and these not nearly empty: one look at the sockets that finds nothing */
 #define ALONE DUR_MS(2)               /* after the last one, what is not part of a burst goes at once */
 #define BURST_MIN DUR_MS(20)          /* a burst's messages are closed after this long, and what its changes add */
 #define BURST_A_CHANGE DUR_NS(4000)

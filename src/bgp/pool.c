@@ -5,23 +5,21 @@
 
 #include <string.h>
 
-enum { PAGE_OCTETS = 32768, FIRST_PAGES = 8 };
+enum { FIRST_PAGES = 8 };
 
 void pool_init(struct bgp_pool *p, struct mem *mem, uint32_t size)
 {
 	*p = (struct bgp_pool){.mem = mem, .size = size};
-	while ((2u << p->per_page_log2) * size <= PAGE_OCTETS)
-		p->per_page_log2++;
 }
 
-static size_t page_octets(const struct bgp_pool *p) { return (size_t)p->size << p->per_page_log2; }
+static size_t page_octets(const struct bgp_pool *p) { return (size_t)p->size << POOL_PAGE_LOG2; }
 
 void pool_fini(struct bgp_pool *p)
 {
 	for (uint32_t i = 0; i < p->n_pages; i++)
 		mem_put(p->mem, p->page[i], page_octets(p));
 	mem_put(p->mem, p->page, sizeof *p->page * p->cap_pages);
-	*p = (struct bgp_pool){.mem = p->mem, .size = p->size, .per_page_log2 = p->per_page_log2};
+	*p = (struct bgp_pool){.mem = p->mem, .size = p->size};
 }
 
 static bool add_page(struct bgp_pool *p)
@@ -58,7 +56,7 @@ uint32_t pool_get(struct bgp_pool *p)
 		return id;
 	}
 	id = p->used + 1;
-	if (id == UINT32_MAX || (id >> p->per_page_log2 >= p->n_pages && !add_page(p)))
+	if (id == UINT32_MAX || (id >> POOL_PAGE_LOG2 >= p->n_pages && !add_page(p)))
 		return 0;
 	p->used = id;
 	return id;

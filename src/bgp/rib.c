@@ -205,11 +205,10 @@ void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a)
 
 	for (size_t i = 0; i < a->n; i++) {
 		a->dest[i] = t->bucket[a->hash[i] & (t->n_buckets - 1)];
-		if (!a->dest[i])
-			continue;
-		__builtin_prefetch(dest_at(t, a->dest[i]), 1);
-		adj_ahead(b, af, a->dest[i]);
+		a->d[i] = a->dest[i] ? dest_at(t, a->dest[i]) : NULL;
+		__builtin_prefetch(a->d[i], 1);
 	}
+	adj_ahead(b, af, a->dest, a->n);
 }
 
 void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a)
@@ -218,7 +217,7 @@ void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a)
 
 	for (size_t i = 0; i < a->n; i++) {
 		/* May have gone meanwhile: a free one has numbers that are good for this, too. */
-		const struct bgp_dest *d = a->dest[i] ? dest_at(t, a->dest[i]) : NULL;
+		const struct bgp_dest *d = a->d[i];
 		if (d && d->first)
 			__builtin_prefetch(path_at(t, d->first), 1);
 		if (d && d->chain)
@@ -279,9 +278,8 @@ static uint32_t dest_get(struct bgp *b, struct bgp_table *t, const struct prefix
 	return id;
 }
 
-static inline void dest_free(struct bgp_table *t, uint32_t id, uint32_t hash)
+static inline void dest_free(struct bgp_table *t, uint32_t id, struct bgp_dest *d, uint32_t hash)
 {
-	struct bgp_dest *d = dest_at(t, id);
 	uint32_t *at = &t->bucket[hash & (t->n_buckets - 1)];
 	t->last = 0;
 	while (*at != id)
@@ -290,7 +288,7 @@ static inline void dest_free(struct bgp_table *t, uint32_t id, uint32_t hash)
 	t->n_dests--;
 	t->n_len[d->len]--;
 	d->flags = 0; /* not DEST_LIVE */
-	pool_put(&t->dest, id);
+	pool_put_at(&t->dest, id, d);
 }
 
 static bool unused(const struct bgp_dest *d)
@@ -304,7 +302,7 @@ void rib_dest_idle(struct bgp *b, struct bgp_table *t, uint32_t dest)
 	if (!unused(d) || d->flags & DEST_IDLE)
 		return;
 	if (!adj_holds(b, t, dest)) {
-		dest_free(t, dest, t->last == dest ? t->last_hash : hash_of(t, d->addr, d->len));
+		dest_free(t, dest, d, t->last == dest ? t->last_hash : hash_of(t, d->addr, d->len));
 		return;
 	}
 	d->flags |= DEST_IDLE;
@@ -581,29 +579,23 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
 	drop(b, &b->table[af], pfx, p->index, path_id, now);
 }
 
-/* Whether the destination is nothing but this path: what comes of its going needs no decision. */
-static inline bool only(const struct bgp_table *t, const struct bgp_dest *d, uint16_t peer, uint32_t path_id)
+/* The path that is all there is to the destination, when it is this one: what comes of its going needs no decision. Else NULL. */
+static inline struct bgp_path *only(const struct bgp_table *t, const struct bgp_dest *d, uint16_t peer, uint32_t path_id)
 {
 	if (!d->first || d->first != d->best || d->suppressed || d->flags != DEST_LIVE)
-		return false;
-	const struct bgp_path *p = path_at(t, d->first);
-	return !p->next && p->peer == peer && p->path_id == path_id && !(p->flags & (PATH_LOCAL | PATH_MULTI | PATH_FILTERED));
+		return NULL;
+	struct bgp_path *p = path_at(t, d->first);
+	bool is = !p->next && p->peer == peer && p->path_id == path_id && !(p->flags & (PATH_LOCAL | PATH_MULTI | PATH_FILTERED));
+	return is ? p : NULL;
 }
 
-/* Destinations that have lost their only path. */
-struct lost {
-	size_t n;
-	uint32_t dest[RIB_AHEAD], hash[RIB_AHEAD];
-};
-
 /* What path_remove() and dest_changed() come to with such a path; but the groups have not been told. */
-static inline void lose(struct bgp *b, struct bgp_table *t, uint32_t dest, struct bgp_peer_af *c, const struct prefix *pfx)
+static inline void lose(struct bgp *b, struct bgp_table *t, uint32_t dest, struct bgp_dest *d, struct bgp_path *p,
+                        struct bgp_peer_af *c, const struct prefix *pfx)
 {
-	struct bgp_dest *d = dest_at(t, dest);
-	const struct bgp_path *p = path_at(t, d->first);
 	count(c, p, UINT32_MAX);
 	path_put_attrs(b, p);
-	pool_put(&t->path, d->first);
+	pool_put_at(&t->path, d->first, p);
 	t->n_paths--;
 	d->first = d->best = 0;
 	d->version = ++t->version;
@@ -614,13 +606,13 @@ static inline void lose(struct bgp *b, struct bgp_table *t, uint32_t dest, struc
 
 static void tell_lost(struct bgp *b, struct bgp_table *t, struct lost *l, mono_t now)
 {
-	uint32_t held = l->n ? adj_lost(b, t, l->dest, l->n, now) : 0;
+	uint32_t held = l->n ? adj_lost(b, t, l, now) : 0;
 	for (size_t i = 0; i < l->n; i++) {
-		const struct bgp_dest *d = dest_at(t, l->dest[i]);
+		struct bgp_dest *d = l->d[i];
 		if (held >> i & 1 || d->flags != DEST_LIVE || d->in_fib)
 			rib_dest_idle(b, t, l->dest[i]);
 		else
-			dest_free(t, l->dest[i], l->hash[i]);
+			dest_free(t, l->dest[i], d, l->hash[i]);
 	}
 	l->n = 0;
 }
@@ -635,9 +627,16 @@ void rib_withdraw_ahead(struct bgp *b, struct bgp_peer *p, uint8_t af, const str
 
 	l.n = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t dest = i < known ? find(t, pfx[i].addr.b, pfx[i].len, a->hash[i]) : 0;
-		if (dest && only(t, dest_at(t, dest), p->index, path_id[i])) {
-			lose(b, t, dest, &p->af[af], &pfx[i]);
+		struct bgp_dest *d = i < known ? a->d[i] : NULL;
+		uint32_t dest = d ? a->dest[i] : 0;
+		if (d && !dest_is(t, d, pfx[i].addr.b, pfx[i].len)) {
+			dest = find(t, pfx[i].addr.b, pfx[i].len, a->hash[i]);
+			d = dest ? dest_at(t, dest) : NULL;
+		}
+		struct bgp_path *q = d ? only(t, d, p->index, path_id[i]) : NULL;
+		if (q) {
+			lose(b, t, dest, d, q, &p->af[af], &pfx[i]);
+			l.d[l.n] = d;
 			l.dest[l.n] = dest;
 			l.hash[l.n++] = a->hash[i];
 		} else {

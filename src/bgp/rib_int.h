@@ -8,6 +8,13 @@
 static inline struct bgp_dest *dest_at(const struct bgp_table *t, uint32_t id) { return pool_at(&t->dest, id); }
 static inline struct bgp_path *path_at(const struct bgp_table *t, uint32_t id) { return pool_at(&t->path, id); }
 
+/* Destinations that have lost their only path. */
+struct lost {
+	size_t n;                        /* at most RIB_AHEAD */
+	uint32_t dest[RIB_AHEAD], hash[RIB_AHEAD];
+	struct bgp_dest *d[RIB_AHEAD];
+};
+
 /* A number's set. The link of the pool's free numbers lies beside the pointer, which is NULL then. */
 struct attr_slot {
 	uint32_t free_link;
@@ -94,10 +101,10 @@ static inline bool path_usable(const struct bgp_attr *a) { return a->nh && a->nh
 
 /* Groups: whether some group has something to say about this destination. */
 bool adj_holds(const struct bgp *b, const struct bgp_table *t, uint32_t dest);
-/* adj_dest_changed() of n <= RIB_AHEAD destinations that have lost their only path, each once. A bit for each: as adj_holds(). */
-uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const uint32_t *dest, size_t n, mono_t now);
-/* Has the processor fetch what the groups know of it. */
-void adj_ahead(const struct bgp *b, uint8_t af, uint32_t dest);
+/* adj_dest_changed() of these, each of which is there once. A bit for each: as adj_holds(). */
+uint32_t adj_lost(struct bgp *b, struct bgp_table *t, const struct lost *l, mono_t now);
+/* Has the processor fetch what the groups know of these; 0: of nothing. */
+void adj_ahead(const struct bgp *b, uint8_t af, const uint32_t *dest, size_t n);
 /* Some group sends more than best paths. */
 bool adj_all_paths(const struct bgp *b, uint8_t af);
 /* The messages are closed: destinations that waited for it go. */

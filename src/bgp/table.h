@@ -6,19 +6,22 @@
 #include "bgp/bgp.h"
 
 /* --- Pools: objects by number, 1 and up; a number is stable, memory grows in pages, free ones are reused (pool.c) --- */
-struct bgp_pool { struct mem *mem; uint8_t **page; uint32_t size, per_page_log2, n_pages, cap_pages, used, free_head; };
+struct bgp_pool { struct mem *mem; uint8_t **page; uint32_t size, n_pages, cap_pages, used, free_head; };
+enum { POOL_PAGE_LOG2 = 10, POOL_PAGE = 1 << POOL_PAGE_LOG2 /* objects */ };
 void pool_init(struct bgp_pool *p, struct mem *mem, uint32_t size);
 void pool_fini(struct bgp_pool *p);
 uint32_t pool_get(struct bgp_pool *p); /* 0: no memory; zeroed */
 static inline void *pool_at(const struct bgp_pool *p, uint32_t id)
 {
-	return p->page[id >> p->per_page_log2] + (size_t)(id & ((1u << p->per_page_log2) - 1)) * p->size;
+	return p->page[id >> POOL_PAGE_LOG2] + (size_t)(id & (POOL_PAGE - 1)) * p->size;
 }
-static inline void pool_put(struct bgp_pool *p, uint32_t id)
+/* o: where it is. */
+static inline void pool_put_at(struct bgp_pool *p, uint32_t id, void *o)
 {
-	memcpy(pool_at(p, id), &p->free_head, sizeof p->free_head);
+	memcpy(o, &p->free_head, sizeof p->free_head);
 	p->free_head = id;
 }
+static inline void pool_put(struct bgp_pool *p, uint32_t id) { pool_put_at(p, id, pool_at(p, id)); }
 
 /* --- Attributes (attr.c): one struct per distinct set, counted, never changed. One that nobody has is kept until there is nothing better to
  * do: who takes all back is answered first, and who then announces again finds it --- */
@@ -171,7 +174,11 @@ void rib_withdraw(struct bgp *b, struct bgp_peer *p, uint8_t af, const struct pr
  * paths, and whatever else may be meant. Nothing in the tables changes. (Each step writes to *a: a function that did nothing but
  * prefetch would be none to the compiler, which leaves calls of such out.) */
 enum { RIB_AHEAD = 16 };
-struct rib_ahead { size_t n, ready; uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD]; }; /* ready: the last step has been made for so many */
+struct rib_ahead {
+	size_t n, ready;                 /* ready: the last step has been made for so many */
+	uint32_t hash[RIB_AHEAD], dest[RIB_AHEAD];
+	struct bgp_dest *d[RIB_AHEAD];   /* of dest; NULL: none. Mostly what is looked for, unless it is another one or has gone meanwhile */
+};
 void rib_ahead_far(const struct bgp *b, uint8_t af, struct rib_ahead *a, const struct prefix *pfx, size_t n);
 void rib_ahead_near(const struct bgp *b, uint8_t af, struct rib_ahead *a);
 void rib_ahead_last(const struct bgp *b, uint8_t af, struct rib_ahead *a);

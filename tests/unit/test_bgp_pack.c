@@ -192,6 +192,7 @@ static void test_when(void **state)
 	for (uint32_t i = 0; i < 1000; i++)
 		v4(&b, i, 2);
 	assert_true(adj_due(e) > b.now && adj_due(e) <= b.now + DUR_MS(1));
+	assert_true(adj_rest(e) == MONO_NEVER);
 	adj_tick(e, b.now);
 	assert_int_equal(read_all(&b, b.client[0], SIZE_MAX).updates, 0);
 	b.now += DUR_MS(1); /* the first look sees changes that it has not seen: the time may have gone into work */
@@ -202,6 +203,7 @@ static void test_when(void **state)
 	struct got g = read_all(&b, b.client[0], SIZE_MAX);
 	assert_int_equal(g.updates, 1);
 	assert_int_equal(g.reach, 1000);
+	assert_true(adj_rest(e) > b.now && adj_rest(e) < b.now + DUR_MS(20)); /* who reads it comes first */
 	/* Without a pause: within its bound, which is some tens of milliseconds for this many. */
 	mono_t begin = b.now += DUR_S(1);
 	unsigned updates = 0;
