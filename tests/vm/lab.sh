@@ -81,7 +81,7 @@ cap_start() {
 	local name=$1 host=$2 iface=$3
 	shift 3
 	on "$host" sh -c 'n=$1 i=$2; shift 2
-		tcpdump -Z root -U --immediate-mode -s 0 -n -i "$i" -w "/lab/$n.pcap" "$@" </dev/null >/dev/null 2>"/lab/$n.err" &
+		tcpdump -Z root -U --immediate-mode -s 65535 -B 8192 -n -i "$i" -w "/lab/$n.pcap" "$@" </dev/null >/dev/null 2>"/lab/$n.err" &
 		echo $! >"/lab/$n.pid"' sh "$name" "$iface" "$@"
 	echo "$host" >"/lab/$name.host"
 	wait_for 10 grep -q 'listening on' "/lab/$name.err" || { cat "/lab/$name.err" >&2; return 1; }
