@@ -1,7 +1,7 @@
 /* Objects by number: pages of equal objects that never move and are given back together, in pool_fini(). A free object has the
  * number of the next one in its first four octets, and is cleared when it is taken again: who must know whether a number
  * is free marks that elsewhere in the object. */
-#include "bgp/bgp_int.h"
+#include "bgp/pool.h"
 
 #include <string.h>
 

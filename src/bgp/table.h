@@ -1,27 +1,10 @@
-/* The tables of bgp/: pools, attributes, next hops, destinations and their paths, the decision. Internal; the rest of what the
+/* The tables of bgp/: attributes, next hops, destinations and their paths, the decision. Internal; the rest of what the
  * files here share is in bgp_int.h, which includes this. */
 #ifndef BGP_TABLE_H
 #define BGP_TABLE_H
 
 #include "bgp/bgp.h"
-
-/* --- Pools: objects by number, 1 and up; a number is stable, memory grows in pages, free ones are reused (pool.c) --- */
-struct bgp_pool { struct mem *mem; uint8_t **page; uint32_t size, n_pages, cap_pages, used, free_head; };
-enum { POOL_PAGE_LOG2 = 10, POOL_PAGE = 1 << POOL_PAGE_LOG2 /* objects */ };
-void pool_init(struct bgp_pool *p, struct mem *mem, uint32_t size);
-void pool_fini(struct bgp_pool *p);
-uint32_t pool_get(struct bgp_pool *p); /* 0: no memory; zeroed */
-static inline void *pool_at(const struct bgp_pool *p, uint32_t id)
-{
-	return p->page[id >> POOL_PAGE_LOG2] + (size_t)(id & (POOL_PAGE - 1)) * p->size;
-}
-/* o: where it is. */
-static inline void pool_put_at(struct bgp_pool *p, uint32_t id, void *o)
-{
-	memcpy(o, &p->free_head, sizeof p->free_head);
-	p->free_head = id;
-}
-static inline void pool_put(struct bgp_pool *p, uint32_t id) { pool_put_at(p, id, pool_at(p, id)); }
+#include "bgp/pool.h"
 
 /* --- Attributes (attr.c): one struct per distinct set, counted, never changed. One that nobody has is kept until there is nothing better to
  * do: who takes all back is answered first, and who then announces again finds it --- */
