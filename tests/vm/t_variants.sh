@@ -295,10 +295,30 @@ peers() {
 	done
 }
 
+with_routing() { # with_routing HOST WORDS: its tunnels are those of ipsec.conf, and a BGP speaker with these words
+	on "$1" sh -c 'umask 077; mkdir -p /etc/gretel; cat >/etc/gretel/gretel.conf' <<-END
+		ipsec = { conf = "/etc/ipsec.conf"; secrets = "/etc/ipsec.secrets"; };
+		routing = { module = "bgp"; as = 65000; import_check = false; $2 };
+	END
+}
+routed() { on us ip route show "172.31.$1.0/24" | grep -q "via 10.1.$1.2 dev gre1$1"; }
+not_routed() { ! on us ip route show "172.31.$1.0/24" | grep -q .; }
+# A spoke whose SAs come later than another's of the same conn, or go later, is no worse off.
+falls() { # falls N WHY: within a second the hub has no route to what lies behind spoke N
+	local from now
+	from=$(date +%s%N)
+	wait_for 5 not_routed "$1"
+	now=$((($(date +%s%N) - from) / 1000000))
+	check "right=%any: routing: $2: its route has gone after $now ms" test $now -lt 1000
+}
+
 hub() {
 	local n lost
 	gretel_stop us
-	on us rm -f /etc/gretel/gretel.conf
+	with_routing us 'router_id = "10.1.0.1"; neighbors = ( { range = "10.1.0.0/16"; route_reflector_client = true; } );'
+	for n in 4 5; do
+		with_routing p$n "router_id = \"10.1.$n.2\"; networks = ( \"172.31.$n.0/24\" ); neighbors = ( { address = \"10.1.$n.1\"; } );"
+	done
 	{
 		for n in 1 2 3; do
 			conn spoke$n left=$US right=%any rightid=@p$n.example.org auto=add x-gre-name=gre1$n x-gre-address=10.1.$n.1/30 \
@@ -348,17 +368,30 @@ hub() {
 	gretel p2 down hub >/dev/null 2>&1
 	check "right=%any: one leaves" wait_for 5 lacks ESTABLISHED gretel us status spoke2
 	check "right=%any: the others stay" ping_gre p3 10.1.3.1 2
+	for n in 4 5; do
+		check "right=%any: routing: the hub has what is behind spoke $n" wait_for 10 routed $n
+	done
 	gretel p4 down hub >/dev/null 2>&1
+	falls 4 "a spoke leaves"
 	check "right=%any: the script is down for the one that leaves" wait_for 5 grep -q "down-host rest p4" /lab/spokes.txt
 	check "right=%any: and up for the other" sh -c '! grep -q "down-host rest p5" /lab/spokes.txt'
 	check "right=%any: which goes on" ping_gre p5 10.1.5.1 2
+	check "right=%any: routing: with its routes" routed 5
+	gretel p4 up hub >/dev/null 2>&1
+	check "right=%any: routing: a spoke is back, and its routes" wait_for 10 routed 4
+	gretel p5 down hub >/dev/null 2>&1
+	falls 5 "the other one leaves"
+	check "right=%any: routing: the one that is back has its routes" routed 4
+	gretel p4 down hub >/dev/null 2>&1
+	falls 4 "the last one leaves"
 	gretel us down spoke3 >/dev/null 2>&1
 	check "right=%any: a hold holds one" sh -c "! nsenter -t ${LAB_PID[p3]} -n -m -u -p -- gretel up hub"
 	gretel us up spoke3 >/dev/null 2>&1
 	swan_stop p1
 	for n in 2 3 4 5; do gretel_stop p$n; done
 	gretel_stop us
-	check "right=%any: at the end each has had its down" says 2 grep -c down-host /lab/spokes.txt
+	for n in us p4 p5; do on $n rm -f /etc/gretel/gretel.conf; done
+	check "right=%any: each up has had its down" says 3 grep -c down-host /lab/spokes.txt
 	on us sh -c 'for n in 1 2 3; do ip link del gre1$n; done' 2>/dev/null
 	on p1 ip link del gre1
 	spoke p1 1 | file p1
