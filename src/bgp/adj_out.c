@@ -381,7 +381,7 @@ mono_t adj_due(const struct bgp *b)
 /* A little after the last flush: who waits for these messages may need this processor to read them. */
 mono_t adj_rest(const struct bgp *b)
 {
-	return adj_due(b) == MONO_NEVER ? mono_add(b->adj->flushed, ALONE) : MONO_NEVER;
+	return adj_due(b) == MONO_NEVER ? b->adj->flushed + ALONE : MONO_NEVER;
 }
 
 static struct bgp_group_member *doomed_member(const struct bgp *b)
