@@ -10,6 +10,7 @@
 #define QUIET DUR_NS(500000)          /* a pause that ends a burst */
 #define QUIET_CHEAP DUR_NS(1)         /* few are open, and these not nearly empty: one look at the sockets that finds nothing */
 #define ALONE DUR_MS(2)               /* after the last one, what is not part of a burst goes at once */
+#define REST DUR_MS(2)                /* after a flush: who waits for the messages may need this processor to read them */
 #define BURST_MIN DUR_MS(20)          /* a burst's messages are closed after this long, and what its changes add */
 #define BURST_A_CHANGE DUR_NS(4000)
 #define BURST_MAX DUR_S(1)
@@ -378,10 +379,9 @@ mono_t adj_due(const struct bgp *b)
 	return alone(s) ? s->first : mono_min(mono_add(s->last, quiet(s)), latest(s));
 }
 
-/* A little after the last flush: who waits for these messages may need this processor to read them. */
 mono_t adj_rest(const struct bgp *b)
 {
-	return adj_due(b) == MONO_NEVER ? b->adj->flushed + ALONE : MONO_NEVER;
+	return adj_due(b) == MONO_NEVER ? b->adj->flushed + REST : MONO_NEVER;
 }
 
 static struct bgp_group_member *doomed_member(const struct bgp *b)

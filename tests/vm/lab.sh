@@ -80,6 +80,7 @@ wait_for() {
 cap_start() {
 	local name=$1 host=$2 iface=$3
 	shift 3
+	# Of frames of 256 KiB, which -s 0 is, the usual buffer holds eight, and a burst has more.
 	on "$host" sh -c 'n=$1 i=$2; shift 2
 		tcpdump -Z root -U --immediate-mode -s 65535 -B 8192 -n -i "$i" -w "/lab/$n.pcap" "$@" </dev/null >/dev/null 2>"/lab/$n.err" &
 		echo $! >"/lab/$n.pid"' sh "$name" "$iface" "$@"
@@ -89,7 +90,8 @@ cap_start() {
 
 cap_stop() {
 	on "$(cat "/lab/$1.host")" kill "$(cat "/lab/$1.pid")"
-	wait_for 10 grep -q 'packets captured' "/lab/$1.err"
+	wait_for 10 grep -q 'dropped by kernel' "/lab/$1.err"
+	! grep '^[1-9].* dropped by kernel' "/lab/$1.err"
 }
 
 cap_count() { tcpdump -Z root -n -r "/lab/$1.pcap" ${2:+"$2"} 2>/dev/null | wc -l; }

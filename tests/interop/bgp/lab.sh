@@ -203,8 +203,7 @@ cap_start() {
 cap_stop() {
 	kill "$(cat "$NODE_TMP/$1.pid")"
 	soon 5 grep -q 'dropped by kernel' "$NODE_TMP/$1.err"
-	grep '^[1-9].* dropped by kernel' "$NODE_TMP/$1.err"
-	return 0
+	! grep '^[1-9].* dropped by kernel' "$NODE_TMP/$1.err"
 }
 
 tshark_read() { "${CACHE_ENV[@]}" "$TSHARK" -n -r "$NODE_TMP/$1.pcap" "${@:2}" 2>/dev/null; }

@@ -140,11 +140,13 @@ heard_host() { gretel_cmd cn show bgp 10.0.9.1/32 --json | jq '[.paths[]? | sele
 # ---- hand: what administrators and other programs do to interfaces
 us_kept() { has us 10.0.0.0/30; }
 # FRR takes its time when its interface has gone and come; and now and then zebra looks at the LANs before it has the aggregate that leads
-# to their next hop, and never again ("inactive", while bgpd says "valid"), until bgpd says them once more.
+# to their next hop, and never again ("inactive", while bgpd says "valid"), until bgpd takes them away and brings them anew.
 us_again() {
-	soon 15 has us 192.168.1.0/24 via && return
-	vty us 'clear bgp ipv4 unicast * soft in'
-	soon 15 has us 192.168.1.0/24 via && return
+	local i
+	for i in 1 2 3; do
+		soon 10 has us 192.168.1.0/24 via && return
+		vty us 'clear bgp ipv4 unicast *'
+	done
 	net_of us ip route
 	vty us 'show bgp ipv4 unicast' 'show ip route' 'show interface brief' 'show bgp nexthop'
 	return 1
